@@ -1,0 +1,140 @@
+package fault
+
+import "github.com/handclasp/handclasp/iana"
+
+// Order and evidence, for both sides.
+var (
+	UnexpectedMessage = rule("unexpected-message", iana.UnexpectedMessage, Peer, "RFC 9846, Section 4",
+		"The peer sent a handshake message that is not allowed at this point.",
+		"The peer's TLS stack is out of step; check for a device that rewrites or replays traffic, and report it to the peer's vendor.")
+	MissingProof = rule("internal-missing-proof", iana.InternalError, Local, "",
+		"The handshake reached its end without all its checks.",
+		"This is a defect of Handclasp; please report it with the output of --events.")
+	Internal = rule("internal-error", iana.InternalError, Local, "",
+		"Something on this side failed that has nothing to do with the peer.",
+		"See the cause; if it makes no sense, please report it.")
+	FinishedWrong = rule("finished-wrong", iana.DecryptError, Peer, "RFC 9846, Section 4.5.3",
+		"The peer's Finished does not match: the two sides did not see the same handshake.",
+		"Something between changed a message, or one side computes its keys wrongly; compare both sides' view of the handshake.")
+	SignFailed = rule("sign-failed", iana.InternalError, Local, "",
+		"The signature that proves our identity could not be made.",
+		"Check the private key, or the device or service that holds it.")
+	KeyLogWrite = rule("key-log-write", iana.InternalError, Local, "RFC 9850",
+		"The key log could not be written, and a connection whose keys were asked for must not go on without it.",
+		"Check the path, permissions and free space of the key log file.")
+	RandomFailed = rule("random-failed", iana.InternalError, Local, "RFC 9846, Appendix C.1",
+		"The source of randomness gave no bytes.",
+		"Check the configured Rand.")
+)
+
+// Extensions.
+var (
+	ExtensionUnsolicited = rule("extension-unsolicited", iana.UnsupportedExtension, Peer, "RFC 9846, Section 4.3",
+		"The peer answered with an extension that we never offered.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	ExtensionMisplaced = rule("extension-misplaced", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3",
+		"The peer sent an extension in a message where it does not belong.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	ExtensionMissing = rule("extension-missing", iana.MissingExtension, Peer, "RFC 9846, Section 9.2",
+		"The peer left out an extension that this handshake can't do without.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+)
+
+// What a client refuses in the server's hello.
+var (
+	ServerVersionUnsupported = rule("server-version", iana.ProtocolVersion, Both, "RFC 9846, Section 4.3.1",
+		"The server chose a TLS version that this client does not speak.",
+		"Enable a newer version on the server, or lower --min-version (MinVersion) if this client knows the server's.")
+	ServerVersionNotOffered = rule("server-version-not-offered", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.1",
+		"The server chose a version in supported_versions that we did not offer.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	ServerLegacyVersion = rule("server-legacy-version", iana.ProtocolVersion, Peer, "RFC 9846, Section 4.2.3",
+		"The server chose TLS 1.3 but its legacy_version is not 0x0303.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	Downgrade = rule("downgrade", iana.IllegalParameter, Network, "RFC 9846, Section 4.2.3",
+		"The server can speak a newer version than it chose, and says so in its random: somebody between removed the newer version from our hello.",
+		"Look for a device that intercepts TLS between the two sides; connect from another network to compare.")
+	SessionIDEcho = rule("session-id-echo", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.3",
+		"The server did not echo our legacy_session_id.",
+		"The server's TLS stack, or a device between, breaks the protocol; report it to its vendor.")
+	ServerSuite = rule("server-cipher-suite", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.3",
+		"The server chose a cipher suite that we did not offer for this version.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	ServerCompression = rule("server-compression", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.3",
+		"The server chose a compression method; compressed TLS leaks secrets (CRIME) and is never offered.",
+		"Turn compression off on the server.")
+	KeyShareGroup = rule("key-share-group", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.8",
+		"The server chose a key-exchange group for which we sent no share.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	RetryNoChange = rule("retry-no-change", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.4",
+		"The server asked for another ClientHello that would not differ from the first.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	RetryGroup = rule("retry-group", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.8",
+		"The server asked for a key share in a group that we did not offer or already sent a share for.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	RetrySuiteChanged = rule("retry-cipher-suite-changed", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.4",
+		"The server chose another cipher suite in its ServerHello than in its HelloRetryRequest.",
+		"If several servers stand behind one address, give them the same configuration.")
+)
+
+// What a client refuses in the server's other messages.
+var (
+	ServerALPN = rule("server-alpn", iana.IllegalParameter, Peer, "RFC 7301, Section 3.1",
+		"The server chose an application protocol that we did not offer, or not exactly one.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	CertRefused = rule("cert-refused", iana.BadCertificate, Local, "",
+		"VerifyPeerCertificate, the hook of this configuration, refused the certificate.",
+		"See the cause, which is the hook's own error.")
+	CertificateContext = rule("certificate-context", iana.IllegalParameter, Peer, "RFC 9846, Section 4.5.1",
+		"The certificate_request_context must be empty during the handshake, and is not.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	SignatureSchemeRefused = rule("signature-scheme-refused", iana.IllegalParameter, Peer, "RFC 9846, Section 4.5.2",
+		"The peer signed with an algorithm that we did not offer or that TLS 1.3 forbids.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+)
+
+// What a server refuses in the ClientHello.
+var (
+	NoCommonVersion = rule("no-common-version", iana.ProtocolVersion, Both, "RFC 9846, Section 4.3.1",
+		"The client offers no TLS version that this server speaks.",
+		"Upgrade the client, or lower --min-version (MinVersion) on the server if it knows the client's.")
+	ClientLegacyVersion = rule("client-legacy-version", iana.ProtocolVersion, Peer, "RFC 9846, Section 4.2.2",
+		"The client offers TLS 1.3 but its legacy_version is not 0x0303.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	ClientCompression = rule("client-compression", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.2",
+		"The client offers TLS 1.3 and compression; only null is allowed.",
+		"Turn compression off in the client.")
+	NoCommonSuite = rule("no-common-cipher-suite", iana.HandshakeFailure, Both, "RFC 9846, Section 4.2.1",
+		"The client and this server have no cipher suite in common.",
+		"Add one of the client's suites to --suites (CipherSuites) on the server, or one of the server's to the client.")
+	NoCommonGroup = rule("no-common-group", iana.HandshakeFailure, Both, "RFC 9846, Section 4.2.1",
+		"The client and this server have no key-exchange group in common.",
+		"Add one of the client's groups to --groups (CurvePreferences) on the server, or one of the server's to the client.")
+	NoCommonALPN = rule("no-common-alpn", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
+		"The client and this server have no application protocol in common.",
+		"Add one of the client's protocols to --alpn (NextProtos) on the server, or leave it empty to ignore ALPN.")
+	KeyShareNotListed = rule("key-share-not-listed", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.8",
+		"The client sent a key share that its supported_groups does not list in that order, or two for one group.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	PSKNotLast = rule("psk-not-last", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.11",
+		"pre_shared_key is not the last extension of the ClientHello.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	PSKBinderCount = rule("psk-binder-count", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.11",
+		"The client sent more or fewer PSK binders than identities.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	SecondHelloChanged = rule("second-hello-changed", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.2",
+		"The second ClientHello differs from the first where it must not.",
+		"The client's TLS stack, or a device between, breaks the protocol; report it to its vendor.")
+	SecondHelloShare = rule("second-hello-key-share", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.8",
+		"The second ClientHello must carry exactly the key share that was asked for, and does not.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	CookieWrong = rule("cookie-wrong", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.2",
+		"The client's cookie is not one that this server gave out, or it is too old.",
+		"Give all servers behind one address the same CookieKey, and synchronize their clocks.")
+	CookieMissing = rule("cookie-missing", iana.MissingExtension, Peer, "RFC 9846, Section 4.3.2",
+		"The second ClientHello does not return the cookie.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	KeyUpdateValue = rule("key-update-value", iana.IllegalParameter, Peer, "RFC 9846, Section 4.7.3",
+		"A KeyUpdate holds a value that is neither update_not_requested nor update_requested.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+)

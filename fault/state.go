@@ -1,0 +1,41 @@
+package fault
+
+// A State is a state of a handshake state machine. Names follow the diagrams
+// of RFC 9846, Appendix A; the ones it lacks are states in which we wait for
+// something besides bytes: a signature or a verdict.
+type State uint8
+
+const (
+	Start State = iota
+
+	// client
+	WaitSH       // sent ClientHello
+	WaitSH2      // sent the second ClientHello, after a HelloRetryRequest
+	WaitEE       // 1.3: waits for EncryptedExtensions
+	WaitCertCR   // 1.3: waits for Certificate or CertificateRequest
+	WaitCert     // 1.3: waits for Certificate
+	WaitCV       // 1.3: waits for CertificateVerify
+	Verifying    // waits for the verdict on the peer's certificate chain
+	WaitFinished // waits for the peer's Finished
+
+	// server
+	WaitCH  // waits for a ClientHello
+	WaitCH2 // sent HelloRetryRequest, waits for the second ClientHello
+	Signing // waits for the signature in its CertificateVerify
+
+	Connected // the handshake is complete
+	Failed    // an error ended it
+	numStates
+)
+
+var stateNames = [numStates]string{
+	"START", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
+	"WAIT_CH", "WAIT_CH2", "SIGNING", "CONNECTED", "FAILED",
+}
+
+func (s State) String() string {
+	if s < numStates {
+		return stateNames[s]
+	}
+	return "UNKNOWN"
+}
