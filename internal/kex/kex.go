@@ -1,0 +1,201 @@
+// Package kex agrees on a shared secret: ECDHE and the hybrids of ECDHE and
+// ML-KEM, in the form of TLS 1.3's key shares.
+//
+// Policy: one table says what a group is made of, and a hybrid is nothing but
+// its parts side by side. A peer's share is checked for everything that its RFC
+// demands before any secret is returned, and each failure is its own rule.
+// A private key serves once (RFC 9846, Section 4.3.8). Randomness is the
+// caller's, so that recorded handshakes can be replayed; Go's own key
+// generation ignores its reader.
+package kex
+
+import (
+	"crypto/ecdh"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// A part is one key agreement inside a group. Respond and a private key's
+// shared may assume that a share has the length the part names.
+type part interface {
+	shareLen(role fault.Role) int // bytes of the share that this role sends
+	generate(rand io.Reader) (private, error)
+	respond(rand io.Reader, peer []byte) (share, secret []byte, err error)
+}
+
+type private interface {
+	public() []byte
+	shared(peer []byte) ([]byte, error)
+}
+
+// A group is its parts in the order in which both the shares and the secrets
+// stand (RFC 9846, Section 4.3.8; hybrids: RFC 10024).
+type group struct {
+	id    iana.Group
+	parts []part
+}
+
+// The order is the default preference: what resists a quantum computer and is
+// deployed first, then by cost.
+var groups = []group{
+	// group, its parts; bytes of the client's share, the server's share, the secret
+	{iana.X25519MLKEM768, []part{mlkem768, x25519}},    // 1184+32, 1088+32, 32+32
+	{iana.X25519, []part{x25519}},                      //      32,      32,    32
+	{iana.Secp256r1, []part{p256}},                     //      65,      65,    32
+	{iana.Secp384r1, []part{p384}},                     //      97,      97,    48
+	{iana.Secp521r1, []part{p521}},                     //     133,     133,    66
+	{iana.SecP256r1MLKEM768, []part{p256, mlkem768}},   // 65+1184, 65+1088, 32+32
+	{iana.SecP384r1MLKEM1024, []part{p384, mlkem1024}}, // 97+1568, 97+1568, 48+32
+}
+
+var (
+	x25519    = curve{ecdh.X25519(), 32, 32, 0xff}
+	p256      = curve{ecdh.P256(), 32, 65, 0xff}
+	p384      = curve{ecdh.P384(), 48, 97, 0xff}
+	p521      = curve{ecdh.P521(), 66, 133, 0x01}
+	mlkem768  = kem{1184, 1088, newKey768, newPeer768}
+	mlkem1024 = kem{1568, 1568, newKey1024, newPeer1024}
+)
+
+func find(g iana.Group) (group, error) {
+	for _, row := range groups {
+		if row.id == g {
+			return row, nil
+		}
+	}
+	return group{}, fault.KexGroupUnsupported.New().Saw(g, Groups())
+}
+
+// Groups lists the groups that work, in order of preference.
+func Groups() []iana.Group {
+	var ids []iana.Group
+	for _, row := range groups {
+		ids = append(ids, row.id)
+	}
+	return ids
+}
+
+// Supported reports whether g works.
+func Supported(g iana.Group) bool {
+	return slices.ContainsFunc(groups, func(row group) bool { return row.id == g })
+}
+
+// PostQuantum reports whether g holds out against a quantum computer: whether
+// any part of it is ML-KEM. It is false if g is not supported.
+func PostQuantum(g iana.Group) bool {
+	row, err := find(g)
+	return err == nil && slices.ContainsFunc(row.parts, func(p part) bool { _, ok := p.(kem); return ok })
+}
+
+// ShareLen is the length in bytes of the key share that role sends for g, or 0
+// if g is not supported.
+func ShareLen(g iana.Group, role fault.Role) int {
+	row, err := find(g)
+	if err != nil {
+		return 0
+	}
+	return row.shareLen(role)
+}
+
+func (g group) shareLen(role fault.Role) int {
+	n := 0
+	for _, p := range g.parts {
+		n += p.shareLen(role)
+	}
+	return n
+}
+
+// checkLen refuses a share of role that is not exactly as long as g says.
+func (g group) checkLen(role fault.Role, share []byte) error {
+	if want := g.shareLen(role); len(share) != want {
+		return fault.KexShareLength.In("key_exchange").
+			Saw(fmt.Sprintf("%d bytes for %v", len(share), g.id), fmt.Sprintf("%d bytes", want))
+	}
+	return nil
+}
+
+// A Private is a client's side of a key exchange that waits for the server's
+// share.
+type Private struct {
+	group group
+	keys  []private // one for each part; nil once used
+	share []byte
+}
+
+// Generate makes a client's share for g, reading private keys from rand part by
+// part in wire order: scalars of a curve's size (for NIST curves again until
+// one is in range) and the 64 bytes d || z of ML-KEM. It fails with
+// fault.KexGroupUnsupported or fault.KexRandom.
+func Generate(g iana.Group, rand io.Reader) (*Private, error) {
+	row, err := find(g)
+	if err != nil {
+		return nil, err
+	}
+	p := &Private{group: row}
+	for _, part := range row.parts {
+		key, err := part.generate(rand)
+		if err != nil {
+			return nil, err
+		}
+		p.keys = append(p.keys, key)
+		p.share = append(p.share, key.public()...)
+	}
+	return p, nil
+}
+
+// Group is the group of the share.
+func (p *Private) Group() iana.Group { return p.group.id }
+
+// Public is the client's share in its wire form. The caller must not change it.
+func (p *Private) Public() []byte { return p.share }
+
+// Shared is the secret that p and the server's share give, ready for the key
+// schedule. It works once: a second call fails with fault.KexReuse. A bad
+// share fails with fault.KexShareLength, KexPointInvalid or KexZeroSecret.
+func (p *Private) Shared(peer []byte) ([]byte, error) {
+	if p.keys == nil {
+		return nil, fault.KexReuse.New()
+	}
+	if err := p.group.checkLen(fault.Server, peer); err != nil {
+		return nil, err
+	}
+	keys := p.keys
+	p.keys = nil
+	var secret []byte
+	for i, part := range p.group.parts {
+		n := part.shareLen(fault.Server)
+		s, err := keys[i].shared(peer[:n])
+		if err != nil {
+			return nil, err
+		}
+		secret, peer = append(secret, s...), peer[n:]
+	}
+	return secret, nil
+}
+
+// Respond is the server's whole side: from the client's share to its own share
+// and the secret. Rand is read as in Generate, for the curves only: the
+// randomness of an ML-KEM encapsulation is the standard library's own. It fails
+// as Generate and Shared do, and with fault.KexMLKEMKeyInvalid.
+func Respond(g iana.Group, rand io.Reader, peer []byte) (share, secret []byte, err error) {
+	row, err := find(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := row.checkLen(fault.Client, peer); err != nil {
+		return nil, nil, err
+	}
+	for _, part := range row.parts {
+		n := part.shareLen(fault.Client)
+		pub, s, err := part.respond(rand, peer[:n])
+		if err != nil {
+			return nil, nil, err
+		}
+		share, secret, peer = append(share, pub...), append(secret, s...), peer[n:]
+	}
+	return share, secret, nil
+}

@@ -1,0 +1,146 @@
+// Package keys computes the secrets of TLS 1.3: the key schedule, the
+// transcript hash under it, exporters and the lines of a key log.
+//
+// Policy: the stages of the key schedule are types, so that a secret can only
+// be asked for where it exists. The package takes transcript hashes as values
+// and knows no message. Secrets are wiped when their owner says so, print as
+// their length only, and leave the connection through exporters and the key
+// log alone.
+package keys
+
+import (
+	"crypto"
+	"crypto/hkdf"
+	"crypto/hmac"
+	_ "crypto/sha256" // SHA256
+	_ "crypto/sha512" // SHA384
+	"fmt"
+	"hash"
+
+	"github.com/handclasp/handclasp/fault"
+)
+
+// A Hash is the hash function of a cipher suite. HKDF, HMAC and the transcript
+// of a TLS 1.3 connection all use it (RFC 9846, Section 7.1).
+type Hash crypto.Hash
+
+const (
+	SHA256 = Hash(crypto.SHA256) // 32 bytes
+	SHA384 = Hash(crypto.SHA384) // 48 bytes
+)
+
+// New starts a hash computation.
+func (h Hash) New() hash.Hash { return crypto.Hash(h).New() }
+
+// Size is Hash.length, the length of the output in bytes.
+func (h Hash) Size() int { return crypto.Hash(h).Size() }
+
+func (h Hash) String() string { return crypto.Hash(h).String() }
+
+// Sum is Hash(data).
+func (h Hash) Sum(data []byte) []byte {
+	d := h.New()
+	d.Write(data)
+	return d.Sum(nil)
+}
+
+// A Secret is one of the named secrets of the key schedule, Hash.length bytes.
+// It never prints its value, whatever the verb.
+type Secret []byte
+
+// Wipe overwrites s with zeros. Copies that the runtime or the standard library
+// made are beyond its reach.
+func (s Secret) Wipe() { clear(s) }
+
+// Format implements fmt.Formatter, for logs that must not leak.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[secret of %d bytes]", len(s)) }
+
+// Longest label and context of an HkdfLabel in bytes, the prefix excluded.
+const (
+	labelPrefix = "tls13 "
+	maxLabel    = 255 - len(labelPrefix)
+	maxContext  = 255
+)
+
+// ExpandLabel is HKDF-Expand-Label (RFC 9846, Section 7.1). The prefix "tls13 "
+// is added here. The label is 1 to 249 bytes, context at most 255 bytes, length
+// at most 255 times Size; all are chosen by this program, never by a peer, so a
+// breach panics.
+func (h Hash) ExpandLabel(secret []byte, label string, context []byte, length int) []byte {
+	if label == "" || len(label) > maxLabel || len(context) > maxContext {
+		panic("keys: label or context of impossible length")
+	}
+	info := make([]byte, 0, 4+len(labelPrefix)+len(label)+len(context))
+	info = append(info, byte(length>>8), byte(length), byte(len(labelPrefix)+len(label)))
+	info = append(info, labelPrefix...)
+	info = append(info, label...)
+	info = append(info, byte(len(context)))
+	info = append(info, context...)
+	out, err := hkdf.Expand(h.New, secret, string(info), length)
+	if err != nil {
+		panic("keys: HKDF-Expand: " + err.Error())
+	}
+	return out
+}
+
+// derive is Derive-Secret (RFC 9846, Section 7.1); th is the transcript hash of
+// its Messages.
+func (h Hash) derive(secret Secret, label string, th []byte) Secret {
+	return h.ExpandLabel(secret, label, th, h.Size())
+}
+
+// extract is HKDF-Extract; a nil ikm stands for Hash.length zeros.
+func (h Hash) extract(salt, ikm []byte) Secret {
+	if ikm == nil {
+		ikm = make([]byte, h.Size())
+	}
+	out, err := hkdf.Extract(h.New, ikm, salt)
+	if err != nil {
+		panic("keys: HKDF-Extract: " + err.Error())
+	}
+	return out
+}
+
+// Key derives the write key and write IV of a traffic secret, keyLen and ivLen
+// bytes (RFC 9846, Section 7.3).
+func (h Hash) Key(s Secret, keyLen, ivLen int) (key, iv []byte) {
+	return h.ExpandLabel(s, "key", nil, keyLen), h.ExpandLabel(s, "iv", nil, ivLen)
+}
+
+// NextTraffic is the traffic secret that follows s at a KeyUpdate (RFC 9846,
+// Section 7.2). The caller wipes s.
+func (h Hash) NextTraffic(s Secret) Secret {
+	return h.ExpandLabel(s, "traffic upd", nil, h.Size())
+}
+
+// Finished is the verify_data of a Finished message or a PSK binder, Size
+// bytes (RFC 9846, Section 4.5.3). Compare it with hmac.Equal.
+func (h Hash) Finished(base Secret, th []byte) []byte {
+	key := h.ExpandLabel(base, "finished", nil, h.Size())
+	defer clear(key)
+	mac := hmac.New(h.New, key)
+	mac.Write(th)
+	return mac.Sum(nil)
+}
+
+// PSK is the pre-shared key that belongs to a ticket with this nonce (RFC 9846,
+// Section 4.7.1).
+func (h Hash) PSK(resumption Secret, ticketNonce []byte) Secret {
+	return h.ExpandLabel(resumption, "resumption", ticketNonce, h.Size())
+}
+
+// Export is TLS-Exporter (RFC 9846, Section 7.5): length bytes of keying
+// material from the exporter_secret or the early_exporter_secret. A nil context
+// gives the same as an empty one. It fails with fault.ExportLabel or
+// fault.ExportLength.
+func (h Hash) Export(exporterMain Secret, label string, context []byte, length int) ([]byte, error) {
+	if label == "" || len(label) > maxLabel {
+		return nil, fault.ExportLabel.New().Saw(len(label), fmt.Sprintf("1 to %d bytes", maxLabel))
+	}
+	if length < 1 || length > 255*h.Size() {
+		return nil, fault.ExportLength.New().Saw(length, fmt.Sprintf("1 to %d bytes", 255*h.Size()))
+	}
+	secret := h.derive(exporterMain, label, h.Sum(nil))
+	defer secret.Wipe()
+	return h.ExpandLabel(secret, "exporter", h.Sum(context), length), nil
+}

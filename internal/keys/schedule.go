@@ -1,0 +1,119 @@
+package keys
+
+import "fmt"
+
+// The key schedule of TLS 1.3, after the figure in RFC 9846, Section 7.1. Each
+// box is a type below; what hangs to its right are its methods. "0" stands for
+// Hash.length zeros, CH for ClientHello, SH for ServerHello, SF and CF for the
+// server's and the client's Finished, and CH..SF for the hash of the transcript
+// from one to the other. Values are called "main" and labels "master".
+//
+//	              0
+//	              |
+//	     PSK --> Extract = Early
+//	              |          +-- "ext binder" or "res binder", ""  = BinderKey
+//	              |          +-- "c e traffic",  CH                = ClientEarlyTraffic
+//	              |          +-- "e exp master", CH                = EarlyExporter
+//	      Derive "derived", ""
+//	              |
+//	(EC)DHE, --> Extract = Handshake
+//	 ML-KEM       |          +-- "c hs traffic", CH..SH            = ClientTraffic
+//	              |          +-- "s hs traffic", CH..SH            = ServerTraffic
+//	      Derive "derived", ""
+//	              |
+//	       0 --> Extract = Main
+//	                         +-- "c ap traffic", CH..SF            = ClientTraffic
+//	                         +-- "s ap traffic", CH..SF            = ServerTraffic
+//	                         +-- "exp master",   CH..SF            = Exporter
+//	                         +-- "res master",   CH..CF            = Resumption
+
+// stage is one box of the figure.
+type stage struct {
+	hash   Hash
+	secret Secret
+}
+
+// Format implements fmt.Formatter: a stage never prints its secret, and with a
+// value as receiver neither does a copy.
+func (s stage) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[stage of the key schedule]") }
+
+func (s *stage) derive(label string, th []byte) Secret {
+	// A wiped stage would silently give secrets that anybody can compute.
+	if s.secret == nil {
+		panic("keys: stage of the key schedule used after Wipe")
+	}
+	return s.hash.derive(s.secret, label, th)
+}
+
+// next is the way down the left side of the figure.
+func (s *stage) next(ikm []byte) stage {
+	salt := s.derive("derived", s.hash.Sum(nil))
+	defer salt.Wipe()
+	return stage{s.hash, s.hash.extract(salt, ikm)}
+}
+
+// Wipe forgets the secret; nothing can be derived any more. Secrets derived
+// before stay as they are.
+func (s *stage) Wipe() {
+	s.secret.Wipe()
+	s.secret = nil
+}
+
+// Early is the Early Secret.
+type Early struct{ stage }
+
+// NewEarly starts a key schedule; psk is nil where there is none.
+func NewEarly(h Hash, psk []byte) *Early {
+	return &Early{stage{h, h.extract(nil, psk)}}
+}
+
+// BinderKey is the base key of a PSK binder: see Hash.Finished. External tells
+// a PSK that was provisioned from one that a ticket gave.
+func (s *Early) BinderKey(external bool) Secret {
+	label := "res binder"
+	if external {
+		label = "ext binder"
+	}
+	return s.derive(label, s.hash.Sum(nil))
+}
+
+// ClientEarlyTraffic is client_early_traffic_secret; th covers ClientHello.
+func (s *Early) ClientEarlyTraffic(th []byte) Secret { return s.derive("c e traffic", th) }
+
+// EarlyExporter is early_exporter_secret; th covers ClientHello.
+func (s *Early) EarlyExporter(th []byte) Secret { return s.derive("e exp master", th) }
+
+// Handshake goes on to the Handshake Secret; shared is nil where a PSK is used
+// alone (psk_ke).
+func (s *Early) Handshake(shared []byte) *Handshake { return &Handshake{s.next(shared)} }
+
+// Handshake is the Handshake Secret.
+type Handshake struct{ stage }
+
+// ClientTraffic is client_handshake_traffic_secret; th covers
+// ClientHello...ServerHello.
+func (s *Handshake) ClientTraffic(th []byte) Secret { return s.derive("c hs traffic", th) }
+
+// ServerTraffic is server_handshake_traffic_secret; th covers
+// ClientHello...ServerHello.
+func (s *Handshake) ServerTraffic(th []byte) Secret { return s.derive("s hs traffic", th) }
+
+// Main goes on to the Main Secret.
+func (s *Handshake) Main() *Main { return &Main{s.next(nil)} }
+
+// Main is the Main Secret, called Master Secret before RFC 9846.
+type Main struct{ stage }
+
+// ClientTraffic is client_application_traffic_secret_0; th covers
+// ClientHello...server Finished.
+func (s *Main) ClientTraffic(th []byte) Secret { return s.derive("c ap traffic", th) }
+
+// ServerTraffic is server_application_traffic_secret_0; th covers
+// ClientHello...server Finished.
+func (s *Main) ServerTraffic(th []byte) Secret { return s.derive("s ap traffic", th) }
+
+// Exporter is exporter_secret; th covers ClientHello...server Finished.
+func (s *Main) Exporter(th []byte) Secret { return s.derive("exp master", th) }
+
+// Resumption is resumption_secret; th covers ClientHello...client Finished.
+func (s *Main) Resumption(th []byte) Secret { return s.derive("res master", th) }

@@ -1,0 +1,59 @@
+package keys
+
+import (
+	"hash"
+
+	"github.com/handclasp/handclasp/iana"
+)
+
+// A Transcript is the running Transcript-Hash of a connection (RFC 9846,
+// Section 4.1). The hash is known only once the cipher suite is, so messages
+// are kept until Start.
+type Transcript struct {
+	buf    []byte    // messages so far, until Start
+	digest hash.Hash // nil until Start
+}
+
+// NewTranscript returns an empty transcript.
+func NewTranscript() *Transcript { return new(Transcript) }
+
+// Start settles the hash, hashes what was written and forgets the bytes. A
+// started transcript keeps its hash: after a HelloRetryRequest, ServerHello may
+// call Start again without effect, once the suite is known to be the same.
+func (t *Transcript) Start(h Hash) {
+	if t.digest != nil {
+		return
+	}
+	t.digest = h.New()
+	t.digest.Write(t.buf)
+	t.buf = nil
+}
+
+// Write adds one or more whole handshake messages, headers included.
+func (t *Transcript) Write(msg []byte) {
+	if t.digest == nil {
+		t.buf = append(t.buf, msg...)
+		return
+	}
+	t.digest.Write(msg)
+}
+
+// Sum is the hash of everything written. More may be written afterwards. Start
+// must have been called.
+func (t *Transcript) Sum() []byte { return t.digest.Sum(nil) }
+
+// Retry puts message_hash in the place of everything written, which must be
+// ClientHello1, and starts the transcript with h. HelloRetryRequest comes next.
+func (t *Transcript) Retry(h Hash) {
+	t.Start(h)
+	t.RetryFrom(h, t.Sum())
+}
+
+// RetryFrom forgets everything written and starts anew from the hash of
+// ClientHello1, Size bytes, for a server that kept it in the cookie alone.
+// HelloRetryRequest comes next, then ClientHello2.
+func (t *Transcript) RetryFrom(h Hash, ch1Hash []byte) {
+	*t = Transcript{digest: h.New()}
+	t.Write([]byte{byte(iana.MessageHash), 0, 0, byte(len(ch1Hash))})
+	t.Write(ch1Hash)
+}

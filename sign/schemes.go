@@ -1,0 +1,127 @@
+package sign
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"slices"
+
+	"github.com/handclasp/handclasp/iana"
+)
+
+// An algorithm is what a SignatureScheme does to a message, its hash aside.
+type algorithm uint8
+
+const (
+	ecdsaDER algorithm = iota
+	eddsa
+	rsaPSS // salt as long as the hash, MGF1 with the same hash
+	rsaPKCS1
+)
+
+// A scheme is one row of the table.
+type scheme struct {
+	id    iana.SignatureScheme
+	alg   algorithm
+	hash  crypto.Hash // 0: the message is signed as it is
+	curve elliptic.Curve
+	in13  bool // may sign a TLS 1.3 handshake (RFC 9846, Section 4.3.3)
+}
+
+// The order is the default offer: the small and fast first, what only
+// certificates may use last. rsa_pss_pss_* is missing because crypto/x509 reads
+// no certificate with an id-RSASSA-PSS key, SHA-1 because nothing should trust
+// it any more.
+var schemes = []scheme{
+	// scheme, algorithm, hash, curve, fit for TLS 1.3
+	{iana.ECDSA_SECP256R1_SHA256, ecdsaDER, crypto.SHA256, elliptic.P256(), true},
+	{iana.ED25519, eddsa, 0, nil, true},
+	{iana.RSA_PSS_RSAE_SHA256, rsaPSS, crypto.SHA256, nil, true},
+	{iana.RSA_PSS_RSAE_SHA384, rsaPSS, crypto.SHA384, nil, true},
+	{iana.RSA_PSS_RSAE_SHA512, rsaPSS, crypto.SHA512, nil, true},
+	{iana.ECDSA_SECP384R1_SHA384, ecdsaDER, crypto.SHA384, elliptic.P384(), true},
+	{iana.ECDSA_SECP521R1_SHA512, ecdsaDER, crypto.SHA512, elliptic.P521(), true},
+	{iana.RSA_PKCS1_SHA256, rsaPKCS1, crypto.SHA256, nil, false},
+	{iana.RSA_PKCS1_SHA384, rsaPKCS1, crypto.SHA384, nil, false},
+	{iana.RSA_PKCS1_SHA512, rsaPKCS1, crypto.SHA512, nil, false},
+}
+
+func find(id iana.SignatureScheme) (scheme, bool) {
+	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.id == id })
+	if i < 0 {
+		return scheme{}, false
+	}
+	return schemes[i], true
+}
+
+// Schemes is what an endpoint that speaks at most version v offers in
+// signature_algorithms, in order of preference. RSASSA-PKCS1-v1_5 stands last;
+// with TLS 1.3 it covers signatures in certificates alone. TLS 1.1 and older
+// have no such offer, so it is nil there.
+func Schemes(v iana.Version) []iana.SignatureScheme {
+	if v < iana.TLS12 {
+		return nil
+	}
+	return ids(func(scheme) bool { return true })
+}
+
+// Supported reports whether Verify knows s.
+func Supported(s iana.SignatureScheme) bool {
+	_, ok := find(s)
+	return ok
+}
+
+// UsableIn13 reports whether s may sign a CertificateVerify of TLS 1.3: neither
+// RSASSA-PKCS1-v1_5 nor SHA-1 may (RFC 9846, Sections 4.3.3 and 4.5.2).
+func UsableIn13(s iana.SignatureScheme) bool {
+	row, ok := find(s)
+	return ok && row.in13
+}
+
+// fits reports whether pub can make or check signatures of s. ECDSA is bound to
+// its curve, as TLS 1.3 has it.
+func (s scheme) fits(pub crypto.PublicKey) bool {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return s.alg == ecdsaDER && pub.Curve == s.curve
+	case ed25519.PublicKey:
+		return s.alg == eddsa && len(pub) == ed25519.PublicKeySize
+	case *rsa.PublicKey:
+		return s.alg == rsaPKCS1 || s.alg == rsaPSS && roomForPSS(pub, s.hash)
+	}
+	return false
+}
+
+// roomForPSS reports whether the key is long enough for hash and salt (RFC
+// 8017, Section 9.1.1): a 1024-bit key cannot sign with SHA-512.
+func roomForPSS(pub *rsa.PublicKey, h crypto.Hash) bool {
+	emLen := (pub.N.BitLen() - 1 + 7) / 8
+	return emLen >= 2*h.Size()+2
+}
+
+// fitting lists the schemes that fit pub, in order of preference.
+func fitting(pub crypto.PublicKey) []iana.SignatureScheme {
+	return ids(func(s scheme) bool { return s.fits(pub) })
+}
+
+func ids(keep func(scheme) bool) []iana.SignatureScheme {
+	var out []iana.SignatureScheme
+	for _, s := range schemes {
+		if keep(s) {
+			out = append(out, s.id)
+		}
+	}
+	return out
+}
+
+// digest is the message as the algorithm wants it.
+func (s scheme) digest(message []byte) []byte {
+	if s.hash == 0 {
+		return message
+	}
+	h := s.hash.New()
+	h.Write(message)
+	return h.Sum(nil)
+}

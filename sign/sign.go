@@ -1,0 +1,153 @@
+// Package sign makes and checks the signatures of TLS handshakes.
+//
+// Policy: a private key is reached only through Signer, so that it may live in
+// a file, a hardware module or another machine. One table says what each
+// signature scheme is and which keys fit it; nothing is signed or accepted
+// outside it. SHA-1 and MD5 do not exist here.
+package sign
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // for the table's hashes
+	_ "crypto/sha512"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// A Signer holds a private key, or knows the way to one.
+//
+// Public is the public key and Schemes the signature schemes it can make, most
+// wanted first; both are cheap and always return the same, and the caller does
+// not change what they return.
+//
+// Sign signs message, which is not hashed yet, with a scheme out of Schemes. It
+// may be slow, since the key may be remote; it gives up and returns ctx's error
+// when ctx ends. It keeps neither message nor the signature it returns. An
+// error fails the handshake and its text may reach a log, so it holds no
+// secret.
+//
+// All methods may be called by many handshakes at once.
+type Signer interface {
+	Public() crypto.PublicKey
+	Schemes() []iana.SignatureScheme
+	Sign(ctx context.Context, s iana.SignatureScheme, message []byte) ([]byte, error)
+}
+
+// minRSABits is the least that crypto/rsa signs with.
+const minRSABits = 1024
+
+// FromCrypto makes a Signer of a Go private key: RSA of at least 1024 bits,
+// ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
+// that it has room for. A context that ends stops a signature only before it
+// begins, since a crypto.Signer knows no context.
+func FromCrypto(key crypto.Signer) (Signer, error) {
+	if key == nil {
+		return nil, errors.New("sign: no private key given")
+	}
+	pub := key.Public()
+	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
+		return nil, fmt.Errorf("sign: an RSA key of %d bits is too short: use at least 2048 bits (1024 is the least that works)", pub.N.BitLen())
+	}
+	fit := fitting(pub)
+	if fit == nil {
+		return nil, fmt.Errorf("sign: a %s cannot sign here: use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519", describe(pub))
+	}
+	return &signer{key, fit}, nil
+}
+
+// describe names a public key's kind for an error.
+func describe(pub crypto.PublicKey) string {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok {
+		return "key on curve " + pub.Curve.Params().Name
+	}
+	return fmt.Sprintf("key of type %T", pub)
+}
+
+type signer struct {
+	key     crypto.Signer
+	schemes []iana.SignatureScheme
+}
+
+func (s *signer) Public() crypto.PublicKey        { return s.key.Public() }
+func (s *signer) Schemes() []iana.SignatureScheme { return s.schemes }
+
+func (s *signer) Sign(ctx context.Context, id iana.SignatureScheme, message []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(s.schemes, id) {
+		return nil, fmt.Errorf("sign: the key does not fit the scheme %v", id)
+	}
+	row, _ := find(id)
+	return s.key.Sign(rand.Reader, row.digest(message), row.options())
+}
+
+// options is what a crypto.Signer needs to know besides the digest.
+func (s scheme) options() crypto.SignerOpts {
+	if s.alg == rsaPSS {
+		return s.pss()
+	}
+	return s.hash
+}
+
+func (s scheme) pss() *rsa.PSSOptions {
+	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: s.hash}
+}
+
+// Verify checks the signature of message, which is not hashed yet. The key is a
+// peer's and may be of any kind. It fails with fault.SigSchemeKeyMismatch if
+// scheme id is not supported or does not fit the key, else with
+// fault.SigInvalid. Whether id was offered, and is fit for TLS 1.3, is the
+// caller's to check: see UsableIn13.
+func Verify(pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte) error {
+	row, ok := find(id)
+	if !ok || !row.fits(pub) {
+		return fault.SigSchemeKeyMismatch.In("algorithm").Saw(id, fitting(pub))
+	}
+	if !row.valid(pub, row.digest(message), sig) {
+		return fault.SigInvalid.In("signature").Saw(id, nil)
+	}
+	return nil
+}
+
+// valid assumes that the scheme fits the key.
+func (s scheme) valid(pub crypto.PublicKey, digest, sig []byte) bool {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(pub, digest, sig)
+	case ed25519.PublicKey:
+		return ed25519.Verify(pub, digest, sig)
+	case *rsa.PublicKey:
+		if s.alg == rsaPSS {
+			return rsa.VerifyPSS(pub, s.hash, digest, sig, s.pss()) == nil
+		}
+		return rsa.VerifyPKCS1v15(pub, s.hash, digest, sig) == nil
+	}
+	return false
+}
+
+// CertificateVerifyInput is what a CertificateVerify of TLS 1.3 signs (RFC
+// 9846, Section 4.5.2): 64 spaces, a context string for the role that signs, a
+// zero byte, and the transcript hash up to that role's Certificate.
+func CertificateVerifyInput(server bool, transcriptHash []byte) []byte {
+	context := "TLS 1.3, client CertificateVerify"
+	if server {
+		context = "TLS 1.3, server CertificateVerify"
+	}
+	out := make([]byte, 0, 64+len(context)+1+len(transcriptHash))
+	for range 64 {
+		out = append(out, ' ')
+	}
+	out = append(out, context...)
+	out = append(out, 0)
+	return append(out, transcriptHash...)
+}
