@@ -1,0 +1,165 @@
+// Package config holds what a user may set: ClientConfig and ServerConfig,
+// which the root package gives under its own name.
+//
+// Policy: names and meaning follow crypto/tls where they are the same thing.
+// The zero value is safe and useful. A configuration is read, never written,
+// by connections, and may serve many at once; it must not change while in use.
+// What a configuration can't mean is refused when it is first used, with the
+// field and the accepted values named.
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// A ClientConfig configures the client side of connections.
+type ClientConfig struct {
+	// ServerName is the name that the server's certificate must be valid for,
+	// and that goes into the server_name extension unless it is an IP address
+	// (RFC 6066, Section 3). Dial sets it from the address if it is empty.
+	ServerName string
+
+	// RootCAs are the trust anchors; nil means the system's.
+	RootCAs *x509.CertPool
+
+	// InsecureSkipVerify goes on when the server's certificate fails a check.
+	// The checks still run: Conn.Info lists what failed. For tests and
+	// diagnosis only.
+	InsecureSkipVerify bool
+
+	// VerifyPeerCertificate, if set, runs after the built-in checks, also
+	// with InsecureSkipVerify and also when a remembered verdict is used. An
+	// error refuses the server with the alert bad_certificate. rawCerts is
+	// what the server sent, leaf first; verifiedChains is empty when the
+	// chain was not trusted.
+	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
+
+	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
+	// in order of preference.
+	NextProtos []string
+
+	// MinVersion and MaxVersion bound the versions offered. Zero means the
+	// lowest safe and the highest known one, both TLS 1.3 today.
+	MinVersion, MaxVersion iana.Version
+
+	// CipherSuites, CurvePreferences and SignatureSchemes are offered in the
+	// order given; nil means a safe default. CurvePreferences are the key
+	// exchange groups, hybrid ones included.
+	CipherSuites     []iana.CipherSuite
+	CurvePreferences []iana.Group
+	SignatureSchemes []iana.SignatureScheme
+
+	// KeyShares are the groups to send a key share for at once; they must be
+	// in CurvePreferences. Nil means the most preferred group and, if that is
+	// a hybrid, the most preferred one that is not. An empty list sends none
+	// and costs a round trip.
+	KeyShares []iana.Group
+
+	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
+	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
+	NoMiddleboxCompat bool
+
+	// KeyLogWriter receives the connection's secrets in the format of RFC
+	// 9850 (SSLKEYLOGFILE), one whole line a Write. Whoever reads them reads
+	// the traffic. An error ends the handshake.
+	KeyLogWriter io.Writer
+
+	// Rand is the source of randomness; nil means crypto/rand.Reader. It must
+	// be safe for concurrent use.
+	Rand io.Reader
+
+	// Time is the clock that certificates are judged by; nil means time.Now.
+	Time func() time.Time
+}
+
+// A ServerConfig configures the server side of connections.
+type ServerConfig struct {
+	// Certificates are what the server can prove itself with, at least one.
+	// Per connection one is chosen by server_name, then by what the client
+	// can verify; the first is the default when no name fits.
+	Certificates []Certificate
+
+	// NextProtos are the application protocols the server speaks, in order of
+	// preference. If the client offers ALPN and none fits, the handshake
+	// fails (RFC 7301, Section 3.2); if NextProtos is empty, ALPN is ignored.
+	NextProtos []string
+
+	// MinVersion and MaxVersion bound the versions accepted. Zero means the
+	// lowest safe and the highest known one, both TLS 1.3 today.
+	MinVersion, MaxVersion iana.Version
+
+	// CipherSuites, CurvePreferences and SignatureSchemes are what the server
+	// accepts, most preferred first; nil means a safe default. Its order
+	// decides, except that a group the client sent no key share for is only
+	// chosen, at the cost of a HelloRetryRequest, when no other fits or when
+	// it alone is post-quantum.
+	CipherSuites     []iana.CipherSuite
+	CurvePreferences []iana.Group
+	SignatureSchemes []iana.SignatureScheme
+
+	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
+	// must remember travels in the cookie extension, authenticated with this
+	// key, and any server with the same key can take the second ClientHello
+	// (RFC 9846, Section 4.3.2). 32 bytes or more, random.
+	CookieKey []byte
+
+	// KeyLogWriter receives the connections' secrets as in ClientConfig.
+	KeyLogWriter io.Writer
+
+	// Rand is the source of randomness; nil means crypto/rand.Reader. It must
+	// be safe for concurrent use.
+	Rand io.Reader
+
+	// Time is the clock that cookies are judged by; nil means time.Now. An
+	// Engine used without the root package has no clock of its own.
+	Time func() time.Time
+}
+
+// Params are the lists that both sides negotiate from, defaults filled in.
+type Params struct {
+	Versions []iana.Version // highest first
+	Suites   []iana.CipherSuite
+	Groups   []iana.Group
+	Schemes  []iana.SignatureScheme
+	ALPN     []string
+}
+
+// Params checks the configuration and fills in defaults. An error is a
+// *fault.Error of rule ConfigValue that names the field.
+func (c *ClientConfig) Params() (Params, error) {
+	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	if err != nil {
+		return p, err
+	}
+	for _, g := range c.KeyShares {
+		if !contains(p.Groups, g) {
+			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
+		}
+	}
+	return p, nil
+}
+
+// Params checks the configuration and fills in defaults, as the client's.
+func (c *ServerConfig) Params() (Params, error) {
+	if len(c.Certificates) == 0 {
+		return Params{}, fault.ConfigNoCertificate.In("Certificates")
+	}
+	for i := range c.Certificates {
+		if len(c.Certificates[i].chain) == 0 {
+			return Params{}, fault.ConfigCertificate.In("Certificates").Saw("a zero Certificate", "one made by NewCertificate or LoadX509KeyPair")
+		}
+	}
+	if n := len(c.CookieKey); n > 0 && n < 32 {
+		return Params{}, fault.ConfigValue.In("CookieKey").Saw(fmt.Sprintf("%d bytes", n), "at least 32")
+	}
+	if c.CookieKey != nil && c.Time == nil {
+		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
+	}
+	return resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+}

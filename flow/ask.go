@@ -1,0 +1,56 @@
+package flow
+
+import (
+	"crypto/x509"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// An Ask is something that the machine waits for besides bytes. Each kind has
+// a Reply method, to be called exactly once; what it does wrong surfaces at the
+// Engine's next Recv.
+type Ask interface{ ask() }
+
+// A SignAsk wants a signature over Message, made with Signer.
+type SignAsk struct {
+	Signer  sign.Signer
+	Scheme  iana.SignatureScheme
+	Message []byte // what is signed, not hashed (RFC 9846, Section 4.5.2)
+
+	reply func([]byte, error)
+}
+
+func (*SignAsk) ask() {}
+
+// Reply gives the signature, or the reason why there is none.
+func (a *SignAsk) Reply(signature []byte, err error) { a.reply(signature, err) }
+
+// NewSignAsk is for state machines: reply receives the answer.
+func NewSignAsk(s sign.Signer, scheme iana.SignatureScheme, message []byte, reply func([]byte, error)) *SignAsk {
+	return &SignAsk{s, scheme, message, reply}
+}
+
+// A VerifyAsk wants a verdict on the peer's certificate chain. The signature
+// that proves possession of the leaf's key has been checked already.
+type VerifyAsk struct {
+	Of    fault.Role // whose chain it is
+	Name  string     // the name it must be valid for; "" if none is demanded
+	Chain []*x509.Certificate
+	OCSP  []byte   // stapled OCSPResponse of the leaf, DER; may be empty
+	SCTs  [][]byte // stapled signed certificate timestamps of the leaf
+
+	reply func(*Verdict, error)
+}
+
+func (*VerifyAsk) ask() {}
+
+// Reply gives the verdict. An error refuses the peer.
+func (a *VerifyAsk) Reply(v *Verdict, err error) { a.reply(v, err) }
+
+// NewVerifyAsk is for state machines: reply receives the answer.
+func NewVerifyAsk(a VerifyAsk, reply func(*Verdict, error)) *VerifyAsk {
+	a.reply = reply
+	return &a
+}
