@@ -1,0 +1,200 @@
+// Package engine is one TLS connection without I/O, clock or goroutines: bytes
+// in, bytes out. The root package drives it over a net.Conn; an event loop or a
+// simulator can do so as well.
+//
+// Policy: the caller moves bytes and answers Asks; the Engine decides. All that
+// a connection sends passes one queue, so sequence numbers and the wire agree.
+// Only Output sends alerts. After an error every call returns it.
+//
+//	for !done {
+//		write(e.Output(nil))
+//		if ask := e.Ask(); ask != nil { … ask.Reply(…); continue }
+//		n, data, err := e.Recv(buf) // n == 0: read more, until len(buf) >= e.Want()
+//	}
+package engine
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/hs"
+	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// An Engine is one TLS connection. Until Connected, one goroutine may use it.
+// From then on one Recv and any number of the other calls may run at once.
+type Engine struct {
+	role    fault.Role
+	options hs.Options
+	machine hs.Machine
+	started bool
+
+	reader // Recv's own
+	writer // under its own lock
+
+	connected atomic.Bool
+	info      flow.Info    // a copy, from CONNECTED on
+	exporter  *hs.Exporter // likewise
+
+	events sync.Mutex // watchers are called one at a time
+	watch  func(*flow.Event)
+}
+
+// NewClient is the client's end of a new connection. It fails if the
+// configuration can't be used. The first call of Output writes the ClientHello.
+func NewClient(cfg *config.ClientConfig) (*Engine, error) {
+	e := newEngine(fault.Client, cfg.Rand)
+	m, err := hs.NewClient(cfg, &e.options)
+	e.machine = m
+	return e, err
+}
+
+// NewServer is the server's end of a new connection. It fails if the
+// configuration can't be used.
+func NewServer(cfg *config.ServerConfig) (*Engine, error) {
+	e := newEngine(fault.Server, cfg.Rand)
+	m, err := hs.NewServer(cfg, &e.options)
+	e.machine, e.started = m, true
+	e.statelessServer = cfg.CookieKey != nil
+	return e, err
+}
+
+func newEngine(role fault.Role, source io.Reader) *Engine {
+	if source == nil {
+		source = rand.Reader
+	}
+	e := &Engine{role: role}
+	e.options = hs.Options{Layer: (*layer)(e), Rand: source}
+	return e
+}
+
+// Watch has f called with each event of the connection. It must be set before
+// the first Output or Recv. Calls do not overlap; f may not call the Engine.
+func (e *Engine) Watch(f func(*flow.Event)) {
+	e.watch = f
+	e.options.Watch = e.tell
+}
+
+// Edit gives f the last word on each handshake message before it is sent. It is
+// for this module's own tools: recorded hellos, and peers that misbehave.
+func (e *Engine) Edit(f func(wire.Message)) { e.options.Edit = f }
+
+func (e *Engine) tell(ev *flow.Event) {
+	e.events.Lock()
+	defer e.events.Unlock()
+	e.watch(ev)
+}
+
+// Ask is what the Engine waits for besides bytes, or nil. After its Reply call
+// Output again.
+func (e *Engine) Ask() flow.Ask {
+	if e.Connected() || e.Err() != nil {
+		return nil
+	}
+	return e.machine.Ask()
+}
+
+// Connected reports whether the handshake is complete.
+func (e *Engine) Connected() bool { return e.connected.Load() }
+
+// Info is what the handshake has settled so far.
+func (e *Engine) Info() flow.Info {
+	if e.Connected() {
+		return e.info
+	}
+	return *e.machine.Info()
+}
+
+// ExportKeyingMaterial derives length bytes for label and context (RFC 9846,
+// Section 7.5). It fails with rule NotConnected before the handshake is
+// complete, and with ExportLength or ExportLabel.
+func (e *Engine) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
+	if !e.Connected() {
+		return nil, fault.NotConnected.New()
+	}
+	return e.exporter.Export(label, context, length)
+}
+
+// PeerClosed reports whether the peer's close_notify has come. Like Recv, it
+// belongs to the reading side.
+func (e *Engine) PeerClosed() bool { return e.peerClosed }
+
+// Err is the error that ended the connection, or nil.
+func (e *Engine) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err == nil {
+		return nil
+	}
+	return e.err
+}
+
+// start sends a client's first message.
+func (e *Engine) start() {
+	if e.started {
+		return
+	}
+	e.started = true
+	if err := e.machine.Start(); err != nil {
+		e.fail(err)
+	}
+}
+
+// advanced looks at what the machine has become after a step.
+func (e *Engine) advanced() {
+	if !e.Connected() && e.machine.State() == fault.Connected {
+		e.info, e.exporter = *e.machine.Info(), e.machine.Exporter()
+		e.handshake = nil // nothing of the handshake is kept
+		e.connected.Store(true)
+	}
+}
+
+// Fail ends the connection for a reason that lies outside of it: the transport
+// broke, or a deadline passed. Recv and Send return the error from now on.
+func (e *Engine) Fail(err error) error { return e.fail(err) }
+
+// fail ends the connection and queues the alert.
+func (e *Engine) fail(err error) error {
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	f := fault.Wrap(err, fault.Internal)
+	if f.Role == fault.NoRole {
+		f.Role, f.State = e.role, e.machine.State()
+	}
+	e.mu.Lock()
+	first := e.err == nil
+	if first {
+		e.err = f
+		e.queueAlert(f)
+	}
+	e.mu.Unlock()
+	if first && e.watch != nil {
+		e.tell(&flow.Event{Kind: flow.Failure, Role: e.role, Err: f})
+	}
+	return f
+}
+
+// tellRecord and tellAlert emit events of the record layer.
+func (e *Engine) tellRecord(sent bool, t iana.ContentType, size int, epoch flow.Epoch) {
+	if e.watch != nil {
+		e.tell(&flow.Event{Kind: flow.Record, Role: e.role, Sent: sent, Content: t, Size: size, Epoch: epoch})
+	}
+}
+
+func (e *Engine) tellAlert(sent bool, a iana.Alert, epoch flow.Epoch) {
+	if e.watch != nil {
+		e.tell(&flow.Event{Kind: flow.Alert, Role: e.role, Sent: sent, Alert: a, Epoch: epoch})
+	}
+}
+
+// Want is how many bytes, at least, Recv needs to have at hand.
+func (e *Engine) Want() int { return max(e.want, record.HeaderLen) }

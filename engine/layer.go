@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+)
+
+// layer is the record layer as the machine sees it: hs.Layer. Its methods run
+// inside the machine's, hence inside Recv, Output or an Ask's Reply.
+type layer Engine
+
+func (l *layer) WriteMessage(msg []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flight = append(l.flight, msg...)
+}
+
+func (l *layer) ChangeCipherSpec() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*Engine)(l).sealFlight()
+	l.ccs = true
+}
+
+func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*Engine)(l).sealFlight()
+	l.outSuite, l.outSecret, l.outEpoch = s, secret, epoch
+	return s.Install(&l.out, secret, l.limit)
+}
+
+func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
+	l.inSuite, l.inSecret, l.inEpoch = s, secret, epoch
+	l.keysChanged = true
+	return s.Install(&l.in, secret, 0)
+}
+
+func (l *layer) SkipEarlyData(epoch flow.Epoch) { l.skipping, l.skipEpoch = true, epoch }
+
+func (l *layer) PeerFinished() { l.peerFinished = true }
+
+// PeerUpdated follows the peer to its next keys. Our own answer waits for the
+// next Output or Send, so a silent side answers many updates with one.
+func (l *layer) PeerUpdated(requested bool) error {
+	if l.updates++; l.updates > maxUpdates {
+		return fault.KeyUpdateFlood.New()
+	}
+	next := l.inSuite.Hash.NextTraffic(l.inSecret)
+	l.inSecret.Wipe()
+	if err := (*layer)(l).SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = false
+	l.owed = l.owed || requested
+	return nil
+}
+
+// Answered goes on with the messages that came behind the question.
+func (l *layer) Answered(err error) {
+	e := (*Engine)(l)
+	if err == nil {
+		e.advanced()
+		err = e.messages()
+	}
+	if err != nil {
+		e.fail(err)
+	}
+}

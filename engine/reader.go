@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"io"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// Limits against a peer that sends much and says nothing.
+const (
+	maxMessage  = 1<<18 + 1<<15 // bytes of one handshake message: the largest certificate list and its frame
+	maxEmpty    = 32            // records in a row without content
+	maxUpdates  = 32            // KeyUpdates in a row without data between
+	maxSkipped  = 1 << 16       // bytes of refused early data
+	maxWarnings = 4             // warning alerts in a row
+)
+
+// reader is the receiving half.
+type reader struct {
+	in       record.Half
+	inSuite  *suite.Suite
+	inSecret keys.Secret
+	inEpoch  flow.Epoch
+
+	handshake    []byte // handshake bytes not yet consumed
+	keysChanged  bool   // by the message in progress
+	want         int
+	seen         bool // the first record has come
+	peerFinished bool
+	peerClosed   bool // close_notify has come
+
+	skipping  bool // refused early data may come
+	skipEpoch flow.Epoch
+	skipped   int
+	empty     int
+	updates   int
+	warnings  int
+
+	statelessServer bool
+}
+
+// Recv processes at most one record at the front of in and decrypts it in
+// place. n is how much of in is used up; data, if any, is application data and
+// aliases in. n is 0 without an error when more bytes are needed (see Want) or
+// an Ask is open. After the peer's close_notify the error is io.EOF; sending
+// stays possible. Any other error is a *fault.Error and final; Output then has
+// the alert.
+func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
+	e.start()
+	if err := e.Err(); err != nil {
+		return 0, nil, err
+	}
+	if e.peerClosed {
+		return 0, nil, io.EOF
+	}
+	if e.Ask() != nil {
+		return 0, nil, nil
+	}
+	if !e.seen {
+		if f := record.Sniff(in); f != nil {
+			return 0, nil, e.fail(f)
+		}
+	}
+	h, need, err := record.Parse(in, e.in.Protected())
+	if err != nil {
+		return 0, nil, e.fail(err)
+	}
+	if need > 0 {
+		e.want = need
+		return 0, nil, nil
+	}
+	e.seen, e.want = true, 0
+	rec := in[:record.HeaderLen+h.Len]
+	data, err = e.record(h.Type, rec)
+	if err != nil {
+		return len(rec), nil, e.fail(err)
+	}
+	return len(rec), data, nil
+}
+
+// record sorts one whole record by its type.
+func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
+	e.tellRecord(false, t, len(rec), e.inEpoch)
+	switch {
+	case t == iana.ContentChangeCipherSpec:
+		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
+	case t == iana.ContentAlert && e.in.Protected() && !e.peerFinished:
+		return nil, e.alertInClear(rec[record.HeaderLen:])
+	case t == iana.ContentApplicationData && e.skipping && e.skipEpoch == flow.Clear:
+		return nil, e.skip(len(rec))
+	}
+	t, content, err := e.in.Open(rec)
+	if err != nil {
+		if e.skipping && e.skipEpoch == flow.Handshake && isRule(err, fault.BadRecordMAC) {
+			return nil, e.skip(len(rec))
+		}
+		return nil, err
+	}
+	if e.inEpoch == flow.Handshake {
+		e.skipping = false // the client speaks with its handshake keys now
+	}
+	switch t {
+	case iana.ContentHandshake:
+		e.handshake = append(e.handshake, content...)
+		return nil, e.messages()
+	case iana.ContentAlert:
+		return nil, e.alert(content)
+	}
+	return content, e.data(content)
+}
+
+func isRule(err error, r *fault.Rule) bool {
+	f, ok := err.(*fault.Error)
+	return ok && f.Rule == r
+}
+
+// data checks that application data may come now.
+func (e *Engine) data(content []byte) error {
+	if !e.Connected() {
+		return fault.DataTooEarly.New()
+	}
+	if len(e.handshake) > 0 {
+		return fault.RecordInterleaved.New().Saw(iana.ContentApplicationData, iana.ContentHandshake)
+	}
+	if len(content) == 0 {
+		return e.emptyRecord()
+	}
+	e.empty, e.updates, e.warnings = 0, 0, 0
+	return nil
+}
+
+func (e *Engine) emptyRecord() error {
+	if e.empty++; e.empty > maxEmpty {
+		return fault.Flood.New().Saw("more than 32 empty records in a row", nil)
+	}
+	return nil
+}
+
+// skip drops a record of refused early data (RFC 9846, Section 4.3.10).
+func (e *Engine) skip(n int) error {
+	if e.skipped += n; e.skipped > maxSkipped {
+		return fault.EarlyDataTooLong.New()
+	}
+	return nil
+}
+
+// messages hands whole handshake messages to the machine, as long as it takes
+// them. What stays behind an Ask waits for its Reply.
+func (e *Engine) messages() error {
+	for len(e.handshake) >= wire.HeaderLen && e.machine.Ask() == nil {
+		b := e.handshake
+		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+		if n > maxMessage {
+			return fault.MessageTooLarge.In("length").At(1).Saw(n, "at most 294,912 bytes")
+		}
+		n += wire.HeaderLen
+		if len(b) < n {
+			return nil
+		}
+		// The machine keeps the message, so its bytes are never used again.
+		e.handshake = b[n:]
+		e.keysChanged = false
+		if err := e.machine.Receive(b[:n:n]); err != nil {
+			return err
+		}
+		if e.keysChanged && len(e.handshake) > 0 {
+			return fault.MessageAcrossKeys.New().Saw(iana.HandshakeType(b[0]), nil)
+		}
+		e.advanced()
+	}
+	return nil
+}
+
+// changeCipherSpec drops the record of middlebox compatibility mode where it is
+// allowed: one byte 1, from the first ClientHello to the peer's Finished (RFC
+// 9846, Section 5). A server without memory can't tell the start.
+func (e *Engine) changeCipherSpec(content []byte) error {
+	state := e.machine.State()
+	begun := state != fault.WaitCH || e.statelessServer
+	if len(content) != 1 || content[0] != 1 || !begun || e.peerFinished {
+		return fault.CCSUnexpected.New()
+	}
+	if len(e.handshake) > 0 {
+		return fault.RecordInterleaved.New().Saw(iana.ContentChangeCipherSpec, iana.ContentHandshake)
+	}
+	return e.emptyRecord()
+}
+
+// alert takes an alert (RFC 9846, Section 6). Its level means nothing.
+func (e *Engine) alert(content []byte) error {
+	if len(content) != 2 {
+		return fault.AlertMalformed.New().Saw(len(content), "2 bytes")
+	}
+	a := iana.Alert(content[1])
+	e.tellAlert(false, a, e.inEpoch)
+	switch {
+	case a == iana.CloseNotify && e.Connected():
+		e.peerClosed = true
+		return io.EOF
+	case a == iana.CloseNotify:
+		return fault.ClosedEarly.New().Saw("close_notify", nil)
+	case a == iana.UserCanceled:
+		// A close_notify must follow; reading goes on until then.
+		if e.warnings++; e.warnings > maxWarnings {
+			return fault.Flood.New().Saw("more than 4 warning alerts in a row", nil)
+		}
+		return nil
+	}
+	return received(fault.AlertReceived, a)
+}
+
+// alertInClear takes an alert without protection where protection is due. It
+// ends the handshake like any record that does not belong here would, but the
+// error says what the peer meant.
+func (e *Engine) alertInClear(content []byte) error {
+	if len(content) != 2 {
+		return fault.RecordType.New().Saw(iana.ContentAlert, iana.ContentApplicationData)
+	}
+	a := iana.Alert(content[1])
+	e.tellAlert(false, a, flow.Clear)
+	return received(fault.AlertInClear, a)
+}
+
+func received(r *fault.Rule, a iana.Alert) *fault.Error {
+	f := r.New()
+	f.Received, f.Code = true, a
+	return f
+}

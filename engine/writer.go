@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// maxGenerations bounds the key updates of a sender (RFC 9846, Section 4.7.3).
+const maxGenerations = 1<<48 - 1
+
+// writer is the sending half. The lock orders what Send, Output and the reader's
+// answers put on the wire; it is held for as long as sealing takes, never
+// for I/O.
+type writer struct {
+	mu        sync.Mutex
+	out       record.Half
+	outSuite  *suite.Suite
+	outSecret keys.Secret
+	outEpoch  flow.Epoch
+	limit     uint64 // records under one key, if below the suite's own; for tests
+
+	flight  []byte // handshake bytes not yet sealed
+	pending []byte // records ready to go
+	opened  bool   // the first message is sealed
+	ccs     bool   // a ChangeCipherSpec goes out before the next record
+
+	owed   bool // the peer asked for a KeyUpdate
+	asked  bool // we asked for one and have not seen it yet
+	closed bool // close_notify is queued
+	err    *fault.Error
+}
+
+// Output appends to dst what the connection has to send besides application
+// data: the handshake, answers to KeyUpdates, close_notify, and after an error
+// the alert. Call it after every Recv, Reply, Close and KeyUpdate.
+func (e *Engine) Output(dst []byte) []byte {
+	e.start()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.settle()
+	if e.ccs && len(e.pending) > 0 {
+		e.putCCS() // nothing comes after it in this flight: a HelloRetryRequest
+	}
+	dst = append(dst, e.pending...)
+	e.pending = nil
+	return dst
+}
+
+// Pending reports whether Output would give anything.
+func (e *Engine) Pending() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.pending) > 0 || len(e.flight) > 0 || e.owed && !e.closed
+}
+
+// Send appends p to dst as records of at most 16,384 bytes each, after whatever
+// else is due. It fails with rule NotConnected before the handshake is complete,
+// WriteClosed after Close, and with the error that ended the connection.
+func (e *Engine) Send(dst, p []byte) ([]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.err != nil:
+		return dst, e.err
+	case e.closed:
+		return dst, fault.WriteClosed.New()
+	case !e.Connected():
+		return dst, fault.NotConnected.New()
+	}
+	e.settle()
+	dst = append(dst, e.pending...)
+	e.pending = nil
+	for len(p) > 0 {
+		if e.out.NeedsUpdate() {
+			if err := e.update(wire.UpdateNotRequested); err != nil {
+				return dst, err
+			}
+			dst = append(dst, e.pending...)
+			e.pending = nil
+		}
+		n := min(len(p), record.MaxPlaintext)
+		var err error
+		if dst, err = e.seal(dst, iana.ContentApplicationData, p[:n]); err != nil {
+			return dst, err
+		}
+		p = p[n:]
+	}
+	return dst, nil
+}
+
+// Close queues close_notify: this side sends no more. The peer may go on
+// sending (RFC 9846, Section 6.1). Before CONNECTED it sends user_canceled
+// first. It does nothing the second time or after an error.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.err != nil {
+		return
+	}
+	e.settle()
+	if !e.Connected() && e.opened {
+		e.putAlert(iana.UserCanceled)
+	}
+	if e.opened || e.Connected() {
+		e.putAlert(iana.CloseNotify)
+	}
+	e.closed = true
+}
+
+// KeyUpdate changes the keys that this side writes with and, if both, asks the
+// peer to do the same; while it has not answered an earlier question, it is not
+// asked again (RFC 9846, Section 4.7.3).
+func (e *Engine) KeyUpdate(both bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.closed:
+		return fault.WriteClosed.New()
+	case !e.Connected():
+		return fault.NotConnected.New()
+	}
+	e.settle()
+	if both && !e.asked {
+		e.asked = true
+		return e.update(wire.UpdateRequested)
+	}
+	return e.update(wire.UpdateNotRequested)
+}
+
+// settle seals what has waited, in the order in which it came to be.
+func (e *Engine) settle() {
+	e.sealFlight()
+	if e.owed && !e.closed && e.err == nil && e.outEpoch < maxGenerations {
+		if err := e.update(wire.UpdateNotRequested); err != nil {
+			e.err = fault.Wrap(err, fault.Internal)
+		}
+	}
+	e.owed = false
+}
+
+// update sends a KeyUpdate under the old keys and changes them.
+func (e *Engine) update(r wire.KeyUpdateRequest) error {
+	msg, err := wire.Append(nil, &wire.KeyUpdate{Request: r})
+	if err != nil {
+		return fault.Internal.Because(err)
+	}
+	if e.watch != nil {
+		e.tell(&flow.Event{Kind: flow.Message, Role: e.role, Sent: true, Type: iana.KeyUpdate, Bytes: msg, Epoch: e.outEpoch})
+	}
+	if e.pending, err = e.seal(e.pending, iana.ContentHandshake, msg); err != nil {
+		return err
+	}
+	next := e.outSuite.Hash.NextTraffic(e.outSecret)
+	e.outSecret.Wipe()
+	e.outSecret = next
+	e.outEpoch++
+	return e.outSuite.Install(&e.out, next, e.limit)
+}
+
+// sealFlight makes records of the handshake bytes that wait: as few as
+// possible, under the current keys.
+func (e *Engine) sealFlight() {
+	for len(e.flight) > 0 {
+		n := min(len(e.flight), record.MaxPlaintext)
+		e.put(iana.ContentHandshake, e.flight[:n])
+		if e.flight = e.flight[n:]; len(e.flight) == 0 {
+			e.flight, e.opened = nil, true
+		}
+	}
+}
+
+// put seals a record that no limit can stop, into pending.
+func (e *Engine) put(t iana.ContentType, payload []byte) {
+	if e.ccs {
+		e.putCCS()
+	}
+	var err error
+	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
+		e.err = fault.Wrap(err, fault.Internal)
+	}
+}
+
+// seal appends one record to dst. The first ClientHello says TLS 1.0, for old
+// middleboxes (RFC 9846, Section 5.1).
+func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, error) {
+	before := len(dst)
+	var err error
+	if !e.opened && e.role == fault.Client && t == iana.ContentHandshake {
+		dst = record.AppendPlaintext(dst, iana.TLS10, t, payload)
+	} else {
+		dst, err = e.out.Seal(dst, t, payload, 0)
+	}
+	if err == nil {
+		outer := t
+		if e.out.Protected() {
+			outer = iana.ContentApplicationData
+		}
+		e.tellRecord(true, outer, len(dst)-before, e.outEpoch)
+	}
+	return dst, err
+}
+
+func (e *Engine) putCCS() {
+	e.ccs = false
+	before := len(e.pending)
+	e.pending = record.AppendPlaintext(e.pending, iana.TLS12, iana.ContentChangeCipherSpec, []byte{1})
+	e.tellRecord(true, iana.ContentChangeCipherSpec, len(e.pending)-before, flow.Clear)
+}
+
+// putAlert queues an alert. Only close_notify and user_canceled are warnings
+// (RFC 9846, Section 6.1).
+func (e *Engine) putAlert(a iana.Alert) {
+	level := byte(2)
+	if a == iana.CloseNotify || a == iana.UserCanceled {
+		level = 1
+	}
+	e.put(iana.ContentAlert, []byte{level, byte(a)})
+	e.tellAlert(true, a, e.outEpoch)
+}
+
+// queueAlert queues what the peer is told about a failure.
+func (e *Engine) queueAlert(f *fault.Error) {
+	if a := f.AlertCode(); !f.Received && a != iana.NoAlert && !e.closed {
+		e.sealFlight()
+		e.putAlert(a)
+	}
+}

@@ -1,0 +1,335 @@
+package hs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// The client's hellos, common to all versions. What comes after the
+// ServerHello is the version's: see client13.
+//
+//	START ---- send ClientHello ----> WAIT_SH
+//	WAIT_SH -- HelloRetryRequest ---> WAIT_SH2   send the second ClientHello
+//	WAIT_SH, WAIT_SH2 -- ServerHello -> the version's first state
+var clientHellos = []edge[*client]{
+	// from          on                         do                     to
+	{fault.Start, begin, (*client).begin, to(fault.WaitSH)},
+	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
+	{fault.WaitSH, retryHello, (*client).helloRetryRequest, to(fault.WaitSH2)},
+	{fault.WaitSH2, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
+}
+
+// client is the client's side of one handshake.
+type client struct {
+	core
+	cfg    *config.ClientConfig
+	params config.Params
+	table  []edge[*client]
+
+	hello  wire.ClientHello // the last one sent
+	shares []*kex.Private   // for its key_share, in its order
+	retry  *wire.ServerHello
+
+	stage   *keys.Handshake
+	traffic traffic // of the handshake epoch
+
+	request  *wire.CertificateRequest
+	chain    []*x509.Certificate
+	evidence evidence
+	verdict  *flow.Verdict // what the answer brought
+	refusal  error
+}
+
+// NewClient is a client that will speak with one server. It fails if the
+// configuration can't be used.
+func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
+	params, err := cfg.Params()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
+		return nil, fault.ConfigServerName.In("ServerName")
+	}
+	c := &client{cfg: cfg, params: params, table: slices.Concat(clientHellos, client13)}
+	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	return c, nil
+}
+
+func (c *client) Start() error { return step(&c.core, c.table, c, begin, nil) }
+
+func (c *client) Receive(msg []byte) error {
+	on := trigger(msg[0])
+	if isRetry(msg) {
+		on = retryHello
+	}
+	c.tell(msg, false, c.readEpoch())
+	return step(&c.core, c.table, c, on, msg)
+}
+
+// readEpoch is the epoch of the keys that the current state reads with.
+func (c *client) readEpoch() flow.Epoch {
+	switch c.state {
+	case fault.WaitSH, fault.WaitSH2:
+		return flow.Clear
+	case fault.Connected:
+		return flow.Application
+	}
+	return flow.Handshake
+}
+
+// begin sends the first ClientHello.
+func (c *client) begin([]byte) (fault.State, error) {
+	if err := c.build(); err != nil {
+		return 0, err
+	}
+	if _, err := c.send(&c.hello, flow.Clear); err != nil {
+		return 0, err
+	}
+	c.info.ClientRandom = c.hello.Random
+	c.info.Compat = len(c.hello.SessionID) > 0
+	c.info.ServerName = string(c.hello.ServerName)
+	return fault.WaitSH, nil
+}
+
+// build fills in the first ClientHello (RFC 9846, Section 4.2.2).
+func (c *client) build() error {
+	h := &c.hello
+	h.LegacyVersion = iana.TLS12
+	if err := c.random(h.Random[:]); err != nil {
+		return err
+	}
+	if !c.cfg.NoMiddleboxCompat {
+		h.SessionID = make([]byte, 32)
+		if err := c.random(h.SessionID); err != nil {
+			return err
+		}
+	}
+	h.CipherSuites = wire.MakeList16(c.params.Suites...)
+	h.Compressions = wire.MakeList8(wire.CompressionNull)
+	if name := sni(c.cfg.ServerName); name != "" {
+		h.ServerName = []byte(name)
+		h.Extensions.Add(iana.ExtServerName)
+	}
+	h.Status.StatusType = wire.StatusOCSP
+	h.Groups = wire.MakeList16(c.params.Groups...)
+	h.SignatureSchemes = wire.MakeList16(c.params.Schemes...)
+	h.Extensions.Add(iana.ExtStatusRequest, iana.ExtSupportedGroups, iana.ExtSignatureAlgorithms)
+	if len(c.params.ALPN) > 0 {
+		for _, p := range c.params.ALPN {
+			h.ALPN = append(h.ALPN, []byte(p))
+		}
+		h.Extensions.Add(iana.ExtALPN)
+	}
+	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
+	h.Extensions.Add(iana.ExtSCT, iana.ExtSupportedVersions, iana.ExtKeyShare)
+	return c.generate(c.firstShares()...)
+}
+
+// sni is what goes into server_name: no IP address and no final dot (RFC 6066,
+// Section 3).
+func sni(name string) string {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return ""
+	}
+	return strings.TrimSuffix(name, ".")
+}
+
+// firstShares are the groups to send a share for without being asked.
+func (c *client) firstShares() []iana.Group {
+	if c.cfg.KeyShares != nil {
+		return inOrder(c.params.Groups, c.cfg.KeyShares)
+	}
+	groups := c.params.Groups
+	first := groups[:1]
+	if !kex.PostQuantum(first[0]) {
+		return first
+	}
+	if i := slices.IndexFunc(groups, func(g iana.Group) bool { return !kex.PostQuantum(g) }); i >= 0 {
+		return []iana.Group{first[0], groups[i]} // for the many servers that have no hybrid yet
+	}
+	return first
+}
+
+// inOrder are those of some that stand in all, in the order of all: shares
+// must stand in the order of supported_groups (RFC 9846, Section 4.3.8).
+func inOrder[T comparable](all, some []T) (list []T) {
+	for _, v := range all {
+		if slices.Contains(some, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// generate makes fresh key shares, which replace those in the hello.
+func (c *client) generate(groups ...iana.Group) error {
+	c.shares, c.hello.KeyShares = nil, nil
+	for _, g := range groups {
+		key, err := kex.Generate(g, c.Rand)
+		if err != nil {
+			return err
+		}
+		c.shares = append(c.shares, key)
+		c.hello.KeyShares = append(c.hello.KeyShares, wire.KeyShare{Group: g, Key: key.Public()})
+	}
+	return nil
+}
+
+// helloRetryRequest answers with the second ClientHello (RFC 9846, Section
+// 4.2.4).
+func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
+	retry := new(wire.ServerHello)
+	if err := c.readHello(msg, retry, iana.InHelloRetryRequest, iana.ExtCookie); err != nil {
+		return 0, err
+	}
+	wantsShare, hasCookie := retry.Extensions.Has(iana.ExtKeyShare), retry.Extensions.Has(iana.ExtCookie)
+	if !wantsShare && !hasCookie {
+		return 0, fault.RetryNoChange.In("extensions")
+	}
+	g := retry.KeyShare.Group
+	if wantsShare && (!c.hello.Groups.Has(g) || c.share(g) != nil) {
+		return 0, fault.RetryGroup.In("key_share.selected_group").Saw(g, "a group of ours without a share: "+join(c.unshared()))
+	}
+	c.info.Retried = true
+	c.decided(func() flow.Decision {
+		return flow.Decision{What: "retry", By: fault.Server, Chosen: retryWish(wantsShare, g, hasCookie),
+			Offered: names(c.hello.Groups.Slice()), Reason: "The server can't go on with the first ClientHello and asks for a second; this costs a round trip."}
+	})
+	c.retry = retry
+	c.suite = suite.ByID(retry.CipherSuite)
+	c.transcript.Retry(c.suite.Hash)
+	c.transcript.Write(msg)
+
+	if wantsShare {
+		if err := c.generate(g); err != nil {
+			return 0, err
+		}
+	}
+	if hasCookie {
+		c.hello.Cookie = retry.Cookie
+		c.hello.Extensions.Insert(c.hello.Extensions.Index(iana.ExtKeyShare), iana.ExtCookie)
+	}
+	c.compat()
+	_, err := c.send(&c.hello, flow.Clear)
+	return fault.WaitSH2, err
+}
+
+func retryWish(share bool, g iana.Group, cookie bool) string {
+	switch {
+	case share && cookie:
+		return fmt.Sprintf("a key share for %v, and its cookie back", g)
+	case share:
+		return fmt.Sprintf("a key share for %v", g)
+	}
+	return "its cookie back"
+}
+
+// share is our key for g, or nil.
+func (c *client) share(g iana.Group) *kex.Private {
+	for _, s := range c.shares {
+		if s.Group() == g {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *client) unshared() (groups []iana.Group) {
+	for g := range c.hello.Groups.All() {
+		if c.share(g) == nil {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// serverHello settles the version and hands over to it.
+func (c *client) serverHello(msg []byte) (fault.State, error) {
+	sh := new(wire.ServerHello)
+	if err := c.readHello(msg, sh, iana.InServerHello); err != nil {
+		return 0, err
+	}
+	return c.serverHello13(msg, sh)
+}
+
+// readHello decodes a ServerHello or HelloRetryRequest and checks what both
+// have (RFC 9846, Section 4.2.3). Unasked are extensions that need no offer.
+func (c *client) readHello(msg []byte, sh *wire.ServerHello, where iana.Place, unasked ...iana.ExtensionType) error {
+	if err := c.coder.Decode(msg, sh); err != nil {
+		return err
+	}
+	if err := c.chosenVersion(sh); err != nil {
+		return err
+	}
+	if !bytes.Equal(sh.SessionID, c.hello.SessionID) {
+		return fault.SessionIDEcho.In("legacy_session_id_echo")
+	}
+	s := suite.ByID(sh.CipherSuite)
+	if s == nil || !s.For(c.info.Version) || !c.hello.CipherSuites.Has(sh.CipherSuite) {
+		return fault.ServerSuite.In("cipher_suite").Saw(sh.CipherSuite, join(c.hello.CipherSuites.Slice()))
+	}
+	if sh.Compression != wire.CompressionNull {
+		return fault.ServerCompression.In("legacy_compression_method").Saw(sh.Compression, wire.CompressionNull)
+	}
+	return checkExtensions(&sh.Extensions, where, &c.hello.Extensions, unasked...)
+}
+
+// chosenVersion settles the version (RFC 9846, Section 4.3.1).
+func (c *client) chosenVersion(sh *wire.ServerHello) error {
+	offered := c.hello.SupportedVersions
+	v := sh.LegacyVersion
+	if sh.Extensions.Has(iana.ExtSupportedVersions) {
+		v = sh.SupportedVersion
+		if v < iana.TLS13 || !offered.Has(v) {
+			return fault.ServerVersionNotOffered.In("supported_versions.selected_version").Saw(v, join(offered.Slice()))
+		}
+		if sh.LegacyVersion != iana.TLS12 {
+			return fault.ServerLegacyVersion.In("legacy_version").Saw(sh.LegacyVersion, "0x0303")
+		}
+	} else if downgraded(sh, offered) {
+		return fault.Downgrade.In("random").Saw(v, "TLS 1.3")
+	}
+	if !slices.Contains(c.params.Versions, v) {
+		return fault.ServerVersionUnsupported.In("legacy_version").Saw("the server chose "+v.String(), join(c.params.Versions))
+	}
+	c.info.Version = v
+	return nil
+}
+
+// downgraded reports whether a server that knows TLS 1.3 chose less although
+// we offered it: it marks the end of its random (RFC 9846, Section 4.2.3).
+func downgraded(sh *wire.ServerHello, offered wire.List16[iana.Version]) bool {
+	if !offered.Has(iana.TLS13) {
+		return false
+	}
+	end := string(sh.Random[24:])
+	return end == "DOWNGRD\x01" || end == "DOWNGRD\x00"
+}
+
+// checkExtensions refuses extensions of an answer that do not belong into its
+// message or were not asked for (RFC 9846, Section 4.3).
+func checkExtensions(have *wire.Extensions, where iana.Place, asked *wire.Extensions, unasked ...iana.ExtensionType) error {
+	for i := range have.Len() {
+		t := have.At(i)
+		if !t.AllowedIn(where) {
+			return fault.ExtensionMisplaced.In("extensions").Saw(t, "")
+		}
+		if !asked.Has(t) && !slices.Contains(unasked, t) {
+			return fault.ExtensionUnsolicited.In("extensions").Saw(t, "")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package hs
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// The client of TLS 1.3 after its ServerHello (RFC 9846, Appendix A.1).
+//
+//	   WAIT_EE
+//	      |  EncryptedExtensions
+//	      v
+//	WAIT_CERT_CR ----------------+
+//	      |  CertificateRequest  |
+//	      v                      |  Certificate
+//	  WAIT_CERT                  |
+//	      |  Certificate         |
+//	      v                      |
+//	   WAIT_CV <-----------------+
+//	      |  CertificateVerify, and ask for a verdict on the chain
+//	      v
+//	  VERIFYING
+//	      |  the verdict
+//	      v
+//	WAIT_FINISHED
+//	      |  Finished; send [Certificate,] Finished
+//	      v
+//	  CONNECTED --- NewSessionTicket, KeyUpdate ---> CONNECTED
+var client13 = []edge[*client]{
+	// from              on                                 do                              to
+	{fault.WaitEE, trigger(iana.EncryptedExtensions), (*client).encryptedExtensions, to(fault.WaitCertCR)},
+	{fault.WaitCertCR, trigger(iana.CertificateRequest), (*client).certificateRequest, to(fault.WaitCert)},
+	{fault.WaitCertCR, trigger(iana.Certificate), (*client).certificate, to(fault.WaitCV)},
+	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate, to(fault.WaitCV)},
+	{fault.WaitCV, trigger(iana.CertificateVerify), (*client).certificateVerify, to(fault.Verifying)},
+	{fault.Verifying, answer, (*client).verified, to(fault.WaitFinished)},
+	{fault.WaitFinished, trigger(iana.Finished), (*client).finished, to(fault.Connected)},
+	{fault.Connected, trigger(iana.NewSessionTicket), (*client).newSessionTicket, to(fault.Connected)},
+	{fault.Connected, trigger(iana.KeyUpdate), (*client).keyUpdate, to(fault.Connected)},
+}
+
+// serverHello13 agrees on the keys of the handshake.
+func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, error) {
+	if c.retry != nil && sh.CipherSuite != c.retry.CipherSuite {
+		return 0, fault.RetrySuiteChanged.In("cipher_suite").Saw(sh.CipherSuite, c.retry.CipherSuite)
+	}
+	if !sh.Extensions.Has(iana.ExtKeyShare) {
+		return 0, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
+	}
+	g := sh.KeyShare.Group
+	key := c.share(g)
+	if key == nil {
+		return 0, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
+	}
+	c.suite = suite.ByID(sh.CipherSuite)
+	c.info.CipherSuite, c.info.Group = sh.CipherSuite, g
+	c.tellChoices(sh)
+
+	c.transcript.Start(c.suite.Hash)
+	c.transcript.Write(msg)
+	shared, err := key.Shared(sh.KeyShare.Key)
+	if err != nil {
+		return 0, err
+	}
+	c.shares = nil
+	if c.stage, c.traffic, err = c.handshakeKeys(shared); err != nil {
+		return 0, err
+	}
+	c.compat()
+	if err := c.Layer.SetRead(flow.Handshake, c.suite, c.traffic.server); err != nil {
+		return 0, err
+	}
+	return fault.WaitEE, c.Layer.SetWrite(flow.Handshake, c.suite, c.traffic.client)
+}
+
+func (c *client) shared() (groups []iana.Group) {
+	for _, s := range c.shares {
+		groups = append(groups, s.Group())
+	}
+	return groups
+}
+
+// tellChoices says what the server chose from our hello.
+func (c *client) tellChoices(sh *wire.ServerHello) {
+	choice := func(what, chosen string, offered []string, more string) {
+		c.decided(func() flow.Decision {
+			at := slices.Index(offered, chosen) + 1
+			return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
+				Reason: fmt.Sprintf("The server chose number %d of the %d that we offered%s.", at, len(offered), more)}
+		})
+	}
+	more := "; we had sent a key share for it, so no round trip was lost"
+	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
+		more = "; it had to ask for our key share first"
+	}
+	choice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
+	choice("cipher_suite", sh.CipherSuite.String(), names(c.hello.CipherSuites.Slice()), "")
+	choice("group", sh.KeyShare.Group.String(), names(c.hello.Groups.Slice()), more)
+}
+
+func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
+	var ee wire.EncryptedExtensions
+	if err := c.coder.Decode(msg, &ee); err != nil {
+		return 0, err
+	}
+	if err := checkExtensions(&ee.Extensions, iana.InEncryptedExtensions, &c.hello.Extensions); err != nil {
+		return 0, err
+	}
+	if ee.Extensions.Has(iana.ExtALPN) {
+		if err := c.agreedALPN(ee.ALPN); err != nil {
+			return 0, err
+		}
+	}
+	c.transcript.Write(msg)
+	return fault.WaitCertCR, nil
+}
+
+func (c *client) agreedALPN(chosen [][]byte) error {
+	offered := quoted(c.hello.ALPN)
+	if len(chosen) != 1 || !slices.Contains(offered, fault.Quote(chosen[0])) {
+		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(offered))
+	}
+	c.info.ALPN = string(chosen[0])
+	c.decided(func() flow.Decision {
+		return flow.Decision{What: "application_protocol", By: fault.Server, Chosen: c.info.ALPN, Offered: offered,
+			Reason: "The server chose it from the protocols that we offered."}
+	})
+	return nil
+}
+
+// certificateRequest notes that the server wants a certificate of ours (RFC
+// 9846, Section 4.4.2).
+func (c *client) certificateRequest(msg []byte) (fault.State, error) {
+	r := new(wire.CertificateRequest)
+	if err := c.coder.Decode(msg, r); err != nil {
+		return 0, err
+	}
+	if len(r.Context) > 0 {
+		return 0, fault.CertificateContext.In("certificate_request_context")
+	}
+	for _, t := range r.Extensions.Types() {
+		if !t.AllowedIn(iana.InCertificateRequest) {
+			return 0, fault.ExtensionMisplaced.In("extensions").Saw(t, "")
+		}
+	}
+	if !r.Extensions.Has(iana.ExtSignatureAlgorithms) {
+		return 0, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
+	}
+	c.request = r
+	c.transcript.Write(msg)
+	return fault.WaitCert, nil
+}
+
+// certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
+// once the server has proven that it holds the key.
+func (c *client) certificate(msg []byte) (fault.State, error) {
+	var m wire.Certificate
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if len(m.Context) > 0 {
+		return 0, fault.CertificateContext.In("certificate_request_context")
+	}
+	raw := make([][]byte, len(m.List))
+	for i := range m.List {
+		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, &c.hello.Extensions); err != nil {
+			return 0, err
+		}
+		raw[i] = m.List[i].Data
+	}
+	var err error
+	if c.chain, err = cert.Parse(raw); err != nil {
+		return 0, err
+	}
+	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
+	c.transcript.Write(msg)
+	return fault.WaitCV, nil
+}
+
+// certificateVerify checks that the server holds the leaf's key, then asks for
+// the verdict.
+func (c *client) certificateVerify(msg []byte) (fault.State, error) {
+	var m wire.CertificateVerify
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if !c.hello.SignatureSchemes.Has(m.Scheme) {
+		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(c.hello.SignatureSchemes.Slice()))
+	}
+	var err error
+	c.evidence.signature, err = checkSignature(c.chain[0], fault.Server, m.Scheme, c.transcript.Sum(), m.Signature)
+	if err != nil {
+		return 0, err
+	}
+	c.info.SignatureScheme = m.Scheme
+	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
+	c.transcript.Write(msg)
+
+	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
+		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
+	}, c.judged))
+	return fault.Verifying, nil
+}
+
+// judged receives the verdict.
+func (c *client) judged(v *flow.Verdict, err error) {
+	if c.ask == nil {
+		return // the machine failed meanwhile, or was answered before
+	}
+	c.ask, c.verdict, c.refusal = nil, v, err
+	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+}
+
+func (c *client) verified([]byte) (fault.State, error) {
+	c.info.Peer = c.verdict
+	if c.refusal != nil {
+		return 0, fault.Wrap(c.refusal, fault.CertRefused)
+	}
+	c.evidence.chain = c.verdict
+	c.proven(flow.Proven{What: "certificate", Of: fault.Server, Verdict: c.verdict})
+	return fault.WaitFinished, nil
+}
+
+// finished checks the server's Finished and sends the client's flight. The
+// handshake ends here.
+func (c *client) finished(msg []byte) (fault.State, error) {
+	var m wire.Finished
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	var err error
+	c.evidence.finished, err = checkFinished(c.suite.Hash, c.traffic.server, c.transcript.Sum(), m.VerifyData)
+	if err != nil {
+		return 0, err
+	}
+	c.proven(flow.Proven{What: "finished", Of: fault.Server})
+	c.transcript.Write(msg)
+	c.Layer.PeerFinished()
+	main, app, err := c.applicationKeys(c.stage)
+	if err != nil {
+		return 0, err
+	}
+	defer main.Wipe()
+	if err := c.flight(); err != nil {
+		return 0, err
+	}
+	if err := c.evidence.complete(true); err != nil {
+		return 0, err
+	}
+	return fault.Connected, c.connect(app)
+}
+
+// flight is the client's answer: a Certificate if one was asked for, Finished.
+func (c *client) flight() error {
+	if c.request != nil {
+		// A client without a certificate says so (RFC 9846, Section 4.5.1).
+		if _, err := c.send(&wire.Certificate{Context: c.request.Context}, flow.Handshake); err != nil {
+			return err
+		}
+	}
+	return c.sendFinished(c.traffic.client)
+}
+
+// sendFinished sends our Finished (RFC 9846, Section 4.5.3).
+func (c *core) sendFinished(base keys.Secret) error {
+	_, err := c.send(&wire.Finished{VerifyData: c.suite.Hash.Finished(base, c.transcript.Sum())}, flow.Handshake)
+	return err
+}
+
+// connect installs the client's application keys.
+func (c *client) connect(app traffic) error {
+	if err := c.Layer.SetWrite(flow.Application, c.suite, app.client); err != nil {
+		return err
+	}
+	return c.Layer.SetRead(flow.Application, c.suite, app.server)
+}
+
+// newSessionTicket is read and dropped: a client that does not resume ignores
+// tickets (RFC 9846, Section 4.7.1).
+func (c *client) newSessionTicket(msg []byte) (fault.State, error) {
+	return fault.Connected, c.coder.Decode(msg, new(wire.NewSessionTicket))
+}
+
+func (c *client) keyUpdate(msg []byte) (fault.State, error) {
+	return fault.Connected, c.updated(msg)
+}
+
+// updated follows the peer to its next keys (RFC 9846, Section 4.7.3).
+func (c *core) updated(msg []byte) error {
+	var m wire.KeyUpdate
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return err
+	}
+	if m.Request > wire.UpdateRequested {
+		return fault.KeyUpdateValue.In("request_update").Saw(m.Request, "0 or 1")
+	}
+	return c.Layer.PeerUpdated(m.Request == wire.UpdateRequested)
+}

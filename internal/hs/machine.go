@@ -1,0 +1,286 @@
+// Package hs holds the handshake's state machines: messages in; messages,
+// secrets, events and Asks out. It knows nothing of records, sockets or time,
+// so that QUIC or DTLS can stand where the record layer does.
+//
+// Policy: "what happens after ServerHello?" is answered by reading one table
+// per role and version, below the RFC's diagram. A message without a row is
+// refused. Waiting for something besides bytes is a state like any other.
+// Entering CONNECTED takes the evidence as values. Negotiation stands once,
+// not per version.
+package hs
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// A Layer carries messages for a Machine: records over TCP, or what takes
+// their place. The Machine calls it from within Start, Receive and Reply.
+type Layer interface {
+	// WriteMessage queues a whole handshake message under the current write
+	// keys. The bytes may be kept.
+	WriteMessage(msg []byte)
+
+	// ChangeCipherSpec queues the dummy record of middlebox compatibility
+	// mode right before whatever is sent next.
+	ChangeCipherSpec()
+
+	// SetWrite and SetRead change the keys of one direction. The last message
+	// before the change ends its record.
+	SetWrite(e flow.Epoch, s *suite.Suite, secret keys.Secret) error
+	SetRead(e flow.Epoch, s *suite.Suite, secret keys.Secret) error
+
+	// SkipEarlyData says that the client offered early data and that it is
+	// refused: what can't be read before the client's next message is dropped.
+	SkipEarlyData(e flow.Epoch)
+
+	// PeerFinished says that the peer's Finished was accepted.
+	PeerFinished()
+
+	// PeerUpdated says that the peer changed its application keys, and whether
+	// it wants us to do the same (RFC 9846, Section 4.7.3).
+	PeerUpdated(requested bool) error
+
+	// Answered says that an Ask was answered and how the Machine went on.
+	Answered(err error)
+}
+
+// A Machine is one side of one handshake.
+type Machine interface {
+	Start() error             // a client's first message; nothing for a server
+	Receive(msg []byte) error // one whole handshake message; its bytes must stay unchanged
+	Ask() flow.Ask            // what it waits for besides bytes, or nil
+	State() fault.State
+	Info() *flow.Info
+	Exporter() *Exporter // nil before CONNECTED
+}
+
+// Options are what a Machine needs besides its configuration.
+type Options struct {
+	Layer Layer
+	Rand  io.Reader
+
+	// Watch may be nil.
+	Watch func(*flow.Event)
+
+	// Edit, if set, has the last word on each message before it is sent. It
+	// makes recorded and deliberately wrong hellos possible; the machine then
+	// stands by what was sent.
+	Edit func(wire.Message)
+}
+
+// A trigger is what moves a machine on: a handshake message by its type, or
+// one of these.
+type trigger uint16
+
+const (
+	begin      trigger = 0x100 + iota // Start was called
+	answer                            // an Ask was answered
+	retryHello                        // a ServerHello that is a HelloRetryRequest
+)
+
+func (t trigger) String() string {
+	switch t {
+	case begin:
+		return "start"
+	case answer:
+		return "answer"
+	case retryHello:
+		return "hello_retry_request"
+	}
+	return iana.HandshakeType(t).String()
+}
+
+// An edge is one row of a state table: in state from, on what, do this; and
+// the states it may lead to.
+type edge[M any] struct {
+	from fault.State
+	on   trigger
+	do   func(M, []byte) (fault.State, error)
+	to   states
+}
+
+// states is a set of states.
+type states uint32
+
+func to(list ...fault.State) (set states) {
+	for _, s := range list {
+		set |= 1 << s
+	}
+	return set
+}
+
+func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
+
+// core is what both roles share.
+type core struct {
+	*Options
+	role       fault.Role
+	state      fault.State
+	ask        flow.Ask
+	info       flow.Info
+	coder      wire.Coder
+	transcript *keys.Transcript
+	suite      *suite.Suite
+	keyLog     io.Writer
+	compatSent bool
+	exporter   *Exporter
+	event      flow.Event
+}
+
+func (c *core) Ask() flow.Ask       { return c.ask }
+func (c *core) State() fault.State  { return c.state }
+func (c *core) Exporter() *Exporter { return c.exporter }
+func (c *core) Info() *flow.Info {
+	c.info.Role, c.info.State = c.role, c.state
+	return &c.info
+}
+
+// step finds the row for (state, on), runs its handler and checks the outcome
+// against the row.
+func step[M any](c *core, table []edge[M], m M, on trigger, msg []byte) error {
+	i := slices.IndexFunc(table, func(e edge[M]) bool { return e.from == c.state && e.on == on })
+	if i < 0 {
+		return c.fail(fault.UnexpectedMessage.In("msg_type").Saw(on, legal(table, c.state)))
+	}
+	next, err := table[i].do(m, msg)
+	if err != nil {
+		return c.fail(err)
+	}
+	if !table[i].to.has(next) {
+		return c.fail(fault.Internal.Because(fmt.Errorf("%v on %v led to %v, which its row does not list", c.state, on, next)))
+	}
+	c.enter(next)
+	return nil
+}
+
+// legal lists what a state has rows for.
+func legal[M any](table []edge[M], s fault.State) string {
+	var names []string
+	for _, e := range table {
+		if e.from == s && e.on != answer && e.on != begin {
+			names = append(names, e.on.String())
+		}
+	}
+	if len(names) == 0 {
+		return "no message now"
+	}
+	return strings.Join(names, " or ")
+}
+
+func (c *core) enter(s fault.State) {
+	if c.Watch != nil && s != c.state {
+		c.event = flow.Event{Kind: flow.State, Role: c.role, From: c.state, To: s}
+		c.Watch(&c.event)
+	}
+	c.state = s
+}
+
+// fail makes err a *fault.Error that knows its role and state, and ends the
+// machine.
+func (c *core) fail(err error) error {
+	e := fault.Wrap(err, fault.Internal)
+	if e.Role == fault.NoRole {
+		e.Role, e.State = c.role, c.state
+	}
+	c.ask = nil
+	c.enter(fault.Failed)
+	return e
+}
+
+// waitFor opens an Ask.
+func (c *core) waitFor(a flow.Ask) { c.ask = a }
+
+// send has the last word from Edit, then encodes, hashes and queues m.
+func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {
+	if c.Edit != nil {
+		c.Edit(m)
+	}
+	msg, err := c.coder.Append(nil, m)
+	if err != nil {
+		return nil, fault.Internal.Because(err)
+	}
+	c.transcript.Write(msg)
+	c.tell(msg, true, e)
+	c.Layer.WriteMessage(msg)
+	return msg, nil
+}
+
+// tell emits the event of a message.
+func (c *core) tell(msg []byte, sent bool, e flow.Epoch) {
+	if c.Watch == nil {
+		return
+	}
+	c.event = flow.Event{
+		Kind: flow.Message, Role: c.role, Sent: sent, Epoch: e,
+		Type: iana.HandshakeType(msg[0]), Retry: isRetry(msg), Bytes: msg,
+	}
+	c.Watch(&c.event)
+}
+
+func (c *core) proven(p flow.Proven) {
+	if c.Watch != nil {
+		c.event = flow.Event{Kind: flow.Proof, Role: c.role, Proven: &p}
+		c.Watch(&c.event)
+	}
+}
+
+// decided emits a decision, which is built only when somebody watches.
+func (c *core) decided(build func() flow.Decision) {
+	if c.Watch != nil {
+		d := build()
+		c.event = flow.Event{Kind: flow.Choice, Role: c.role, Decision: &d}
+		c.Watch(&c.event)
+	}
+}
+
+// isRetry tells a HelloRetryRequest from a ServerHello without decoding:
+// legacy_version is 2 bytes long and random follows it.
+func isRetry(msg []byte) bool {
+	const random = wire.HeaderLen + 2
+	return iana.HandshakeType(msg[0]) == iana.ServerHello && len(msg) >= random+32 &&
+		[32]byte(msg[random:random+32]) == wire.RetryRandom
+}
+
+// compat sends the ChangeCipherSpec of middlebox compatibility mode, once.
+func (c *core) compat() {
+	if c.info.Compat && !c.compatSent {
+		c.compatSent = true
+		c.Layer.ChangeCipherSpec()
+	}
+}
+
+func (c *core) random(b []byte) error {
+	if _, err := io.ReadFull(c.Rand, b); err != nil {
+		return fault.RandomFailed.Because(err)
+	}
+	return nil
+}
+
+// names lists values for an error or an event.
+func names[T fmt.Stringer](list []T) []string {
+	s := make([]string, len(list))
+	for i, v := range list {
+		s[i] = v.String()
+	}
+	return s
+}
+
+func join[T fmt.Stringer](list []T) string { return strings.Join(names(list), ", ") }
+
+func quoted(list [][]byte) []string {
+	s := make([]string, len(list))
+	for i, v := range list {
+		s[i] = fault.Quote(v)
+	}
+	return s
+}

@@ -1,0 +1,185 @@
+package hs
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// How a server chooses. Each function looks at the ClientHello and at what is
+// configured, and gives the choice with its reason or the rule that says why
+// there is none. The server's order decides.
+
+// chooseVersion takes the highest version that both speak (RFC 9846, Section
+// 4.3.1).
+func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, iana.Version, error) {
+	offered := h.SupportedVersions.Slice()
+	if !h.Extensions.Has(iana.ExtSupportedVersions) {
+		offered = []iana.Version{h.LegacyVersion}
+	}
+	d := decision("version", names(offered), names(ours))
+	for _, v := range ours {
+		if slices.Contains(offered, v) {
+			d.Chosen, d.Reason = v.String(), "It is the highest version that both sides speak."
+			return d, v, nil
+		}
+	}
+	known := slices.DeleteFunc(offered, func(v iana.Version) bool { return iana.IsGREASE(uint16(v)) })
+	return d, 0, fault.NoCommonVersion.In("supported_versions").Saw("the client offers "+join(known), join(ours))
+}
+
+// chooseSuite takes the first of ours that the client offers and the version
+// allows (RFC 9846, Section 4.2.1).
+func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite) (flow.Decision, *suite.Suite, error) {
+	offered := h.CipherSuites.Slice()
+	d := decision("cipher_suite", names(offered), names(ours))
+	for i, id := range ours {
+		if s := suite.ByID(id); s.For(v) && h.CipherSuites.Has(id) {
+			d.Chosen, d.Reason = id.String(), fmt.Sprintf("It is number %d in the server's order and the first of them that the client offers.", i+1)
+			return d, s, nil
+		}
+	}
+	return d, nil, fault.NoCommonSuite.In("cipher_suites").Saw("the client offers "+join(offered), join(ours))
+}
+
+// chooseGroup takes the first of ours that the client offers a share for. One
+// without a share costs a round trip, which only two things are worth: having
+// any group at all, and resisting quantum computers.
+func chooseGroup(h *wire.ClientHello, ours []iana.Group) (d flow.Decision, g iana.Group, err error) {
+	offered := h.Groups.Slice()
+	d = decision("group", names(offered), names(ours))
+	common := inOrder(ours, offered)
+	if len(common) == 0 {
+		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(offered), join(ours))
+	}
+	shared := slices.DeleteFunc(slices.Clone(common), func(g iana.Group) bool { return share(h, g) == nil })
+	hybrid := slices.IndexFunc(common, kex.PostQuantum)
+	switch {
+	case len(shared) == 0:
+		g, d.Reason = common[0], "It is the first in the server's order that the client knows; the client sent a share for none of them, so one must be asked for."
+	case hybrid >= 0 && !slices.ContainsFunc(shared, kex.PostQuantum):
+		g, d.Reason = common[hybrid], "It alone resists quantum computers, which is worth asking for its share."
+	case hybrid >= 0 && !kex.PostQuantum(shared[0]):
+		g = shared[slices.IndexFunc(shared, kex.PostQuantum)]
+		d.Reason = "It resists quantum computers, and the client sent its share."
+	default:
+		g, d.Reason = shared[0], "It is the first in the server's order that the client sent a share for."
+	}
+	d.Chosen = g.String()
+	return d, g, nil
+}
+
+// share is the client's share for g, or nil.
+func share(h *wire.ClientHello, g iana.Group) []byte {
+	for _, s := range h.KeyShares {
+		if s.Group == g {
+			return s.Key
+		}
+	}
+	return nil
+}
+
+// chooseALPN takes the first of ours that the client offers (RFC 7301, Section
+// 3.2). A server without protocols ignores the extension.
+func chooseALPN(h *wire.ClientHello, ours []string) (flow.Decision, string, error) {
+	d := decision("application_protocol", quoted(h.ALPN), ours)
+	if len(ours) == 0 || !h.Extensions.Has(iana.ExtALPN) {
+		return d, "", nil
+	}
+	for _, p := range ours {
+		if slices.ContainsFunc(h.ALPN, func(b []byte) bool { return string(b) == p }) {
+			d.Chosen, d.Reason = p, "It is the first in the server's order that the client offers."
+			return d, p, nil
+		}
+	}
+	return d, "", fault.NoCommonALPN.In("application_layer_protocol_negotiation").
+		Saw(fmt.Sprintf("the client offers %v", quoted(h.ALPN)), fmt.Sprintf("%q", ours))
+}
+
+func decision(what string, offered, accepted []string) flow.Decision {
+	return flow.Decision{What: what, By: fault.Server, Offered: offered, Accepted: accepted}
+}
+
+// checkClientHello13 checks what every ClientHello that leads to TLS 1.3 must
+// hold (RFC 9846, Sections 4.2.2, 4.3.8, 4.3.11 and 9.2).
+func checkClientHello13(h *wire.ClientHello) error {
+	if h.LegacyVersion != iana.TLS12 {
+		return fault.ClientLegacyVersion.In("legacy_version").Saw(h.LegacyVersion, "0x0303")
+	}
+	if h.Compressions.Len() != 1 || h.Compressions.At(0) != wire.CompressionNull {
+		return fault.ClientCompression.In("legacy_compression_methods")
+	}
+	x := &h.Extensions
+	// We resume nothing yet that a PSK could stand for, so certificates are
+	// always needed, and with them both of these.
+	for _, t := range []iana.ExtensionType{iana.ExtSignatureAlgorithms, iana.ExtSupportedGroups, iana.ExtKeyShare} {
+		if !x.Has(t) {
+			return fault.ExtensionMissing.In("extensions").Saw("", t)
+		}
+	}
+	if err := checkKeyShares(h); err != nil {
+		return err
+	}
+	if i := x.Index(iana.ExtPreSharedKey); i >= 0 {
+		if i != x.Len()-1 {
+			return fault.PSKNotLast.In("pre_shared_key")
+		}
+		if !x.Has(iana.ExtPSKKeyExchangeModes) {
+			return fault.ExtensionMissing.In("extensions").Saw("", iana.ExtPSKKeyExchangeModes)
+		}
+		if len(h.PSKIdentities) != len(h.PSKBinders) {
+			return fault.PSKBinderCount.In("pre_shared_key.binders").Saw(len(h.PSKBinders), len(h.PSKIdentities))
+		}
+	}
+	return nil
+}
+
+// checkKeyShares: shares stand in the order of supported_groups, each once.
+func checkKeyShares(h *wire.ClientHello) error {
+	last := -1
+	for _, s := range h.KeyShares {
+		at := h.Groups.Index(s.Group)
+		if at <= last {
+			return fault.KeyShareNotListed.In("key_share.group").Saw(s.Group, "in the order of "+join(h.Groups.Slice()))
+		}
+		last = at
+	}
+	return nil
+}
+
+// constant is what a second ClientHello must repeat: all but the extensions
+// that RFC 9846, Section 4.2.2, lets change, encoded.
+func constant(h *wire.ClientHello) ([]byte, error) {
+	c := *h
+	c.Extensions = wire.Extensions{}
+	for i := range h.Extensions.Len() {
+		switch t := h.Extensions.At(i); t {
+		case iana.ExtKeyShare, iana.ExtCookie, iana.ExtEarlyData, iana.ExtPreSharedKey, iana.ExtPadding:
+		default:
+			c.Extensions.AddRaw(t, h.Extensions.Raw(t))
+		}
+	}
+	return wire.Append(nil, &c)
+}
+
+// checkSecondHello compares what must not change (RFC 9846, Section 4.2.2).
+func checkSecondHello(h *wire.ClientHello, want []byte) error {
+	got, err := constant(h)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return fault.SecondHelloChanged.In("client_hello")
+	}
+	if h.Extensions.Has(iana.ExtEarlyData) {
+		return fault.SecondHelloChanged.In("early_data")
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package hs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// The server's hellos, common to all versions. What comes after the ClientHello
+// is the version's: see server13.
+//
+//	WAIT_CH -- ClientHello --> WAIT_CH2           send HelloRetryRequest
+//	WAIT_CH, WAIT_CH2 -- ClientHello --> SIGNING  and the version's table
+var serverHellos = []edge[*server]{
+	// from          on                         do                     to
+	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.WaitCH2, fault.Signing)},
+	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing)},
+}
+
+// server is the server's side of one handshake.
+type server struct {
+	core
+	cfg    *config.ServerConfig
+	params config.Params
+	table  []edge[*server]
+
+	hello    wire.ClientHello // the one that is answered
+	retry    *wire.ServerHello
+	constant []byte // SHA-256 of what the second ClientHello must repeat
+	group    iana.Group
+
+	cert     int // index in cfg.Certificates
+	scheme   iana.SignatureScheme
+	stage    *keys.Handshake
+	traffic  traffic // of the handshake epoch
+	app      traffic
+	evidence evidence
+
+	signature []byte // what the answer brought
+	refusal   error
+}
+
+// NewServer is a server that waits for one client. It fails if the
+// configuration can't be used.
+func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
+	params, err := cfg.Params()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{cfg: cfg, params: params, table: slices.Concat(serverHellos, server13)}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	return s, nil
+}
+
+func (s *server) Start() error { return nil }
+
+func (s *server) Receive(msg []byte) error {
+	s.tell(msg, false, s.readEpoch())
+	return step(&s.core, s.table, s, trigger(msg[0]), msg)
+}
+
+func (s *server) readEpoch() flow.Epoch {
+	switch s.state {
+	case fault.WaitCH, fault.WaitCH2:
+		return flow.Clear
+	case fault.Connected:
+		return flow.Application
+	}
+	return flow.Handshake
+}
+
+// clientHello settles version, suite and group, then goes on or asks again.
+func (s *server) clientHello(msg []byte) (fault.State, error) {
+	h := &s.hello
+	if err := s.coder.Decode(msg, h); err != nil {
+		return 0, err
+	}
+	s.info.ClientRandom = h.Random
+	s.info.Compat = len(h.SessionID) > 0
+	s.info.ServerName = string(h.ServerName)
+	if err := s.settle(); err != nil {
+		return 0, err
+	}
+	if s.cfg.CookieKey != nil && h.Extensions.Has(iana.ExtCookie) {
+		if err := s.restore(); err != nil {
+			return 0, err
+		}
+		return s.takeSecond(msg)
+	}
+	s.transcript.Write(msg)
+	if share(h, s.group) == nil {
+		return fault.WaitCH2, s.sendRetry(msg)
+	}
+	return s.negotiate13()
+}
+
+// settle chooses version, suite and group from the hello.
+func (s *server) settle() error {
+	d, v, err := chooseVersion(&s.hello, s.params.Versions)
+	if err != nil {
+		return err
+	}
+	s.info.Version = v
+	if err := checkClientHello13(&s.hello); err != nil {
+		return err
+	}
+	s.decided(func() flow.Decision { return d })
+	if d, s.suite, err = chooseSuite(&s.hello, v, s.params.Suites); err != nil {
+		return err
+	}
+	s.decided(func() flow.Decision { return d })
+	if d, s.group, err = chooseGroup(&s.hello, s.params.Groups); err != nil {
+		return err
+	}
+	s.decided(func() flow.Decision { return d })
+	s.info.CipherSuite, s.info.Group = s.suite.ID, s.group
+	return nil
+}
+
+// sendRetry asks for a second ClientHello with a share for the chosen group
+// (RFC 9846, Section 4.2.4).
+func (s *server) sendRetry(first []byte) error {
+	unchanged, err := constant(&s.hello)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(unchanged)
+	s.constant = sum[:]
+	s.info.Retried = true
+	s.transcript.Retry(s.suite.Hash)
+	s.retry = s.helloRetryRequest()
+	if s.cfg.CookieKey != nil {
+		s.retry.Cookie = sealCookie(s.cfg.CookieKey, cookie{
+			suite: s.suite.ID, group: s.group, issued: s.cfg.Time(), hello: s.suite.Hash.Sum(first), constant: s.constant,
+		})
+		s.retry.Extensions.Add(iana.ExtCookie)
+	}
+	if _, err := s.send(s.retry, flow.Clear); err != nil {
+		return err
+	}
+	s.compat()
+	if s.hello.Extensions.Has(iana.ExtEarlyData) {
+		s.Layer.SkipEarlyData(flow.Clear)
+	}
+	return nil
+}
+
+// helloRetryRequest is the message without its cookie, which a stateless
+// server must be able to write a second time.
+func (s *server) helloRetryRequest() *wire.ServerHello {
+	m := &wire.ServerHello{
+		LegacyVersion: iana.TLS12, Random: wire.RetryRandom, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
+		SupportedVersion: s.info.Version, KeyShare: wire.KeyShare{Group: s.group},
+	}
+	m.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
+	return m
+}
+
+// restore puts a server that forgot its HelloRetryRequest, or never sent it,
+// back to WAIT_CH2 with the help of the cookie.
+func (s *server) restore() error {
+	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.cfg.Time())
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(s.params.Suites, c.suite) || !slices.Contains(s.params.Groups, c.group) {
+		return fault.CookieWrong.In("cookie").Saw(fmt.Sprintf("%v with %v", c.suite, c.group), "a suite and a group that this server accepts")
+	}
+	s.suite, s.info.CipherSuite = suite.ByID(c.suite), c.suite
+	s.group, s.info.Group, s.info.Retried = c.group, c.group, true
+	s.constant = c.constant
+	s.compatSent = true // the first server sent it
+	s.transcript.RetryFrom(s.suite.Hash, c.hello)
+	s.retry = s.helloRetryRequest()
+	s.retry.Cookie = s.hello.Cookie
+	s.retry.Extensions.Add(iana.ExtCookie)
+	msg, err := s.coder.Append(nil, s.retry)
+	if err != nil {
+		return fault.Internal.Because(err)
+	}
+	s.transcript.Write(msg)
+	return nil
+}
+
+// secondClientHello answers our HelloRetryRequest.
+func (s *server) secondClientHello(msg []byte) (fault.State, error) {
+	s.hello = wire.ClientHello{}
+	if err := s.coder.Decode(msg, &s.hello); err != nil {
+		return 0, err
+	}
+	if _, _, err := chooseVersion(&s.hello, []iana.Version{s.info.Version}); err != nil {
+		return 0, err
+	}
+	if err := checkClientHello13(&s.hello); err != nil {
+		return 0, err
+	}
+	if s.retry.Extensions.Has(iana.ExtCookie) {
+		if !s.hello.Extensions.Has(iana.ExtCookie) {
+			return 0, fault.CookieMissing.In("extensions").Saw("", iana.ExtCookie)
+		}
+		if !bytes.Equal(s.hello.Cookie, s.retry.Cookie) {
+			return 0, fault.CookieWrong.In("cookie")
+		}
+	}
+	return s.takeSecond(msg)
+}
+
+// takeSecond checks a second ClientHello and goes on with it.
+func (s *server) takeSecond(msg []byte) (fault.State, error) {
+	if err := checkSecondHello(&s.hello, s.constant); err != nil {
+		return 0, err
+	}
+	if len(s.hello.KeyShares) != 1 || s.hello.KeyShares[0].Group != s.group {
+		return 0, fault.SecondHelloShare.In("key_share").Saw(fmt.Sprintf("%d shares", len(s.hello.KeyShares)), "one for "+s.group.String())
+	}
+	s.transcript.Write(msg)
+	return s.negotiate13()
+}
+
+// chooseCertificate settles who we are and how we sign.
+func (s *server) chooseCertificate() error {
+	ours := make([]cert.Candidate, len(s.cfg.Certificates))
+	for i := range s.cfg.Certificates {
+		c := &s.cfg.Certificates[i]
+		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed(), Schemes: usable(inOrder(s.params.Schemes, c.Signer().Schemes()))}
+	}
+	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
+		Name: string(s.hello.ServerName), Schemes: usable(s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
+	})
+	if err != nil {
+		return err
+	}
+	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
+	s.decided(func() flow.Decision {
+		d := decision("certificate", nil, nil)
+		for _, c := range ours {
+			d.Accepted = append(d.Accepted, cert.Describe(c.Leaf))
+		}
+		d.Chosen, d.Reason = d.Accepted[i], why
+		return d
+	})
+	s.decided(func() flow.Decision {
+		d := decision("signature_scheme", names(s.hello.SignatureSchemes.Slice()), names(ours[i].Schemes))
+		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
+		return d
+	})
+	return nil
+}
+
+// usable are those of schemes that may stand in a CertificateVerify.
+func usable(schemes []iana.SignatureScheme) []iana.SignatureScheme {
+	return slices.DeleteFunc(schemes, func(x iana.SignatureScheme) bool { return !sign.UsableIn13(x) })
+}
+
+// certSchemes are the algorithms that the client accepts inside a chain (RFC
+// 9846, Section 4.3.3).
+func (s *server) certSchemes() []iana.SignatureScheme {
+	if s.hello.Extensions.Has(iana.ExtSignatureAlgorithmsCert) {
+		return s.hello.CertSchemes.Slice()
+	}
+	return s.hello.SignatureSchemes.Slice()
+}
+
+// agree makes the server's share and the shared secret.
+func (s *server) agree() (key wire.KeyShare, secret []byte, err error) {
+	key.Group = s.group
+	key.Key, secret, err = kex.Respond(s.group, s.Rand, share(&s.hello, s.group))
+	return key, secret, err
+}

@@ -1,0 +1,173 @@
+package hs
+
+import (
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// The server of TLS 1.3 after its ClientHello (RFC 9846, Appendix A.2).
+//
+//	 NEGOTIATED    send ServerHello, EncryptedExtensions, Certificate,
+//	      |        and ask for a signature
+//	      v
+//	   SIGNING
+//	      |  the signature; send CertificateVerify, Finished
+//	      v
+//	WAIT_FINISHED
+//	      |  Finished
+//	      v
+//	  CONNECTED --- KeyUpdate ---> CONNECTED
+var server13 = []edge[*server]{
+	// from              on                       do                   to
+	{fault.Signing, answer, (*server).signed, to(fault.WaitFinished)},
+	{fault.WaitFinished, trigger(iana.Finished), (*server).finished, to(fault.Connected)},
+	{fault.Connected, trigger(iana.KeyUpdate), (*server).keyUpdate, to(fault.Connected)},
+}
+
+// negotiate13 sends the flight up to Certificate, and asks for a signature over
+// it.
+func (s *server) negotiate13() (fault.State, error) {
+	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	if err != nil {
+		return 0, err
+	}
+	if s.info.ALPN = alpn; alpn != "" {
+		s.decided(func() flow.Decision { return d })
+	}
+	if err := s.chooseCertificate(); err != nil {
+		return 0, err
+	}
+	if err := s.serverHello(); err != nil {
+		return 0, err
+	}
+	if err := s.encryptedExtensions(); err != nil {
+		return 0, err
+	}
+	if err := s.certificate(); err != nil {
+		return 0, err
+	}
+	input := sign.CertificateVerifyInput(true, s.transcript.Sum())
+	s.waitFor(flow.NewSignAsk(s.cfg.Certificates[s.cert].Signer(), s.scheme, input, s.answered))
+	return fault.Signing, nil
+}
+
+// serverHello sends our share and switches to the handshake keys.
+func (s *server) serverHello() error {
+	key, secret, err := s.agree()
+	if err != nil {
+		return err
+	}
+	m := &wire.ServerHello{
+		LegacyVersion: iana.TLS12, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
+		SupportedVersion: s.info.Version, KeyShare: key,
+	}
+	if err := s.random(m.Random[:]); err != nil {
+		return err
+	}
+	m.Extensions.Add(iana.ExtKeyShare, iana.ExtSupportedVersions)
+	s.transcript.Start(s.suite.Hash)
+	if _, err := s.send(m, flow.Clear); err != nil {
+		return err
+	}
+	s.compat()
+	if s.stage, s.traffic, err = s.handshakeKeys(secret); err != nil {
+		return err
+	}
+	if err := s.Layer.SetWrite(flow.Handshake, s.suite, s.traffic.server); err != nil {
+		return err
+	}
+	if s.hello.Extensions.Has(iana.ExtEarlyData) {
+		s.Layer.SkipEarlyData(flow.Handshake)
+	}
+	return s.Layer.SetRead(flow.Handshake, s.suite, s.traffic.client)
+}
+
+func (s *server) encryptedExtensions() error {
+	var m wire.EncryptedExtensions
+	if s.hello.Extensions.Has(iana.ExtServerName) {
+		m.Extensions.Add(iana.ExtServerName) // RFC 6066, Section 3: the name was used
+	}
+	if s.info.ALPN != "" {
+		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
+		m.Extensions.Add(iana.ExtALPN)
+	}
+	_, err := s.send(&m, flow.Handshake)
+	return err
+}
+
+// certificate sends the chosen chain, and with its leaf what the client asked
+// to see of it (RFC 9846, Section 4.5.1.1).
+func (s *server) certificate() error {
+	c := &s.cfg.Certificates[s.cert]
+	chain := c.Chain()
+	m := &wire.Certificate{List: make([]wire.CertificateEntry, len(chain))}
+	for i := range chain {
+		m.List[i].Data = chain[i].Raw
+	}
+	leaf := &m.List[0]
+	if len(c.OCSPStaple) > 0 && s.hello.Extensions.Has(iana.ExtStatusRequest) && s.hello.Status.StatusType == wire.StatusOCSP {
+		leaf.OCSP = c.OCSPStaple
+		leaf.Extensions.Add(iana.ExtStatusRequest)
+	}
+	if len(c.SignedCertificateTimestamps) > 0 && s.hello.Extensions.Has(iana.ExtSCT) {
+		leaf.SCTs = c.SignedCertificateTimestamps
+		leaf.Extensions.Add(iana.ExtSCT)
+	}
+	_, err := s.send(m, flow.Handshake)
+	return err
+}
+
+// answered receives the signature.
+func (s *server) answered(signature []byte, err error) {
+	if s.ask == nil {
+		return // the machine failed meanwhile, or was answered before
+	}
+	s.ask, s.signature, s.refusal = nil, signature, err
+	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+}
+
+// signed finishes the server's flight. What follows from here may already be
+// application data, but none is sent before the client's Finished.
+func (s *server) signed([]byte) (fault.State, error) {
+	if s.refusal != nil {
+		return 0, fault.SignFailed.Because(s.refusal)
+	}
+	if _, err := s.send(&wire.CertificateVerify{Scheme: s.scheme, Signature: s.signature}, flow.Handshake); err != nil {
+		return 0, err
+	}
+	if err := s.sendFinished(s.traffic.server); err != nil {
+		return 0, err
+	}
+	main, app, err := s.applicationKeys(s.stage)
+	if err != nil {
+		return 0, err
+	}
+	main.Wipe()
+	s.app = app
+	return fault.WaitFinished, s.Layer.SetWrite(flow.Application, s.suite, app.server)
+}
+
+// finished checks the client's Finished; the handshake ends here.
+func (s *server) finished(msg []byte) (fault.State, error) {
+	var m wire.Finished
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	var err error
+	s.evidence.finished, err = checkFinished(s.suite.Hash, s.traffic.client, s.transcript.Sum(), m.VerifyData)
+	if err != nil {
+		return 0, err
+	}
+	s.proven(flow.Proven{What: "finished", Of: fault.Client})
+	s.transcript.Write(msg)
+	s.Layer.PeerFinished()
+	if err := s.evidence.complete(false); err != nil {
+		return 0, err
+	}
+	return fault.Connected, s.Layer.SetRead(flow.Application, s.suite, s.app.client)
+}
+
+func (s *server) keyUpdate(msg []byte) (fault.State, error) { return fault.Connected, s.updated(msg) }
