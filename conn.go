@@ -1,0 +1,341 @@
+package handclasp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/handclasp/handclasp/engine"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/record"
+)
+
+// A Conn is a TLS connection over a net.Conn. Any number of goroutines may call
+// its methods; Reads wait for each other, Writes likewise, and one of each runs
+// at the same time.
+type Conn struct {
+	conn   net.Conn
+	engine *engine.Engine
+	client *ClientConfig // nil on the server's side
+	broken error         // the configuration can't be used
+
+	handshaking sync.Mutex
+	done        atomic.Bool // the handshake is complete
+	failed      error       // or it failed; under handshaking
+
+	reading sync.Mutex
+	buf     []byte // what raw and data lie in
+	raw     []byte // received, not yet processed
+	data    []byte // decrypted, not yet read
+
+	writing sync.Mutex // held until the socket write ends
+	sealed  []byte     // reused by Write
+	unsent  []byte     // left over where a reader's attempt to flush ran out of time
+	writers atomic.Int32
+	closed  atomic.Bool
+
+	deadline sync.Mutex
+	writeBy  time.Time // the user's write deadline
+}
+
+func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
+	if cfg == nil {
+		cfg = new(ClientConfig)
+	}
+	e, err := engine.NewClient(cfg)
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
+}
+
+func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
+	e, err := engine.NewServer(withClock(cfg))
+	return &Conn{conn: conn, engine: e, broken: err}
+}
+
+// Watch has f called with each event of the connection: messages with their
+// bytes, choices with their reasons, keys by label, proofs, records, alerts,
+// failures. It must be set before the handshake. Calls do not overlap. An event
+// lives only during the call, and f may not use the connection.
+func (c *Conn) Watch(f func(*Event)) { c.engine.Watch(f) }
+
+// Read reads application data. It returns io.EOF after the peer's close_notify;
+// a connection that ends without one gives rule fault.Truncated, for which
+// errors.Is(err, io.ErrUnexpectedEOF) holds. It does the handshake if that has
+// not happened. A deadline that passes leaves the connection usable.
+func (c *Conn) Read(p []byte) (int, error) {
+	if err := c.Handshake(); err != nil {
+		return 0, err
+	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for len(c.data) == 0 && len(p) > 0 {
+		n, data, err := c.engine.Recv(c.raw)
+		c.raw, c.data = c.raw[n:], data
+		c.flushAside()
+		if err == nil && n == 0 {
+			err = c.fill()
+		}
+		if err != nil {
+			return 0, c.readError(err)
+		}
+	}
+	n := copy(p, c.data)
+	c.data = c.data[n:]
+	return n, nil
+}
+
+// fill reads from the transport behind what is already there.
+func (c *Conn) fill() error {
+	if c.buf == nil {
+		c.buf = make([]byte, record.HeaderLen+record.MaxCiphertext)
+	}
+	used := copy(c.buf, c.raw)
+	n, err := c.conn.Read(c.buf[used:])
+	c.raw = c.buf[:used+n]
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
+}
+
+// readError says what the end of reading means.
+func (c *Conn) readError(err error) error {
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return err
+	case errors.Is(err, io.EOF) && c.engine.PeerClosed():
+		return io.EOF
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
+		return err
+	case errors.Is(err, io.EOF):
+		return c.engine.Fail(fault.Truncated.Because(io.ErrUnexpectedEOF))
+	}
+	return c.engine.Fail(transport(err))
+}
+
+// transport gives an error of the connection below its rule.
+func transport(err error) *fault.Error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return fault.PeerReset.Because(err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.ClosedEarly.Because(err)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fault.PeerSilent.Because(err)
+	}
+	return fault.TransportFailed.Because(err)
+}
+
+// Write writes application data. It does the handshake if that has not
+// happened. After a deadline has passed within a Write, the connection can no
+// longer be written to, since nobody knows how much of a record went out.
+func (c *Conn) Write(p []byte) (int, error) {
+	if err := c.Handshake(); err != nil {
+		return 0, err
+	}
+	c.writers.Add(1)
+	defer c.writers.Add(-1)
+	c.writing.Lock()
+	defer c.release()
+	if c.closed.Load() {
+		return 0, net.ErrClosed
+	}
+	const most = 4 * record.MaxPlaintext // sealed at once, to bound memory
+	written := 0
+	for {
+		chunk := p[written:min(len(p), written+most)]
+		var err error
+		if c.sealed, err = c.engine.Send(c.sealed[:0], chunk); err != nil {
+			return written, err
+		}
+		if err := c.put(c.sealed); err != nil {
+			return written, c.writeError(err)
+		}
+		if written += len(chunk); written == len(p) {
+			return written, nil
+		}
+	}
+}
+
+// put writes b behind what was left unsent. The caller holds writing.
+func (c *Conn) put(b []byte) error {
+	if len(c.unsent) > 0 {
+		b = append(c.unsent, b...)
+		c.unsent = nil
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := c.conn.Write(b)
+	return err
+}
+
+func (c *Conn) writeError(err error) error {
+	f := c.engine.Fail(transport(err))
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return f
+}
+
+// release gives the write lock back after flushing what a reader left.
+func (c *Conn) release() {
+	for {
+		c.put(c.engine.Output(nil)) // a failure shows at the next Write
+		c.writing.Unlock()
+		if !c.engine.Pending() || !c.writing.TryLock() {
+			return
+		}
+	}
+}
+
+// How long a reader may spend on flushing an answer (a KeyUpdate, an alert):
+// if both sides' readers waited for the other to read, neither would.
+const aside = 5 * time.Millisecond
+
+// flushAside sends what reading gave rise to, unless a writer is at work, who
+// then does it. What does not fit in time waits for the next flush.
+func (c *Conn) flushAside() {
+	if !c.engine.Pending() || !c.writing.TryLock() {
+		return
+	}
+	if err := c.conn.SetWriteDeadline(time.Now().Add(aside)); err == nil {
+		b := append(c.unsent, c.engine.Output(nil)...)
+		n, err := c.conn.Write(b)
+		c.unsent = b[n:]
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.unsent = nil // the transport is gone; reading will say so
+		}
+		c.restoreDeadline()
+	}
+	c.writing.Unlock()
+	if len(c.unsent) == 0 && c.engine.Pending() && c.writing.TryLock() {
+		c.release()
+	}
+}
+
+// CloseWrite sends close_notify: this side writes no more, and can still read.
+// The connection below stays open.
+func (c *Conn) CloseWrite() error {
+	if !c.done.Load() {
+		return fault.NotConnected.New()
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.engine.Close()
+	return c.put(c.engine.Output(nil))
+}
+
+// closeWithin bounds how long Close tries to tell the peer.
+const closeWithin = 5 * time.Second
+
+// Close sends close_notify, unless a Write is stuck or the handshake is not
+// complete, and closes the connection below. Reads and Writes that wait return.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	if c.done.Load() && c.writers.Load() == 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		c.writing.Lock()
+		c.engine.Close()
+		c.put(c.engine.Output(nil)) // a peer that is gone needs no goodbye
+		c.writing.Unlock()
+	}
+	return c.conn.Close()
+}
+
+// KeyUpdate changes the keys this side writes with and, if both, asks the peer
+// to change its own (RFC 9846, Section 4.7.3). Before a key has protected as
+// many records as it safely can, this happens by itself.
+func (c *Conn) KeyUpdate(both bool) error {
+	if err := c.Handshake(); err != nil {
+		return err
+	}
+	c.writing.Lock()
+	defer c.release()
+	return c.engine.KeyUpdate(both)
+}
+
+// Info is what the handshake has settled. Before it is complete, call it only
+// from the goroutine that does the handshake.
+func (c *Conn) Info() Info { return c.engine.Info() }
+
+// ConnectionState is what crypto/tls and net/http know of a connection. The
+// result's own ExportKeyingMaterial does not work; use the one of Conn.
+func (c *Conn) ConnectionState() tls.ConnectionState {
+	if !c.done.Load() {
+		return tls.ConnectionState{}
+	}
+	info := c.engine.Info()
+	s := tls.ConnectionState{
+		Version:                     uint16(info.Version),
+		HandshakeComplete:           true,
+		CipherSuite:                 uint16(info.CipherSuite),
+		CurveID:                     tls.CurveID(info.Group),
+		NegotiatedProtocol:          info.ALPN,
+		NegotiatedProtocolIsMutual:  true,
+		ServerName:                  info.ServerName,
+		SignedCertificateTimestamps: info.SCTs,
+		OCSPResponse:                info.OCSPResponse,
+	}
+	if info.Peer != nil {
+		s.PeerCertificates, s.VerifiedChains = info.Peer.Peer, info.Peer.Chains
+	}
+	return s
+}
+
+// ExportKeyingMaterial derives length bytes of keying material that only the
+// two ends know, for label and context (RFC 9846, Section 7.5). It fails with
+// rule NotConnected before the handshake is complete.
+func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
+	if !c.done.Load() {
+		return nil, fault.NotConnected.New()
+	}
+	return c.engine.ExportKeyingMaterial(label, context, length)
+}
+
+// NetConn is the connection below. Using it directly corrupts this one.
+func (c *Conn) NetConn() net.Conn { return c.conn }
+
+// LocalAddr and RemoteAddr are those of the connection below.
+func (c *Conn) LocalAddr() net.Addr  { return c.conn.LocalAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// SetDeadline sets both deadlines; see Read and Write for what passing one
+// means. The zero time means none.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline sets the deadline of Reads, waiting ones included.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }
+
+// SetWriteDeadline sets the deadline of Writes, waiting ones included.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.writeBy = t
+	return c.conn.SetWriteDeadline(t)
+}
+
+// restoreDeadline puts the user's write deadline back.
+func (c *Conn) restoreDeadline() {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.conn.SetWriteDeadline(c.writeBy)
+}
+
+// Handshake does the handshake if that has not happened. Its error comes again
+// at each further call.
+func (c *Conn) Handshake() error { return c.HandshakeContext(context.Background()) }

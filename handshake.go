@@ -1,0 +1,162 @@
+package handclasp
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/cert"
+)
+
+// HandshakeContext does the handshake within a context, if it has not happened.
+// When the context ends first, the connection is closed and the error wraps the
+// context's own. After the handshake the context has no effect.
+func (c *Conn) HandshakeContext(ctx context.Context) error {
+	if c.done.Load() {
+		return nil
+	}
+	c.handshaking.Lock()
+	defer c.handshaking.Unlock()
+	if c.done.Load() || c.failed != nil {
+		return c.failed
+	}
+	if c.broken != nil {
+		return c.broken
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		c.conn.Close() // the only thing that every net.Conn wakes up from
+	})
+	err := c.drive(ctx)
+	if !stop() {
+		<-stopped
+		if err == nil {
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		c.failed = err
+		return err
+	}
+	c.done.Store(true)
+	return nil
+}
+
+// drive is the loop between the engine and the world: answer what it asks,
+// send what it has to say, give it what arrives.
+func (c *Conn) drive(ctx context.Context) error {
+	for {
+		if ask := c.engine.Ask(); ask != nil {
+			c.answer(ctx, ask)
+			continue
+		}
+		if err := c.flush(); err != nil || c.engine.Connected() {
+			return err
+		}
+		n, _, err := c.engine.Recv(c.raw)
+		c.raw = c.raw[n:]
+		if err == nil && n == 0 && c.engine.Ask() == nil {
+			err = c.fill()
+		}
+		if err == nil {
+			continue
+		}
+		var f *fault.Error
+		if !errors.As(err, &f) {
+			err = c.engine.Fail(broke(ctx, err))
+		}
+		c.flushAlert()
+		return err
+	}
+}
+
+// flush sends what the engine has to say, and reports the engine's own failure,
+// whose alert has then gone out.
+func (c *Conn) flush() error {
+	if c.engine.Err() != nil {
+		c.flushAlert()
+		return c.engine.Err()
+	}
+	b := c.engine.Output(nil)
+	if len(b) == 0 {
+		return c.engine.Err()
+	}
+	if _, err := c.conn.Write(b); err != nil {
+		return c.afterFailedWrite(err)
+	}
+	return c.engine.Err()
+}
+
+// afterFailedWrite reads what the peer may have said before it closed: an alert
+// tells more than a broken pipe.
+func (c *Conn) afterFailedWrite(cause error) error {
+	if c.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)) == nil {
+		for c.fill() == nil {
+			n, _, err := c.engine.Recv(c.raw)
+			c.raw = c.raw[n:]
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return c.engine.Fail(transport(cause))
+}
+
+// flushAlert tells the peer why. It has a time limit, as nothing depends on it.
+func (c *Conn) flushAlert() {
+	if b := c.engine.Output(nil); len(b) > 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		c.conn.Write(b)
+		c.restoreDeadline()
+	}
+}
+
+// broke is why the transport failed during the handshake: because our context
+// ended, if it did.
+func broke(ctx context.Context, err error) *fault.Error {
+	switch cause := ctx.Err(); {
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fault.PeerSilent.Because(cause)
+	case cause != nil:
+		return fault.TransportFailed.Because(cause)
+	}
+	return transport(err)
+}
+
+// answer does what the engine waits for.
+func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
+	switch a := ask.(type) {
+	case *flow.SignAsk:
+		a.Reply(a.Signer.Sign(ctx, a.Scheme, a.Message))
+	case *flow.VerifyAsk:
+		a.Reply(c.verify(a))
+	}
+}
+
+// verify judges the server's chain.
+func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
+	cfg := c.client
+	now := time.Now
+	if cfg.Time != nil {
+		now = cfg.Time
+	}
+	v, err := cert.Verify(cert.Request{
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(), ServerAuth: a.Of == fault.Server,
+		OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: cfg.InsecureSkipVerify,
+	})
+	if err == nil && cfg.VerifyPeerCertificate != nil {
+		err = cfg.VerifyPeerCertificate(rawChain(a.Chain), v.Chains)
+	}
+	return v, err
+}
+
+func rawChain(chain []*x509.Certificate) [][]byte {
+	raw := make([][]byte, len(chain))
+	for i := range chain {
+		raw[i] = chain[i].Raw
+	}
+	return raw
+}
