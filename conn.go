@@ -285,6 +285,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 		CurveID:                     tls.CurveID(info.Group),
 		NegotiatedProtocol:          info.ALPN,
 		NegotiatedProtocolIsMutual:  true,
+		HelloRetryRequest:           info.Retried,
 		ServerName:                  info.ServerName,
 		SignedCertificateTimestamps: info.SCTs,
 		OCSPResponse:                info.OCSPResponse,

@@ -2,6 +2,7 @@ package hs
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -154,8 +155,8 @@ func checkKeyShares(h *wire.ClientHello) error {
 	return nil
 }
 
-// constant is what a second ClientHello must repeat: all but the extensions
-// that RFC 9846, Section 4.2.2, lets change, encoded.
+// constant is the SHA-256 of what a second ClientHello must repeat: all but the
+// extensions that RFC 9846, Section 4.2.2, lets change.
 func constant(h *wire.ClientHello) ([]byte, error) {
 	c := *h
 	c.Extensions = wire.Extensions{}
@@ -166,7 +167,9 @@ func constant(h *wire.ClientHello) ([]byte, error) {
 			c.Extensions.AddRaw(t, h.Extensions.Raw(t))
 		}
 	}
-	return wire.Append(nil, &c)
+	b, err := wire.Append(nil, &c)
+	sum := sha256.Sum256(b)
+	return sum[:], err
 }
 
 // checkSecondHello compares what must not change (RFC 9846, Section 4.2.2).

@@ -2,7 +2,6 @@ package hs
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -38,7 +37,7 @@ type server struct {
 
 	hello    wire.ClientHello // the one that is answered
 	retry    *wire.ServerHello
-	constant []byte // SHA-256 of what the second ClientHello must repeat
+	constant []byte // what the second ClientHello must repeat
 	group    iana.Group
 
 	cert     int // index in cfg.Certificates
@@ -132,12 +131,10 @@ func (s *server) settle() error {
 // sendRetry asks for a second ClientHello with a share for the chosen group
 // (RFC 9846, Section 4.2.4).
 func (s *server) sendRetry(first []byte) error {
-	unchanged, err := constant(&s.hello)
-	if err != nil {
+	var err error
+	if s.constant, err = constant(&s.hello); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(unchanged)
-	s.constant = sum[:]
 	s.info.Retried = true
 	s.transcript.Retry(s.suite.Hash)
 	s.retry = s.helloRetryRequest()
