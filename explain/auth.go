@@ -1,0 +1,215 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// What the server and the client say under encryption.
+
+func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions) {
+	s.say("%s", iana.EncryptedExtensions.Meaning())
+	if len(m.ALPN) > 0 {
+		r.facts.alpn = escape(string(m.ALPN[0]))
+		s.fact("sets", "application_layer_protocol_negotiation", "protocol", texts(m.ALPN)...)
+	}
+	if m.Extensions.Has(iana.ExtServerName) {
+		s.fact("confirms", "server_name", "server name", "the name was used")
+	}
+	if m.Extensions.Has(iana.ExtSupportedGroups) {
+		s.fact("mentions", "supported_groups", "groups", names(m.Groups.Slice())...)
+	}
+	if m.Extensions.Has(iana.ExtEarlyData) {
+		s.fact("confirms", "early_data", "early data", "accepted")
+	}
+	if m.Extensions.Len() == 0 {
+		s.say("The server has nothing to add; the message must be there all the same.")
+	}
+	s.others(&m.Extensions, told)
+}
+
+func (r *Recorder) certificateRequest(s *Step, m *wire.CertificateRequest) {
+	s.say("%s", iana.CertificateRequest.Meaning())
+	s.fact("accepts", "signature_algorithms", "signatures", names(m.SignatureSchemes.Slice())...)
+	s.fact("accepts", "signature_algorithms_cert", "in certificates", names(m.CertSchemes.Slice())...)
+	var authorities []string
+	for _, der := range m.Authorities {
+		authorities = append(authorities, distinguished(der))
+	}
+	s.fact("accepts", "certificate_authorities", "authorities", authorities...)
+	s.others(&m.Extensions, map[iana.ExtensionType]bool{
+		iana.ExtSignatureAlgorithms: true, iana.ExtSignatureAlgorithmsCert: true, iana.ExtCertificateAuthorities: true,
+	})
+}
+
+func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) {
+	if len(m.List) == 0 {
+		s.say("The %v has no certificate to show, and says so with an empty list.", sender)
+		return
+	}
+	s.say("The %v shows who it is: %s. Anybody can show a certificate; the next message proves that it is the %v's.", sender, shown(len(m.List)), sender)
+	for i := range m.List {
+		e := &m.List[i]
+		c := describe(e.Data)
+		c.OCSP, c.SCTs = len(e.OCSP), len(e.SCTs)
+		s.Certificates = append(s.Certificates, c)
+		for _, t := range e.Extensions.Types() {
+			if t != iana.ExtStatusRequest && t != iana.ExtSCT {
+				s.fact("also has", t.String(), t.String(), fmt.Sprintf("%s, with certificate %d", count(len(e.Extensions.Raw(t)), "byte"), i+1))
+			}
+		}
+	}
+	if sender != r.role {
+		r.facts.certificates = s.Certificates
+	}
+}
+
+func shown(n int) string {
+	if n == 1 {
+		return "one certificate, its own"
+	}
+	return fmt.Sprintf("%d certificates, the first its own, each next one there to vouch for the one before", n)
+}
+
+func (r *Recorder) certificateVerify(s *Step, m *wire.CertificateVerify, sender fault.Role) {
+	s.say("The %v signs everything that was said so far with the private key of its certificate. Nobody else can, and the signature fits no other connection.", sender)
+	if sender == fault.Server {
+		r.facts.scheme = m.Scheme
+	}
+	s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
+	s.fact("proves with", "signature", "signature", size(m.Signature))
+}
+
+func (r *Recorder) finished(s *Step, m *wire.Finished, sender fault.Role) {
+	s.say("A keyed checksum over the whole handshake, made with the %v's handshake key. If a single byte of it had been changed on the way, an offer removed from a hello for one, it would not match.", sender)
+	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (HMAC with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
+	if sender == fault.Client {
+		s.say("It is the last message under the handshake keys; application data may follow at once.")
+	}
+}
+
+func (r *Recorder) newSessionTicket(s *Step, m *wire.NewSessionTicket) {
+	s.say("%s", iana.NewSessionTicket.Meaning())
+	s.fact("gives", "ticket", "ticket", size(m.Ticket))
+	f := s.fact("gives", "ticket_lifetime", "good for", (time.Duration(m.Lifetime) * time.Second).String())
+	if m.Lifetime == 0 {
+		f.Note = "It must be thrown away at once."
+	}
+	if m.Extensions.Has(iana.ExtEarlyData) {
+		s.fact("allows", "max_early_data_size", "early data", fmt.Sprintf("up to %s (0-RTT)", count(int(m.MaxEarlyData), "byte")))
+	}
+	if r.role == fault.Client {
+		s.say("This client does not resume sessions, so it ignores the ticket.")
+	}
+	s.others(&m.Extensions, told)
+}
+
+func (r *Recorder) keyUpdate(s *Step, m *wire.KeyUpdate, sender fault.Role) {
+	s.say("From its next record on, the %v protects what it sends with new keys, derived from the old ones, which it forgets.", sender)
+	answer := "The other side need not do the same."
+	if m.Request == wire.UpdateRequested {
+		answer = "It asks the other side to do the same."
+	}
+	s.say("%s", answer)
+	s.fact("sets", "request_update", "request", m.Request.String())
+}
+
+// proof tells of a check that passed or was waved through.
+func (r *Recorder) proof(p *flow.Proven, at time.Duration) {
+	switch p.What {
+	case "certificate":
+		if p.Verdict != nil && r.facts.verdict == nil {
+			r.add(r.judged(p.Of, p.Verdict, true), at)
+		}
+	case "signature":
+		s := &Step{Kind: KindVerify, Title: "The signature is right", Outcome: Passed}
+		key := "the private key of its certificate"
+		if c := r.facts.certificates; len(c) > 0 && c[0].Key != "" {
+			key = "the private key (" + c[0].Key + ") of its certificate"
+		}
+		s.say("The %v has proven that it holds %s, by %v. Whether to believe the certificate is the next question.", p.Of, key, p.Scheme)
+		s.Checks = []Check{{Name: "signature", Outcome: Passed, Detail: "the signature over the handshake verifies with the certificate's key"}}
+		r.add(s, at)
+	case "finished":
+		s := &Step{Kind: KindVerify, Title: "The Finished is right", Outcome: Passed}
+		s.say("The %v saw the same handshake as we did and holds the same keys: nobody on the way changed or left out anything.", p.Of)
+		s.Checks = []Check{{Name: "finished", Outcome: Passed, Detail: "the checksum equals the one that we computed"}}
+		r.add(s, at)
+	}
+}
+
+// judged tells the verdict on a chain. Accepted says that the connection went
+// on, failed checks or not.
+func (r *Recorder) judged(of fault.Role, v *flow.Verdict, accepted bool) *Step {
+	s := &Step{Kind: KindVerify, Title: "The certificate is good", Outcome: Passed}
+	kept := &verdict{verified: v.Verified()}
+	r.facts.verdict = kept
+	if len(v.Chains) > 0 && len(v.Chains[0]) > 0 {
+		chain := v.Chains[0]
+		kept.root = subject(chain[len(chain)-1])
+	}
+	switch {
+	case v.Verified():
+		s.say("The %v is who it says it is, as far as we trust the root that vouches for it.", of)
+	case accepted:
+		s.Title, s.Outcome = "The certificate is NOT good, and we go on", Waived
+		s.say("Checks failed and were waved through, because this side was told not to verify (--insecure). Anybody could sit at the other end.")
+	default:
+		s.Title, s.Outcome = "The certificate is not good", Broken
+		s.say("The %v is not believed.", of)
+	}
+	for _, c := range v.Checks {
+		s.Checks = append(s.Checks, check(c, accepted))
+		if c.Err != nil {
+			kept.failed = append(kept.failed, c.Err.ID)
+		}
+	}
+	var path []string
+	if len(v.Chains) > 0 {
+		for _, c := range v.Chains[0] {
+			path = append(path, subject(c))
+		}
+	}
+	s.fact("leads to", "chain", "chain", path...)
+	if v.OCSP != nil {
+		s.fact("carries", "ocsp", "OCSP answer", staple(v.OCSP))
+	}
+	return s
+}
+
+func staple(o *flow.Staple) string {
+	text := fmt.Sprintf("%v, of %s", o.Status, o.ThisUpdate.UTC().Format(time.RFC3339))
+	if o.Status == flow.OCSPRevoked {
+		text += ", revoked on " + o.RevokedAt.UTC().Format(time.RFC3339)
+	}
+	if !o.NextUpdate.IsZero() {
+		text += ", good until " + o.NextUpdate.UTC().Format(time.RFC3339)
+	}
+	if o.Responder != "" {
+		text += ", signed by " + escape(o.Responder)
+	}
+	return text
+}
+
+func check(c flow.Check, accepted bool) Check {
+	k := Check{Name: escape(c.Name), Outcome: Passed, Detail: escape(c.Detail)}
+	if e := c.Err; e != nil {
+		k.Outcome, k.Rule, k.Hint = Broken, e.ID, e.Hint
+		if accepted {
+			k.Outcome = Waived
+		}
+		k.Detail = e.Text
+		if e.Got != "" {
+			k.Detail = fmt.Sprintf("%s Seen: %s.", e.Text, printable(e.Got))
+		}
+		if e.Want != "" {
+			k.Detail += fmt.Sprintf(" Expected: %s.", printable(e.Want))
+		}
+	}
+	return k
+}

@@ -1,0 +1,210 @@
+package explain_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/engine"
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/pki"
+	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
+)
+
+var birth = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// clock is a clock that moves on by 100 µs whenever it is looked at.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(100 * time.Microsecond)
+	return c.t
+}
+
+var authority = sync.OnceValues(func() (*pki.Authority, error) {
+	root, err := pki.NewAuthority("Handclasp test root", pki.Options{Now: birth, Key: pki.Ed25519})
+	if err != nil {
+		return nil, err
+	}
+	for {
+		a, err := root.Intermediate("Handclasp test intermediate", pki.Options{Key: pki.Ed25519})
+		if err != nil || usual(a.Cert) {
+			return a, err
+		}
+	}
+})
+
+// usual reports whether a certificate's random serial number has its usual
+// length, so that the golden files can know all sizes.
+func usual(c *x509.Certificate) bool { return c.SerialNumber.BitLen() > 120 }
+
+// certificate is one for the leaf, by the tests' authority.
+func certificate(t testing.TB, l pki.Leaf) config.Certificate {
+	t.Helper()
+	a, err := authority()
+	check(t, err)
+	for {
+		issued, err := a.Issue(l)
+		check(t, err)
+		if usual(issued.Leaf) {
+			return own(t, issued.Chain, issued.Key)
+		}
+	}
+}
+
+func own(t testing.TB, chain [][]byte, key crypto.Signer) config.Certificate {
+	t.Helper()
+	s, err := sign.FromCrypto(key)
+	check(t, err)
+	c, err := config.NewCertificate(chain, s)
+	check(t, err)
+	return c
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A pair is a client and a server in memory, with the story that the client
+// tells.
+type pair struct {
+	client   config.ClientConfig
+	server   config.ServerConfig
+	edit     func(wire.Message) // of what the client sends
+	editBack func(wire.Message) // of what the server sends
+	after    func(c, s *engine.Engine)
+	mangle   func([]byte) []byte // of what the server sends, as bytes
+	alone    bool                // the server is not ours to listen to
+	keyLog   bool
+	role     fault.Role
+
+	events []string // of the client, as EventJSON has them
+	rec    *explain.Recorder
+}
+
+func newPair(t testing.TB) *pair {
+	a, err := authority()
+	check(t, err)
+	return &pair{
+		client: config.ClientConfig{ServerName: "localhost", RootCAs: a.Pool(), NextProtos: []string{"h2", "http/1.1"}, Time: func() time.Time { return birth }},
+		server: config.ServerConfig{
+			Certificates: []config.Certificate{certificate(t, pki.Leaf{Names: []string{"localhost", "127.0.0.1"}, Key: pki.Ed25519})},
+			NextProtos:   []string{"http/1.1"}, Time: func() time.Time { return birth },
+		},
+		role: fault.Client,
+	}
+}
+
+// run makes the handshake and returns the story.
+func (p *pair) run(t testing.TB) *explain.Story {
+	t.Helper()
+	k := &clock{t: birth}
+	p.rec = explain.New(p.role, k.now)
+	p.rec.Target("localhost:443")
+	p.rec.Resolved("localhost", []string{"127.0.0.1"}, 300*time.Microsecond, nil)
+	p.rec.Connecting("127.0.0.1:443")
+	p.rec.Connected("127.0.0.1:50000", "127.0.0.1:443", 200*time.Microsecond)
+	if p.keyLog {
+		p.client.KeyLogWriter = p.rec.KeyLog(nil)
+	}
+	c, err := engine.NewClient(&p.client)
+	check(t, err)
+	s, err := engine.NewServer(&p.server)
+	check(t, err)
+	p.watch(t, c, s, k)
+	c.Edit(edit(p.edit))
+	s.Edit(edit(p.editBack))
+	cerr, serr := p.pump(c, s)
+	if p.after != nil && cerr == nil && serr == nil {
+		p.after(c, s)
+		cerr, serr = p.pump(c, s)
+	}
+	if cerr != nil {
+		p.rec.Verdict(fault.Server, c.Info().Peer)
+	}
+	if p.role == fault.Server {
+		cerr = serr
+	}
+	p.rec.Done(cerr)
+	return p.rec.Story()
+}
+
+func edit(f func(wire.Message)) func(wire.Message) {
+	if f == nil {
+		return func(wire.Message) {}
+	}
+	return f
+}
+
+func (p *pair) watch(t testing.TB, c, s *engine.Engine, k *clock) {
+	ours, other := c, s
+	if p.role == fault.Server {
+		ours, other = s, c
+	}
+	ours.Watch(func(ev *flow.Event) {
+		p.rec.Watch(ev)
+		line, err := explain.EventJSON(ev, k.t.Sub(birth))
+		check(t, err)
+		p.events = append(p.events, string(line))
+	})
+	if !p.alone && p.role == fault.Client {
+		other.Watch(p.rec.Server)
+	}
+}
+
+// pump moves bytes until neither side has more to say.
+func (p *pair) pump(c, s *engine.Engine) (cerr, serr error) {
+	var toServer, toClient []byte
+	for {
+		p.answer(c)
+		p.answer(s)
+		toServer = c.Output(toServer)
+		out := s.Output(nil)
+		if p.mangle != nil && len(out) > 0 {
+			out = p.mangle(out)
+		}
+		toClient = append(toClient, out...)
+		n, _, err := s.Recv(toServer)
+		toServer, serr = toServer[n:], first(serr, err)
+		m, _, err := c.Recv(toClient)
+		toClient, cerr = toClient[m:], first(cerr, err)
+		if n == 0 && m == 0 && c.Ask() == nil && s.Ask() == nil && !c.Pending() && !s.Pending() {
+			return cerr, serr
+		}
+	}
+}
+
+func first(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func (p *pair) answer(e *engine.Engine) {
+	switch a := e.Ask().(type) {
+	case *flow.SignAsk:
+		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
+	case *flow.VerifyAsk:
+		a.Reply(cert.Verify(cert.Request{
+			Chain: a.Chain, Name: a.Name, Roots: p.client.RootCAs, Now: birth, ServerAuth: true,
+			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: p.client.InsecureSkipVerify,
+		}))
+	}
+}

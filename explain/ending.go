@@ -1,0 +1,251 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// Keys, alerts and failures.
+
+// learn takes a line of the key log: label, client random, secret.
+func (r *Recorder) learn(line string) {
+	f := strings.Fields(line)
+	if len(f) != 3 {
+		return
+	}
+	var value Hex
+	if value.UnmarshalText([]byte(f[2])) != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keyLog == nil {
+		r.keyLog = map[string][]byte{}
+	}
+	r.keyLog[f[0]] = value
+}
+
+// key adds a secret to the step of its stage of the key schedule.
+func (r *Recorder) key(k *flow.Secret, at time.Duration) {
+	var s *Step
+	if n := len(r.steps); n > 0 && r.steps[n-1].Kind == KindKeys && r.steps[n-1].Keys[0].Derived == k.Derived {
+		s = r.steps[n-1]
+	} else {
+		s = &Step{Kind: KindKeys, Title: "Keys exist: " + k.Derived}
+		r.tellKeys(s, k)
+		r.add(s, at)
+	}
+	out := Key{Label: k.Label, Derived: k.Derived, Protects: k.Protects, Epoch: k.Epoch.String(), Suite: k.Suite.String(), Value: r.keyLog[k.Label]}
+	if k.Writer != fault.NoRole {
+		out.Writer = k.Writer.String()
+	}
+	s.Keys = append(s.Keys, out)
+}
+
+func (r *Recorder) tellKeys(s *Step, k *flow.Secret) {
+	switch k.Epoch {
+	case flow.Handshake:
+		s.say("Both sides have computed the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", r.facts.group)
+		s.say("From here on everything the server sends is encrypted, and so is what the client sends next; who listens on the path sees only sizes and times.")
+	case flow.Application:
+		s.say("The keys for the data itself, derived from the same secret and from the handshake up to the server's Finished. The handshake keys have nearly done their work.")
+	default:
+		s.say("New keys, derived from what both sides know.")
+	}
+}
+
+// alert tells of an alert. What a received one may mean depends on the state in
+// which it arrived.
+func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
+	s := &Step{Kind: KindAlert, Title: "Alert " + ev.Alert.String(), Direction: direction(ev.Sent), Size: 2}
+	s.protected(ev.Epoch)
+	a := &Alert{Name: ev.Alert.String(), Code: int(ev.Alert), Meaning: ev.Alert.Meaning()}
+	s.Alert = a
+	// The registry's words are those of whoever receives the alert.
+	switch {
+	case a.Meaning == "":
+		s.say("The registry has no meaning for this number.")
+	case ev.Sent && ev.Alert == iana.CloseNotify:
+		s.say("We send no more data. It is the proper end of a connection and no error.")
+	case ev.Sent:
+		s.say("We give up, and the %v is to read that as “%s”", r.role.Peer(), a.Meaning)
+	default:
+		s.say("It means: %s", a.Meaning)
+	}
+	l := &r.sent
+	if !ev.Sent {
+		l = &r.received
+		if ev.Alert != iana.CloseNotify || !r.facts.connected {
+			a.Causes, a.Hint = fault.Explain(ev.Alert, r.role, r.state)
+		}
+	}
+	if n := len(l.open); n > 0 {
+		s.Records = []Record{l.open[n-1].Record}
+		l.open = l.open[:n-1]
+	}
+	s.Bytes, s.Fields = alertBytes(ev)
+	if ev.Alert != iana.CloseNotify {
+		s.Outcome = Broken
+	}
+	r.add(s, at)
+}
+
+// alertBytes are level and description. The event of a received alert need not
+// tell its level, which means nothing in TLS 1.3; then it is left out.
+func alertBytes(ev *flow.Event) (Hex, []Field) {
+	description := Field{Name: "description", Value: fmt.Sprintf("%v (%d)", ev.Alert, uint8(ev.Alert)), Off: 1, Len: 1}
+	level := byte(2)
+	switch {
+	case len(ev.Bytes) == 2:
+		level = ev.Bytes[0]
+	case !ev.Sent:
+		description.Off = 0
+		return Hex{byte(ev.Alert)}, []Field{description}
+	case ev.Alert == iana.CloseNotify || ev.Alert == iana.UserCanceled:
+		level = 1
+	}
+	name := map[byte]string{1: "warning (1)", 2: "fatal (2)"}[level]
+	if name == "" {
+		name = fmt.Sprint(level)
+	}
+	return Hex{level, byte(ev.Alert)}, []Field{{Name: "level", Value: name, Len: 1}, description}
+}
+
+// failure tells of the first error. Our own alert, which went out because of it,
+// comes after it.
+func (r *Recorder) failure(e *fault.Error, at time.Duration) {
+	if r.failed != nil || e == nil {
+		return
+	}
+	if !r.facts.tlsEnded {
+		r.facts.tlsEnded, r.facts.tlsTo = true, at
+	}
+	r.failed = r.fail(e, r.role)
+	r.broken = r.culprit(e)
+	s := &Step{Kind: KindFailure, Title: "The connection fails", Outcome: Broken}
+	if r.facts.connected {
+		s.Title = "The connection breaks off"
+	} else if r.facts.tlsBegun {
+		s.Title = "The handshake fails"
+	}
+	s.say("%s", r.failed.Text)
+	r.insert(s, at, r.beforeOwnAlert())
+}
+
+// culprit is the step that a broken rule speaks of: the last thing that came,
+// if it was the peer that broke it; for a rule about certificates, those.
+func (r *Recorder) culprit(e *fault.Error) *Step {
+	certificate := strings.HasPrefix(e.ID, "cert-") || strings.HasPrefix(e.ID, "ocsp-")
+	for i := len(r.steps) - 1; i >= 0 && (e.Received || e.Blame != fault.Local && e.Blame != fault.Network); i-- {
+		s := r.steps[i]
+		if s.Direction == Received && (!certificate || s.Message == "certificate") {
+			return s
+		}
+	}
+	return nil
+}
+
+// fail words an error of the side role.
+func (r *Recorder) fail(e *fault.Error, role fault.Role) *Failure {
+	state := e.State
+	if e.Role == fault.NoRole {
+		state = r.state
+	}
+	f := &Failure{
+		Rule: e.ID, Text: printable(e.Text), During: r.during(e.Blame, state, role), Fault: blames[e.Blame], Side: side(e.Blame, role),
+		Field: escape(e.Field), Got: printable(e.Got), Want: printable(e.Want), Source: e.Source, Received: e.Received, Hint: e.Hint,
+	}
+	if e.Role != fault.NoRole || r.facts.tlsBegun {
+		f.State = state.String()
+	}
+	if e.Offset >= 0 && e.Field != "" {
+		offset := e.Offset
+		f.Offset = &offset
+	}
+	if e.Cause != nil {
+		f.Cause = printable(e.Cause.Error())
+	}
+	if a := e.AlertCode(); a != iana.NoAlert {
+		f.Alert = a.String()
+	}
+	if e.Received {
+		f.Causes, f.Hint = fault.Explain(e.Code, role, state)
+		f.Offered = r.offered(e.Code, role)
+	}
+	return f
+}
+
+// offered is what our ClientHello offered of what the server's alert may
+// complain of. An alert does not say what would have been accepted.
+func (r *Recorder) offered(a iana.Alert, role fault.Role) (facts []Fact) {
+	if role != fault.Client || r.hello == nil || r.facts.version != 0 {
+		return nil
+	}
+	for _, f := range r.hello.Facts {
+		if slices.Contains(complaints[a], f.Name) {
+			facts = append(facts, f)
+		}
+	}
+	return facts
+}
+
+// complaints names the facts of a ClientHello that an alert in answer to it may
+// be about.
+var complaints = map[iana.Alert][]string{
+	iana.HandshakeFailure:      {"supported_versions", "cipher_suites", "supported_groups", "signature_algorithms", "server_name"},
+	iana.InsufficientSecurity:  {"cipher_suites", "supported_groups", "signature_algorithms"},
+	iana.ProtocolVersion:       {"supported_versions"},
+	iana.NoApplicationProtocol: {"application_layer_protocol_negotiation"},
+	iana.UnrecognizedName:      {"server_name"},
+	iana.IllegalParameter:      {"supported_groups", "key_share"},
+}
+
+var blames = map[fault.Blame]string{fault.Peer: "peer", fault.Local: "local", fault.Both: "both", fault.Network: "network"}
+
+// side says whose fault it is in words.
+func side(b fault.Blame, role fault.Role) string {
+	switch b {
+	case fault.Peer:
+		return "the " + role.Peer().String()
+	case fault.Local:
+		return fmt.Sprintf("this side, the %v", role)
+	}
+	return b.String()
+}
+
+// during says in words what was going on.
+func (r *Recorder) during(b fault.Blame, s fault.State, role fault.Role) string {
+	switch {
+	case r.facts.tlsBegun:
+	case b == fault.Local:
+		return "preparing the connection"
+	case !r.facts.connectedTCP:
+		return "reaching the server"
+	}
+	if words, ok := moments[s]; ok {
+		return words
+	}
+	return fmt.Sprintf("the %v's part of the handshake", role)
+}
+
+var moments = map[fault.State]string{
+	fault.Start:        "opening the handshake",
+	fault.WaitSH:       "waiting for the ServerHello",
+	fault.WaitSH2:      "waiting for the ServerHello after a HelloRetryRequest",
+	fault.WaitEE:       "waiting for the EncryptedExtensions",
+	fault.WaitCertCR:   "waiting for the server's Certificate",
+	fault.WaitCert:     "waiting for the Certificate",
+	fault.WaitCV:       "waiting for the CertificateVerify",
+	fault.Verifying:    "judging the certificate",
+	fault.WaitFinished: "waiting for the Finished",
+	fault.WaitCH:       "waiting for the ClientHello",
+	fault.WaitCH2:      "waiting for the second ClientHello",
+	fault.Signing:      "signing the handshake",
+	fault.Connected:    "the connection, after the handshake",
+}

@@ -1,0 +1,162 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+)
+
+// How the text ends: the failure, and the summary.
+
+func (p *page) failure(f *Failure) {
+	line := func(label, text string) {
+		if text != "" {
+			p.row(p.indent, []string{label}, []int{12}, none, text)
+		}
+	}
+	during := f.During
+	if f.State != "" {
+		during += " (state " + f.State + ")"
+	}
+	if f.Step > 0 {
+		during += fmt.Sprintf("; see step %d", f.Step)
+	}
+	line("during", during)
+	line("at fault", f.Side)
+	line("found", f.Got)
+	line("expected", f.Want)
+	for _, o := range f.Offered {
+		line("we offered", o.Label+": "+strings.Join(o.Values, ", "))
+	}
+	line("field", position(f))
+	if f.Cause != "" {
+		line("cause", f.Cause)
+	}
+	switch {
+	case f.Alert != "" && f.Received:
+		line("alert", f.Alert+", received")
+	case f.Alert != "":
+		line("alert", f.Alert+", sent")
+	}
+	line("rule", strings.Trim(f.Rule+"; "+f.Source, "; "))
+	if f.Other != nil {
+		p.para(p.indent, bold, "The server, which is our own, says why:")
+		p.para(p.indent+2, none, f.Other.Text)
+		o := *f.Other
+		p.indent += 2
+		line("found", o.Got)
+		line("expected", o.Want)
+		line("cause", o.Cause)
+		line("rule", strings.Trim(o.Rule+"; "+o.Source, "; "))
+		p.advice(nil, o.Hint)
+		p.indent -= 2
+		return
+	}
+	if !f.Received { // of a received alert its own step has told causes and hint
+		p.advice(f.Causes, f.Hint)
+	}
+}
+
+// headline is the failure in one line.
+func (f *Failure) headline() string {
+	if f.Received && f.Alert != "" {
+		return strings.TrimSuffix(f.Text, ".") + ": " + f.Alert + "."
+	}
+	return f.Text
+}
+
+func position(f *Failure) string {
+	if f.Field != "" && f.Offset != nil {
+		return fmt.Sprintf("%s, at byte %d of the message", f.Field, *f.Offset)
+	}
+	return f.Field
+}
+
+// summary writes what one wants to know in the end.
+func (p *page) summary(s *Story) {
+	p.blank()
+	sum := &s.Summary
+	switch {
+	case s.Error != nil:
+		p.item(0, red, "✗ Failed.", s.Error.headline())
+	case sum.Connected && sum.Verified != nil && !*sum.Verified:
+		p.item(0, yellow, "! Connected, but to nobody known:", fmt.Sprintf("%s failed and waved through (%s).", count(len(sum.Failed), "check"), strings.Join(sum.Failed, ", ")))
+	case sum.Connected:
+		p.item(0, green, "✓ Connected.", "The handshake is complete.")
+	default:
+		p.para(0, bold, "The handshake is not complete.")
+	}
+	line := func(label, text string) {
+		if text != "" {
+			p.row(2, []string{label}, []int{17}, none, text)
+		}
+	}
+	if sum.Version != "" {
+		line("protocol", sum.Version+", "+sum.CipherSuite)
+		line("key exchange", sum.exchange())
+	}
+	line("server proved", sum.identity())
+	line("application", sum.ALPN)
+	line("round trips", sum.trips())
+	line("time", sum.Time.words())
+	line("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
+	if sum.ForwardSecrecy {
+		line("forward secrecy", "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it")
+	}
+}
+
+func (s *Summary) exchange() string {
+	switch {
+	case s.Group == "":
+		return ""
+	case s.PostQuantum:
+		return s.Group + ", which also resists quantum computers (post-quantum)"
+	}
+	return s.Group + ", which does not resist quantum computers (not post-quantum)"
+}
+
+func (s *Summary) identity() string {
+	if s.Signature == "" || s.Peer == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%s, with %s", s.Peer, s.Signature)
+	switch {
+	case s.Verified == nil:
+		text += "; not judged"
+	case !*s.Verified:
+		text += "; NOT verified"
+	case s.Root != "":
+		text += "; vouched for by " + s.Root
+	}
+	return text
+}
+
+func (s *Summary) trips() string {
+	var parts []string
+	if s.RoundTripsTCP > 0 {
+		parts = append(parts, fmt.Sprintf("%d for TCP", s.RoundTripsTCP))
+	}
+	if s.RoundTripsTLS > 0 {
+		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
+		if s.Retried {
+			text += ", one of them for the HelloRetryRequest"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *Times) words() string {
+	var parts []string
+	for _, x := range []struct {
+		name string
+		us   int64
+	}{{"DNS", t.DNS}, {"TCP", t.TCP}, {"TLS", t.TLS}} {
+		if x.us > 0 {
+			parts = append(parts, x.name+" "+span(x.us))
+		}
+	}
+	if len(parts) == 0 {
+		return span(t.Total)
+	}
+	return span(t.Total) + ": " + strings.Join(parts, ", ")
+}

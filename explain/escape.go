@@ -1,0 +1,113 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxText is how many bytes of one text of the peer's are shown.
+const maxText = 200
+
+// escape makes text of the peer's safe to print: what is not printable,
+// controls and bidirectional marks included, becomes \x1b or \u202e, and what is
+// too long is cut. What is escaped already stays as it is.
+func escape(s string) string {
+	if len(s) > maxText {
+		cut := maxText
+		for cut > maxText-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		return printable(s[:cut]) + fmt.Sprintf("… (%d bytes)", len(s))
+	}
+	return printable(s)
+}
+
+// printable is escape without the limit.
+func printable(s string) string {
+	clean := true
+	for _, c := range s {
+		if c == utf8.RuneError || !strconv.IsPrint(c) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		c, n := utf8.DecodeRuneInString(s)
+		switch {
+		case c == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strconv.IsPrint(c):
+			b.WriteRune(c)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+func escapes(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = escape(s)
+	}
+	return out
+}
+
+// unquoted is escapes for texts that the state machine may have quoted, such as
+// the names of protocols.
+func unquoted(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		if plain, err := strconv.Unquote(s); err == nil {
+			s = plain
+		}
+		out[i] = escape(s)
+	}
+	return out
+}
+
+// count is a number with its noun: "1 byte", "1,527 bytes".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if strings.HasSuffix(what, "y") {
+		what = strings.TrimSuffix(what, "y") + "ie"
+	}
+	return thousands(n) + " " + what + "s"
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// list joins words as a sentence does.
+func list(words []string) string {
+	switch n := len(words); n {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	default:
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+}
+
+func names[T fmt.Stringer](values []T) []string {
+	s := make([]string, len(values))
+	for i, v := range values {
+		s[i] = v.String()
+	}
+	return s
+}

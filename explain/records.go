@@ -1,0 +1,209 @@
+package explain
+
+import (
+	"time"
+
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/record"
+)
+
+// overhead is what protection adds to the content of a record: the header, the
+// inner content type and the tag, which all suites of TLS 1.3 make 16 bytes
+// long (RFC 9846, Section 5.2).
+const overhead = record.HeaderLen + 1 + 16
+
+// A lane is one direction of the record layer. It finds out which record
+// carried which message. Events do not say; but records arrive before the
+// messages in them, and leave after those, so sizes tell. Only padding, which
+// no event shows, can mislead it.
+type lane struct {
+	count   int
+	open    []openRecord // received, with content that no message has claimed
+	waiting []waiting    // sent messages that no record has carried yet
+	openAt  time.Duration
+	data    *Step // the run of application data that the next record continues
+}
+
+// maxOpen bounds the records that one message may stretch over. A message has at
+// most 288 KiB, but a peer may cut it as small as it likes.
+const maxOpen = 4096
+
+type openRecord struct {
+	Record
+	whole int // bytes of content, if it is not padded
+	left  int // of them, those that no message has claimed
+	epoch flow.Epoch
+}
+
+type waiting struct {
+	step *Step
+	left int
+}
+
+// content is how much a record of size bytes can hold.
+func content(size int, e flow.Epoch) int {
+	if e == flow.Clear {
+		return max(size-record.HeaderLen, 0)
+	}
+	return max(size-overhead, 0)
+}
+
+// record takes the event of a record.
+func (r *Recorder) record(ev *flow.Event, at time.Duration) {
+	r.tally(ev)
+	l := &r.received
+	if ev.Sent {
+		l = &r.sent
+	}
+	l.count++
+	n := content(ev.Size, ev.Epoch)
+	rec := openRecord{Record{l.count, ev.Size}, n, n, ev.Epoch}
+	switch {
+	case ev.Content == iana.ContentChangeCipherSpec:
+		r.changeCipherSpec(ev, rec.Record, at)
+	case ev.Sent:
+		r.carry(rec, at)
+	default:
+		r.arrive(rec, at)
+	}
+}
+
+func (r *Recorder) tally(ev *flow.Event) {
+	switch {
+	case r.facts.connected:
+	case ev.Sent:
+		r.facts.bytesSent += ev.Size
+	default:
+		r.facts.bytesIn += ev.Size
+	}
+}
+
+// carry gives a sent record to the messages that wait for one. What no message
+// waits for is an alert, whose event follows, or data.
+func (r *Recorder) carry(rec openRecord, at time.Duration) {
+	l := &r.sent
+	if len(l.waiting) == 0 {
+		l.open, l.openAt = []openRecord{rec}, at
+		return
+	}
+	for len(l.waiting) > 0 && rec.left > 0 {
+		w := &l.waiting[0]
+		n := min(w.left, rec.left)
+		w.step.Records = append(w.step.Records, rec.Record)
+		w.left -= n
+		rec.left -= n
+		if w.left > 0 {
+			return
+		}
+		l.waiting = l.waiting[1:]
+	}
+}
+
+// arrive keeps a received record until messages or an alert claim it.
+func (r *Recorder) arrive(rec openRecord, at time.Duration) {
+	l := &r.received
+	if len(l.open) > maxOpen {
+		l.open = l.open[1:]
+	}
+	l.open, l.openAt = append(l.open, rec), at
+}
+
+// claim is for a received message of size bytes: the records it came in.
+func (r *Recorder) claim(size int) (records []Record, epoch flow.Epoch, ok bool) {
+	l := &r.received
+	for l.padded(size) {
+		l.open = l.open[1:]
+	}
+	for len(l.open) > 0 && size > 0 {
+		o := &l.open[0]
+		n := min(size, o.left)
+		if n > 0 {
+			records = append(records, o.Record)
+			epoch = o.epoch
+		}
+		size -= n
+		o.left -= n
+		if o.left == 0 {
+			l.open = l.open[1:]
+		}
+	}
+	return records, epoch, len(records) > 0
+}
+
+// padded reports whether what the oldest open record has left is padding and not
+// the beginning of a message of size bytes: others have had their part of it, it
+// is not full, and the records after it hold the message without its help.
+func (l *lane) padded(size int) bool {
+	if len(l.open) < 2 {
+		return false
+	}
+	oldest := &l.open[0]
+	for _, o := range l.open[1:] {
+		size -= o.left
+	}
+	return oldest.left < oldest.whole && oldest.whole < record.MaxPlaintext && size <= 0
+}
+
+// settle makes data of the records that nobody has claimed. Before the end of
+// the handshake there is none. A message or alert in a record is told right
+// after it, so any other event means that nothing of the kind was in it.
+func (r *Recorder) settle(next *flow.Event) {
+	if !r.facts.connected {
+		return
+	}
+	for _, l := range []*lane{&r.sent, &r.received} {
+		sent := l == &r.sent
+		if next != nil && next.Sent == sent && (next.Kind == flow.Message || next.Kind == flow.Alert) {
+			l.data = nil // what comes later is a new run
+			continue
+		}
+		for _, rec := range l.open {
+			r.data(l, direction(sent), rec)
+		}
+		l.open = l.open[:0]
+	}
+}
+
+// data continues a run of application data, or begins one.
+func (r *Recorder) data(l *lane, direction string, rec openRecord) {
+	if rec.left == 0 {
+		return // a claimed record, or an empty one
+	}
+	if l.data == nil {
+		l.data = &Step{Kind: KindData, Title: "Application data", Direction: direction, Encrypted: true, Epoch: flow.Application.String()}
+		l.data.say("What the application says travels in records, each of them encrypted and protected against change with the application keys.")
+		r.add(l.data, l.openAt)
+	}
+	l.data.Size += rec.left
+	if n := len(l.data.Records); n > 1 {
+		l.data.Records = l.data.Records[:n-1] // the first and the last tell how many there were
+	}
+	l.data.Records = append(l.data.Records, rec.Record)
+}
+
+// changeCipherSpec tells of the dummy record of middlebox compatibility mode. On
+// the wire it goes before messages that were told before it.
+func (r *Recorder) changeCipherSpec(ev *flow.Event, rec Record, at time.Duration) {
+	s := &Step{Kind: KindCCS, Title: "ChangeCipherSpec", Direction: direction(ev.Sent), Epoch: flow.Clear.String(),
+		Size: 1, Records: []Record{rec}, Bytes: Hex{1}}
+	s.say("One byte without meaning: it makes the connection look like TLS 1.2 to devices on the path that would otherwise cut it (middlebox compatibility mode, RFC 9846, Appendix E.4). The receiver drops it.")
+	s.Fields = []Field{{Name: "type", Value: "change_cipher_spec (1)", Len: 1}}
+	place := len(r.steps)
+	if ev.Sent && len(r.sent.waiting) > 0 {
+		for i, other := range r.steps {
+			if other == r.sent.waiting[0].step {
+				place = i
+				break
+			}
+		}
+	}
+	r.insert(s, at, place)
+}
+
+func direction(sent bool) string {
+	if sent {
+		return Sent
+	}
+	return Received
+}

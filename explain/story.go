@@ -1,0 +1,154 @@
+package explain
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// Story is what has happened so far. It is a copy: more may happen to the
+// connection meanwhile.
+func (r *Recorder) Story() *Story {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle(nil)
+	story := &Story{Schema: Schema, Target: r.target, Role: r.role.String(), Omitted: r.omitted,
+		States: append([]Transition{}, r.states...), Steps: make([]Step, len(r.steps)), Summary: r.summary()}
+	for i, s := range r.steps {
+		story.Steps[i] = *s
+		c := &story.Steps[i]
+		c.Number = i + 1
+		c.Text = append([]string{}, s.Text...)
+		c.Records = slices.Clone(s.Records)
+		c.Keys = slices.Clone(s.Keys)
+	}
+	r.attach(story)
+	story.Error = r.ending(story)
+	return story
+}
+
+// ending is the error with the number of its step, and with what our own
+// server says of it.
+func (r *Recorder) ending(story *Story) *Failure {
+	if r.failed == nil {
+		return nil
+	}
+	f := *r.failed
+	if i := slices.Index(r.steps, r.broken); r.broken != nil && i >= 0 {
+		f.Step = i + 1
+		story.Steps[i].Outcome = Broken
+	}
+	if r.otherWrong != nil && !r.otherWrong.Received {
+		f.Other = r.fail(r.otherWrong, fault.Server)
+	}
+	return &f
+}
+
+// attach puts each decision beside the message that carries it. What our own
+// server at the other end decided takes the place of what the client could only
+// guess. With a HelloRetryRequest both are told: the server decided when it
+// sent that, and the client saw it confirmed in the ServerHello.
+func (r *Recorder) attach(story *Story) {
+	decided, guessed := r.choices, []flow.Decision(nil)
+	if r.role == fault.Client {
+		decided, guessed = r.server, r.choices
+	}
+	early := carriers
+	if r.facts.retried {
+		early = afterRetry()
+	}
+	for _, d := range decided {
+		place(story.Steps, early[d.What], d)
+	}
+	for _, d := range guessed {
+		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What })
+		if !told || r.facts.retried && early[d.What][0] != carriers[d.What][0] {
+			place(story.Steps, carriers[d.What], d)
+		}
+	}
+}
+
+// carriers names, for each decision, the messages that can carry it. The last
+// one is for when that message never came.
+var carriers = map[string][]string{
+	"version":              {"server_hello", "hello_retry_request", "client_hello"},
+	"cipher_suite":         {"server_hello", "hello_retry_request", "client_hello"},
+	"group":                {"server_hello", "hello_retry_request", "client_hello"},
+	"key_share":            {"server_hello", "hello_retry_request", "client_hello"},
+	"retry":                {"hello_retry_request", "client_hello"},
+	"application_protocol": {"encrypted_extensions", "server_hello", "client_hello"},
+	"certificate":          {"certificate", "server_hello", "client_hello"},
+	"signature_scheme":     {"certificate_verify", "certificate", "server_hello", "client_hello"},
+}
+
+// afterRetry is carriers for a server that has sent a HelloRetryRequest.
+func afterRetry() map[string][]string {
+	m := maps.Clone(carriers)
+	for _, what := range []string{"version", "cipher_suite", "group"} {
+		m[what] = []string{"hello_retry_request", "client_hello"}
+	}
+	return m
+}
+
+// place puts d beside the last step of the first message that there is.
+func place(steps []Step, messages []string, d flow.Decision) {
+	for _, message := range messages {
+		for i := len(steps) - 1; i >= 0; i-- {
+			if steps[i].Message == message {
+				steps[i].Choices = append(steps[i].Choices, Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Accepted, d.Reason})
+				return
+			}
+		}
+	}
+}
+
+func (r *Recorder) summary() Summary {
+	f := &r.facts
+	s := Summary{
+		Connected: f.connected, ServerName: f.name, ALPN: f.alpn, Retried: f.retried,
+		Sent: f.bytesSent, Received: f.bytesIn,
+		Time: Times{DNS: f.dns.Microseconds(), TCP: f.tcp.Microseconds()},
+	}
+	if f.version != 0 {
+		s.Version, s.CipherSuite = f.version.String(), f.suite.String()
+	}
+	if f.group != 0 {
+		s.Group, s.PostQuantum = f.group.String(), postQuantum(f.group)
+	}
+	if f.scheme != 0 {
+		s.Signature = f.scheme.String()
+	}
+	if len(f.certificates) > 0 {
+		s.Peer = f.certificates[0].Subject
+	}
+	if v := f.verdict; v != nil {
+		s.Verified, s.Root, s.Failed = &v.verified, v.root, slices.Clone(v.failed)
+	}
+	s.ForwardSecrecy = f.connected && f.version == iana.TLS13 && f.group != 0
+	if f.connectedTCP {
+		s.RoundTripsTCP = 1
+	}
+	s.RoundTripsTLS = r.roundTrips()
+	if f.tlsEnded && f.tlsBegun {
+		s.Time.TLS = (f.tlsTo - f.tlsFrom).Microseconds()
+		s.Time.Total = f.tlsTo.Microseconds()
+	} else if n := len(r.steps); n > 0 {
+		s.Time.Total = r.steps[n-1].At + r.steps[n-1].Took
+	}
+	return s
+}
+
+// roundTrips counts those that the client waited for the server before it could
+// send data: one, and one more for a HelloRetryRequest.
+func (r *Recorder) roundTrips() int {
+	n := 0
+	for _, s := range r.steps {
+		if s.Message == "hello_retry_request" || s.Message == "server_hello" {
+			n++
+		}
+	}
+	return n
+}
