@@ -15,7 +15,6 @@ package engine
 
 import (
 	"crypto/rand"
-	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -118,7 +117,7 @@ func (e *Engine) Info() flow.Info {
 // complete, and with ExportLength or ExportLabel.
 func (e *Engine) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
 	if !e.Connected() {
-		return nil, fault.NotConnected.New()
+		return nil, e.misuse(fault.NotConnected)
 	}
 	return e.exporter.Export(label, context, length)
 }
@@ -163,12 +162,12 @@ func (e *Engine) Fail(err error) error { return e.fail(err) }
 
 // fail ends the connection and queues the alert.
 func (e *Engine) fail(err error) error {
-	if errors.Is(err, io.EOF) {
-		return err
+	if err == io.EOF {
+		return err // close_notify; an error that has it as a cause is one
 	}
 	f := fault.Wrap(err, fault.Internal)
 	if f.Role == fault.NoRole {
-		f.Role, f.State = e.role, e.machine.State()
+		f.Role, f.State = e.role, e.state()
 	}
 	e.mu.Lock()
 	first := e.err == nil
@@ -180,6 +179,22 @@ func (e *Engine) fail(err error) error {
 	if first && e.watch != nil {
 		e.tell(&flow.Event{Kind: flow.Failure, Role: e.role, Err: f})
 	}
+	return f
+}
+
+// state is the machine's state. Once connected, the machine is Recv's own, and
+// whoever else asks must not look at it.
+func (e *Engine) state() fault.State {
+	if e.Connected() {
+		return fault.Connected
+	}
+	return e.machine.State()
+}
+
+// misuse is an error of our own caller, which ends nothing.
+func (e *Engine) misuse(r *fault.Rule) *fault.Error {
+	f := r.New()
+	f.Role, f.State = e.role, e.state()
 	return f
 }
 

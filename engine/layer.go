@@ -14,7 +14,9 @@ type layer Engine
 func (l *layer) WriteMessage(msg []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.flight = append(l.flight, msg...)
+	if !l.closed && l.err == nil { // a late answer to an Ask comes too late
+		l.flight = append(l.flight, msg...)
+	}
 }
 
 func (l *layer) ChangeCipherSpec() {

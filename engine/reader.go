@@ -92,7 +92,7 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
 	case t == iana.ContentAlert && e.in.Protected() && !e.peerFinished:
 		return nil, e.alertInClear(rec[record.HeaderLen:])
-	case t == iana.ContentApplicationData && e.skipping && e.skipEpoch == flow.Clear:
+	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
 		return nil, e.skip(len(rec))
 	}
 	t, content, err := e.in.Open(rec)

@@ -70,9 +70,9 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 	case e.err != nil:
 		return dst, e.err
 	case e.closed:
-		return dst, fault.WriteClosed.New()
+		return dst, e.misuse(fault.WriteClosed)
 	case !e.Connected():
-		return dst, fault.NotConnected.New()
+		return dst, e.misuse(fault.NotConnected)
 	}
 	e.settle()
 	dst = append(dst, e.pending...)
@@ -104,6 +104,9 @@ func (e *Engine) Close() {
 	if e.closed || e.err != nil {
 		return
 	}
+	if !e.Connected() {
+		e.started = true // a client that has said nothing keeps silent
+	}
 	e.settle()
 	if !e.Connected() && e.opened {
 		e.putAlert(iana.UserCanceled)
@@ -124,9 +127,9 @@ func (e *Engine) KeyUpdate(both bool) error {
 	case e.err != nil:
 		return e.err
 	case e.closed:
-		return fault.WriteClosed.New()
+		return e.misuse(fault.WriteClosed)
 	case !e.Connected():
-		return fault.NotConnected.New()
+		return e.misuse(fault.NotConnected)
 	}
 	e.settle()
 	if both && !e.asked {
@@ -229,8 +232,12 @@ func (e *Engine) putAlert(a iana.Alert) {
 
 // queueAlert queues what the peer is told about a failure.
 func (e *Engine) queueAlert(f *fault.Error) {
-	if a := f.AlertCode(); !f.Received && a != iana.NoAlert && !e.closed {
-		e.sealFlight()
+	a := f.AlertCode()
+	if f.Received || a == iana.NoAlert || e.closed {
+		return
+	}
+	e.sealFlight()
+	if e.opened || e.role == fault.Server { // a connection does not begin with the client's alert
 		e.putAlert(a)
 	}
 }

@@ -244,15 +244,15 @@ func (c *client) finished(msg []byte) (fault.State, error) {
 	c.proven(flow.Proven{What: "finished", Of: fault.Server})
 	c.transcript.Write(msg)
 	c.Layer.PeerFinished()
+	if err := c.evidence.complete(true); err != nil {
+		return 0, err // before our Finished, on which the server would rely
+	}
 	main, app, err := c.applicationKeys(c.stage)
 	if err != nil {
 		return 0, err
 	}
 	defer main.Wipe()
 	if err := c.flight(); err != nil {
-		return 0, err
-	}
-	if err := c.evidence.complete(true); err != nil {
 		return 0, err
 	}
 	return fault.Connected, c.connect(app)

@@ -9,14 +9,6 @@ import (
 // traffic are the two secrets of one epoch.
 type traffic struct{ client, server keys.Secret }
 
-// of gives the secret that role writes with.
-func (t traffic) of(role fault.Role) keys.Secret {
-	if role == fault.Client {
-		return t.client
-	}
-	return t.server
-}
-
 // handshakeKeys goes from the shared secret to the handshake traffic secrets;
 // the transcript ends with ServerHello (RFC 9846, Section 7.1).
 func (c *core) handshakeKeys(shared []byte) (*keys.Handshake, traffic, error) {

@@ -141,13 +141,14 @@ func (s *server) signed([]byte) (fault.State, error) {
 	if err := s.sendFinished(s.traffic.server); err != nil {
 		return 0, err
 	}
-	main, app, err := s.applicationKeys(s.stage)
-	if err != nil {
-		return 0, err
-	}
+	main, app, failed := s.applicationKeys(s.stage)
 	main.Wipe()
 	s.app = app
-	return fault.WaitFinished, s.Layer.SetWrite(flow.Application, s.suite, app.server)
+	// Our Finished is out, so even an alert comes under the new keys.
+	if err := s.Layer.SetWrite(flow.Application, s.suite, app.server); err != nil {
+		return 0, err
+	}
+	return fault.WaitFinished, failed
 }
 
 // finished checks the client's Finished; the handshake ends here.
