@@ -228,8 +228,8 @@ func (c *Conn) flushAside() {
 // CloseWrite sends close_notify: this side writes no more, and can still read.
 // The connection below stays open.
 func (c *Conn) CloseWrite() error {
-	if !c.done.Load() {
-		return fault.NotConnected.New()
+	if _, err := c.engine.Send(nil, nil); err != nil {
+		return err // before the handshake, or closed already
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -284,7 +284,6 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 		CipherSuite:                 uint16(info.CipherSuite),
 		CurveID:                     tls.CurveID(info.Group),
 		NegotiatedProtocol:          info.ALPN,
-		NegotiatedProtocolIsMutual:  true,
 		HelloRetryRequest:           info.Retried,
 		ServerName:                  info.ServerName,
 		SignedCertificateTimestamps: info.SCTs,
@@ -300,9 +299,6 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 // two ends know, for label and context (RFC 9846, Section 7.5). It fails with
 // rule NotConnected before the handshake is complete.
 func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
-	if !c.done.Load() {
-		return nil, fault.NotConnected.New()
-	}
 	return c.engine.ExportKeyingMaterial(label, context, length)
 }
 

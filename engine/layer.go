@@ -30,11 +30,13 @@ func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	(*Engine)(l).sealFlight()
+	l.outSecret.Wipe()
 	l.outSuite, l.outSecret, l.outEpoch = s, secret, epoch
 	return s.Install(&l.out, secret, l.limit)
 }
 
 func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
+	l.inSecret.Wipe()
 	l.inSuite, l.inSecret, l.inEpoch = s, secret, epoch
 	l.keysChanged = true
 	return s.Install(&l.in, secret, 0)
@@ -42,7 +44,7 @@ func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) er
 
 func (l *layer) SkipEarlyData(epoch flow.Epoch) { l.skipping, l.skipEpoch = true, epoch }
 
-func (l *layer) PeerFinished() { l.peerFinished = true }
+func (l *layer) PeerFinished() { l.peerFinished, l.empty = true, 0 }
 
 // PeerUpdated follows the peer to its next keys. Our own answer waits for the
 // next Output or Send, so a silent side answers many updates with one.
@@ -51,8 +53,7 @@ func (l *layer) PeerUpdated(requested bool) error {
 		return fault.KeyUpdateFlood.New()
 	}
 	next := l.inSuite.Hash.NextTraffic(l.inSecret)
-	l.inSecret.Wipe()
-	if err := (*layer)(l).SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
+	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
 		return err
 	}
 	l.mu.Lock()
