@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/fault"
+)
+
+func (a *app) explainCmd() *cobra.Command {
+	var flags client
+	var page page
+	cmd := &cobra.Command{
+		Use:   "explain [HOST[:PORT]]",
+		Short: "Tell a handshake step by step",
+		Long: `explain makes a TLS connection and tells each step of it: DNS and TCP, every
+message with its size and time, what was offered, what was chosen and why, which
+keys exist, who proved what, and where encryption begins.
+
+Without a host it starts a server of its own on this machine, with a certificate
+authority made on the spot, and connects to that. With a host it connects to
+that; the port is 443 unless given, and a URL will do.
+
+Keys appear by name. Only with --keylog does the story show their values.`,
+		Example: `  handclasp explain                              all on this machine
+  handclasp explain example.com                  a real server
+  handclasp explain --bytes | less -R            every byte with its meaning
+  handclasp explain example.com --json           for programs
+  handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
+  handclasp explain --name wrong.example         a handshake that fails
+  handclasp explain expired.badssl.com --insecure`,
+		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.explain(cmd.Context(), args, &flags, page)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&page.bytes, "bytes", false, "show every byte, with its field's name and value")
+	f.BoolVar(&page.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	flags.declare(f)
+	complete(cmd)
+	return cmd
+}
+
+// A page says how the story is printed.
+type page struct{ bytes, json bool }
+
+func (a *app) explain(ctx context.Context, args []string, flags *client, page page) (err error) {
+	t := target{host: "localhost"}
+	if len(args) > 0 {
+		if t, err = parseTarget(args[0], "443"); err != nil {
+			return err
+		}
+	}
+	cfg, err := flags.config(t.host)
+	if err != nil {
+		return err
+	}
+	out, err := flags.open()
+	if err != nil {
+		return err
+	}
+	rec := explain.New(fault.Client, time.Now)
+	if flags.keylog != "" {
+		cfg.KeyLogWriter = rec.KeyLog(out.keys())
+	}
+	if len(args) > 0 {
+		err = a.explainRemote(ctx, t, flags, cfg, out, rec)
+	} else {
+		err = a.explainOwn(ctx, flags, cfg, out, rec)
+	}
+	if err == nil || rec.Story().Error != nil {
+		err = cmp.Or(a.print(rec.Story(), page), a.ended(broken(err, rec), page))
+	}
+	return errors.Join(err, out.close())
+}
+
+// print writes the story to stdout.
+func (a *app) print(story *explain.Story, page page) error {
+	if !page.json {
+		return story.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: page.bytes})
+	}
+	if !page.bytes {
+		story = story.WithoutBytes()
+	}
+	b, err := story.JSON()
+	if err == nil {
+		_, err = a.out.Write(b)
+	}
+	return err
+}
+
+// ended is the error of a story that was printed. The text tells it at its end;
+// JSON is for programs, so people get it on stderr.
+func (a *app) ended(err error, page page) error {
+	if err == nil || page.json {
+		return err
+	}
+	return errTold{err}
+}
+
+func (a *app) explainRemote(ctx context.Context, t target, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder) error {
+	s, err := a.open(ctx, t, flags, cfg, out, rec)
+	if err != nil {
+		return err
+	}
+	err = s.linger(s.patience())
+	s.part(s.patience())
+	return err
+}
+
+// explainOwn makes the handshake with a server of our own.
+func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder) error {
+	o, err := newOwn("Handclasp demonstration authority")
+	if err != nil {
+		return err
+	}
+	if cfg.RootCAs == nil {
+		cfg.RootCAs = x509.NewCertPool()
+		cfg.RootCAs.AppendCertsFromPEM(o.authority)
+	}
+	listener, err := listenLoopback()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(flags.timeout))
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answerOnce(ctx, listener, &handclasp.ServerConfig{Certificates: o.certificates, NextProtos: cfg.NextProtos}, out, rec)
+	}()
+	at := listener.Addr().(*net.TCPAddr)
+	local := &app{lookup: func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		a.lookup(ctx, network, host) // as anybody would; but whatever it says, the server is here:
+		return []netip.Addr{at.AddrPort().Addr()}, nil
+	}}
+	s, err := local.open(ctx, target{"localhost", port(at)}, flags, cfg, out, rec)
+	if err == nil {
+		s.part(s.patience())
+	}
+	listener.Close()
+	<-done
+	return err // the server has had its say too
+}
+
+// answerOnce is the server of explainOwn: one handshake, and then it waits for
+// the client to go.
+func answerOnce(ctx context.Context, listener net.Listener, cfg *handclasp.ServerConfig, out *outputs, rec *explain.Recorder) {
+	raw, err := listener.Accept()
+	if err != nil {
+		return // the client never came
+	}
+	conn := handclasp.Server(raw, cfg)
+	defer conn.Close()
+	events := out.events.watcher(0)
+	conn.Watch(func(ev *handclasp.Event) {
+		events(ev)
+		rec.Server(ev)
+	})
+	if conn.HandshakeContext(ctx) == nil {
+		io.Copy(io.Discard, conn)
+	}
+}
+
+// listenLoopback listens where only this machine can connect.
+func listenLoopback() (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l, err = net.Listen("tcp", "[::1]:0")
+	}
+	return l, err
+}

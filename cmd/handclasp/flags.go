@@ -1,0 +1,201 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// common are the flags that every command with a handshake has.
+type common struct {
+	min, max       version
+	suites         list[iana.CipherSuite]
+	groups         list[iana.Group]
+	schemes        list[iana.SignatureScheme]
+	alpn           list[protocol]
+	keylog, events string
+	timeout        limit
+}
+
+// client are the flags of a client besides.
+type client struct {
+	common
+	ca       []string
+	name     string
+	insecure bool
+}
+
+func (c *common) declare(f *pflag.FlagSet) {
+	c.suites.parse, c.groups.parse = iana.ParseCipherSuite, iana.ParseGroup
+	c.schemes.parse, c.alpn.parse = iana.ParseSignatureScheme, parseProtocol
+	c.timeout = limit(10 * time.Second)
+	f.SortFlags = false
+	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take, such as 1.3")
+	f.Var(&c.max, "max-version", "highest `VERSION` of TLS to take")
+	f.Var(&c.suites, "suites", "`LIST` of cipher suites with commas, best first")
+	f.Var(&c.groups, "groups", "`LIST` of key-exchange groups, such as x25519,P-256")
+	f.Var(&c.schemes, "sigalgs", "`LIST` of signature algorithms, such as ed25519")
+	f.Var(&c.alpn, "alpn", "`LIST` of application protocols, such as h2,http/1.1")
+	f.StringVar(&c.keylog, "keylog", "", "append the keys to `FILE`; who has it reads the traffic")
+	f.StringVar(&c.events, "events", "", "write what happens to `FILE`, as JSON lines")
+	f.Var(&c.timeout, "timeout", "`TIME` for DNS, TCP and handshake together")
+}
+
+func (c *client) declare(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringArrayVar(&c.ca, "ca", nil, "trust only the authorities in `FILE` (PEM); repeatable")
+	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
+	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
+	c.common.declare(f)
+}
+
+// config is what the flags say to a client of the named host.
+func (c *client) config(host string) (*handclasp.ClientConfig, error) {
+	if c.name != "" && !isHost(c.name) {
+		return nil, &usageError{fmt.Sprintf("The name %s of --name is neither a host name nor an IP address.", quote(c.name)),
+			"Give the name as the certificate has it, such as www.example.com, without a port."}
+	}
+	cfg := &handclasp.ClientConfig{
+		ServerName: serverName(host), InsecureSkipVerify: c.insecure,
+		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
+		CipherSuites: c.suites.values, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
+		NextProtos: protocols(c.alpn.values),
+	}
+	if c.name != "" {
+		cfg.ServerName = serverName(c.name)
+	}
+	if len(c.ca) > 0 {
+		cfg.RootCAs = x509.NewCertPool()
+	}
+	for _, file := range c.ca {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fileError("--ca", file, err)
+		}
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, &usageError{fmt.Sprintf("The file %s of --ca holds no certificate.", quote(file)),
+				"Give a PEM file that begins with -----BEGIN CERTIFICATE-----; convert DER with 'openssl x509 -inform der -in FILE'."}
+		}
+	}
+	_, err := cfg.Params()
+	return cfg, err
+}
+
+// config is what the flags say to a server.
+func (c *common) config(certificates []handclasp.Certificate) (*handclasp.ServerConfig, error) {
+	cfg := &handclasp.ServerConfig{
+		Certificates: certificates,
+		MinVersion:   iana.Version(c.min), MaxVersion: iana.Version(c.max),
+		CipherSuites: c.suites.values, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
+		NextProtos: protocols(c.alpn.values),
+	}
+	_, err := cfg.Params()
+	return cfg, err
+}
+
+func fileError(flag, file string, err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return &usageError{fmt.Sprintf("The file %s of %s can't be used: %v.", quote(file), flag, err),
+		"Check the path and the permissions."}
+}
+
+// flagError is for flags that pflag refuses.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("Run '%s --help' for all flags.", cmd.CommandPath())
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return &usageError{sentence(fmt.Sprintf("--%s: %v", e.GetFlag().Name, e.Unwrap())), hint}
+	}
+	return &usageError{sentence(strings.ToUpper(err.Error()[:1]) + err.Error()[1:]), hint}
+}
+
+// A list is a flag of names with commas, in order of preference. Given again, it
+// goes on.
+type list[T any] struct {
+	values []T
+	parse  func(string) (T, error)
+}
+
+func (l *list[T]) Set(s string) error {
+	for name := range strings.SplitSeq(s, ",") {
+		if strings.TrimSpace(name) == "" {
+			return errors.New("a name is empty; write names with commas between them")
+		}
+		v, err := l.parse(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		l.values = append(l.values, v)
+	}
+	return nil
+}
+
+func (l *list[T]) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(l.values), " ", ","), "[]")
+}
+func (*list[T]) Type() string { return "list" }
+
+// A protocol is a name of ALPN.
+type protocol string
+
+func parseProtocol(s string) (protocol, error) {
+	if len(s) > 255 {
+		return "", fmt.Errorf("a protocol's name has %d bytes; at most 255 are possible", len(s))
+	}
+	return protocol(s), nil
+}
+
+func protocols(list []protocol) []string {
+	var names []string
+	for _, p := range list {
+		names = append(names, string(p))
+	}
+	return names
+}
+
+// version is a flag with a version of TLS; zero means that none was given.
+type version iana.Version
+
+func (v *version) Set(s string) error {
+	parsed, err := iana.ParseVersion(s)
+	*v = version(parsed)
+	return err
+}
+
+func (v *version) String() string {
+	if *v == 0 {
+		return ""
+	}
+	return iana.Version(*v).String()
+}
+
+func (*version) Type() string { return "version" }
+
+// limit is a flag with a time that can pass.
+type limit time.Duration
+
+func (l *limit) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is no time; write a number with its unit, such as 500ms, 3s or 1m", s)
+	case d <= 0:
+		return fmt.Errorf("%q is no time limit; it must be longer than nothing", s)
+	}
+	*l = limit(d)
+	return nil
+}
+
+func (l *limit) String() string { return time.Duration(*l).String() }
+func (*limit) Type() string     { return "duration" }

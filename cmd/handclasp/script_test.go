@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/internal/pki"
+)
+
+// The scripts run the command as a program of its own, but for name resolution,
+// which knows only what hosts says.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"handclasp": func() {
+		os.Exit(process(lookup))
+	}})
+}
+
+// hosts is all of DNS. 127.0.0.2 stands for an address where nothing listens.
+var hosts = map[string][]string{
+	"localhost":      {"127.0.0.1"},
+	"several.test":   {"127.0.0.2", "127.0.0.1"},
+	"name.test":      {"127.0.0.1"},
+	"no-answer.test": nil,
+}
+
+func lookup(_ context.Context, _, host string) ([]netip.Addr, error) {
+	addrs, ok := hosts[host]
+	switch {
+	case host == "broken-dns.test":
+		return nil, &net.DNSError{Err: "server misbehaving", Name: host}
+	case !ok:
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	var ips []netip.Addr
+	for _, a := range addrs {
+		ips = append(ips, netip.MustParseAddr(a))
+	}
+	return ips, nil
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Values[serverKey{}] = new(running)
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each of a hundred commands
+			return nil
+		},
+	})
+}
+
+// cmdExits runs the command and demands an exit code: exits CODE handclasp ARG...
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		code = e.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d instead of %s", code, args[0])
+	}
+}
+
+// cmdAwait waits until a file is there: await FILE
+func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not come", args[0])
+}
+
+// cmdPKI writes fixtures: the roots ca.pem and other-ca.pem, and for each kind
+// of leaf KIND.pem and KIND.key.
+func cmdPKI(ts *testscript.TestScript, _ bool, _ []string) {
+	now := time.Now()
+	root, err := pki.NewAuthority("Test root", pki.Options{Now: now})
+	ts.Check(err)
+	other, err := pki.NewAuthority("Other root", pki.Options{Now: now})
+	ts.Check(err)
+	between, err := root.Intermediate("Test intermediate", pki.Options{})
+	ts.Check(err)
+	write := func(name string, b []byte) { ts.Check(os.WriteFile(ts.MkAbs(name), b, 0o600)) }
+	write("ca.pem", root.PEM())
+	write("other-ca.pem", other.PEM())
+	day := 24 * time.Hour
+	for kind, leaf := range map[string]pki.Leaf{
+		"good":    {},
+		"rsa":     {Key: pki.RSA2048},
+		"chain":   {},
+		"missing": {IssuerURL: "http://ca.test/between.der"},
+		"expired": {NotBefore: now.Add(-9 * day), NotAfter: now.Add(-2 * day)},
+		"notyet":  {NotBefore: now.Add(2 * day), NotAfter: now.Add(9 * day)},
+		"name":    {Names: []string{"other.test", "\x1b[31mevil.test"}},
+	} {
+		if leaf.Names == nil {
+			leaf.Names = []string{"localhost", "127.0.0.1"}
+		}
+		issuer := root
+		if kind == "chain" || kind == "missing" {
+			issuer = between
+		}
+		issued, err := issuer.Issue(leaf)
+		ts.Check(err)
+		if kind == "missing" {
+			issued.Chain = issued.Chain[:1]
+		}
+		key, err := issued.KeyPEM()
+		ts.Check(err)
+		write(kind+".pem", issued.PEM())
+		write(kind+".key", key)
+	}
+}
+
+// cmdPeer starts a peer that behaves as its kind says, and sets NAME to its
+// address, NAME_PORT to its port: peer NAME KIND [CERT], where CERT.pem and
+// CERT.key are its files. A KIND of close@N, reset@N, stall@N or zeros@N does
+// so after N bytes of a handshake that is right so far.
+func cmdPeer(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], fmt.Sprintf("localhost:%s", port(l.Addr())))
+	ts.Setenv(args[0]+"_PORT", port(l.Addr()))
+	if args[1] == "refuse" {
+		l.Close()
+		return
+	}
+	cfg := new(handclasp.ServerConfig)
+	if len(args) > 2 {
+		c, err := handclasp.LoadX509KeyPair(ts.MkAbs(args[2]+".pem"), ts.MkAbs(args[2]+".key"))
+		ts.Check(err)
+		cfg.Certificates = []handclasp.Certificate{c}
+	}
+	kind, after, _ := strings.Cut(args[1], "@")
+	limit, _ := strconv.Atoi(after)
+	behave := behaviours[kind]
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			wg.Go(func() {
+				if limit > 0 {
+					handclasp.Server(&limited{c, limit}, cfg).Handshake()
+				}
+				behave(c, handclasp.Server(c, cfg))
+			})
+		}
+	})
+	ts.Defer(func() {
+		l.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+}
+
+// limited is a connection that fails once so many bytes were written.
+type limited struct {
+	net.Conn
+	left int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	n, err := l.Conn.Write(b[:min(len(b), l.left)])
+	if l.left -= n; l.left == 0 {
+		return n, io.ErrShortWrite
+	}
+	return n, err
+}
+
+func (l *limited) Close() error { return nil }
+
+// behaviours are what a peer may do with a connection. raw is what lies below
+// conn.
+var behaviours = map[string]func(raw net.Conn, conn *handclasp.Conn){
+	"close": func(raw net.Conn, _ *handclasp.Conn) { readPending(raw); raw.Close() },
+	"reset": func(raw net.Conn, _ *handclasp.Conn) {
+		readPending(raw)
+		raw.(*net.TCPConn).SetLinger(0)
+		raw.Close()
+	},
+	"stall": func(raw net.Conn, _ *handclasp.Conn) { io.Copy(io.Discard, raw) },
+	"garbage": func(raw net.Conn, _ *handclasp.Conn) {
+		b := make([]byte, 100)
+		rand.Read(b)
+		b[0] = 0xee
+		answerRaw(raw, string(b))
+	},
+	"zeros": func(raw net.Conn, _ *handclasp.Conn) {
+		io.WriteString(raw, strings.Repeat("\x00", 2000))
+		readPending(raw)
+		raw.Close()
+	},
+	"http":    func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "HTTP/1.1 400 Bad Request\r\n\r\n") },
+	"ssh":     func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "SSH-2.0-OpenSSH_9.6\r\n") },
+	"alert40": func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "\x15\x03\x03\x00\x02\x02\x28") },
+	"echo": func(_ net.Conn, conn *handclasp.Conn) {
+		io.Copy(conn, conn)
+		conn.Close()
+	},
+	"cut": func(raw net.Conn, conn *handclasp.Conn) { // says something, and goes without close_notify
+		conn.Write([]byte("half an ans"))
+		readSome(raw)
+		raw.Close()
+	},
+	"count": func(_ net.Conn, conn *handclasp.Conn) { // answers only once all is there
+		n, err := io.Copy(io.Discard, conn)
+		fmt.Fprintf(conn, "%d bytes, %v\n", n, err)
+		conn.Close()
+	},
+	"deaf": func(raw net.Conn, conn *handclasp.Conn) { // says goodbye first and still reads
+		conn.Write([]byte("goodbye\n"))
+		conn.CloseWrite()
+		io.Copy(io.Discard, conn)
+		raw.Close()
+	},
+}
+
+// readPending takes what has come, so that closing does not reset.
+func readPending(c net.Conn) {
+	c.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
+	io.Copy(io.Discard, c)
+}
+
+func readSome(c net.Conn) { c.Read(make([]byte, 1<<14)) }
+
+// answerRaw writes s after the client has spoken, and closes once it has gone.
+func answerRaw(raw net.Conn, s string) {
+	readSome(raw)
+	io.WriteString(raw, s)
+	raw.(*net.TCPConn).CloseWrite()
+	io.Copy(io.Discard, raw)
+	raw.Close()
+}
+
+type serverKey struct{}
+
+// running is a serve command in this process, which a script can stop.
+type running struct {
+	cancel context.CancelFunc
+	code   chan int
+	log    *buffer
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+var listening = regexp.MustCompile(`listening at [^;]*:(\d+);`)
+
+// cmdServe starts handclasp serve at a free port and sets PORT. Flags that name
+// files must give them from the root.
+func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := ts.Value(serverKey{}).(*running)
+	*r = running{cancel, make(chan int, 1), new(buffer)}
+	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
+	go func() { r.code <- run(ctx, args, strings.NewReader(""), io.Discard, r.log) }()
+	ts.Defer(cancel)
+	for range 500 {
+		if m := listening.FindStringSubmatch(r.log.String()); m != nil {
+			ts.Setenv("PORT", m[1])
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("serve does not listen: %s", r.log)
+}
+
+// cmdStop ends serve, which must exit with 0, and writes its log to serve.log.
+func cmdStop(ts *testscript.TestScript, _ bool, _ []string) {
+	r := ts.Value(serverKey{}).(*running)
+	r.cancel()
+	select {
+	case code := <-r.code:
+		ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "serve.log"), []byte(r.log.String()), 0o600))
+		if code != 0 {
+			ts.Fatalf("serve exited with %d", code)
+		}
+	case <-time.After(10 * time.Second):
+		ts.Fatalf("serve does not stop")
+	}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
+)
+
+// serve are the flags of the command serve.
+type serve struct {
+	common
+	listen      string
+	certs, keys []string
+	caOut       string
+	http, echo  bool
+}
+
+const defaultCAOut = "handclasp-ca.pem"
+
+func (a *app) serveCmd() *cobra.Command {
+	var flags serve
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve a page about each handshake over HTTPS, or an echo",
+		Long: `serve is a TLS server to try clients against. It answers HTTP GET with a short
+page about the handshake the page was asked over, or echoes with --echo. Each
+connection gets a line on stderr: who, what was agreed, or why it failed and
+what to do. Listening at :8443 means at all addresses of this machine.
+
+Without --cert and --key it makes up a certificate authority and a certificate
+for localhost, 127.0.0.1, ::1 and the host of --listen. The authority's own
+certificate is written to a file, so that clients can be told to trust it; its
+key never leaves memory, and is gone with the process.
+
+Ctrl-C, or SIGTERM, stops it: open connections get 5 seconds to end.`,
+		Example: `  handclasp serve                                 then, in another terminal:
+  curl --cacert handclasp-ca.pem https://localhost:8443/
+  handclasp serve --listen :443 --cert fullchain.pem --key privkey.pem
+  handclasp serve --cert ecdsa.pem --key ecdsa.key --cert rsa.pem --key rsa.key
+  handclasp serve --echo --groups X25519MLKEM768  post-quantum clients only`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := flags.check(cmd.Flags()); err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), &flags)
+		},
+	}
+	flags.declare(cmd.Flags())
+	complete(cmd)
+	return cmd
+}
+
+func (s *serve) declare(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVar(&s.listen, "listen", "127.0.0.1:8443", "listen at `ADDR`")
+	f.StringArrayVar(&s.certs, "cert", nil, "chain in `FILE` (PEM, leaf first); repeatable")
+	f.StringArrayVar(&s.keys, "key", nil, "key in `FILE` (PEM) of the --cert at the same place")
+	f.StringVar(&s.caOut, "ca-out", defaultCAOut, "write the authority to `FILE`")
+	f.BoolVar(&s.http, "http", false, "answer HTTP with a page about the handshake (default)")
+	f.BoolVar(&s.echo, "echo", false, "send back what comes")
+	s.common.declare(f)
+}
+
+// check finds flags that contradict each other.
+func (s *serve) check(f *pflag.FlagSet) error {
+	switch {
+	case s.http && s.echo:
+		return &usageError{"--http and --echo exclude each other.", "Give one of them; --http is the default."}
+	case len(s.certs) != len(s.keys):
+		return &usageError{fmt.Sprintf("--cert is given %d times and --key %d times.", len(s.certs), len(s.keys)), "Give each certificate its key: --cert FILE --key FILE."}
+	case len(s.certs) > 0 && f.Changed("ca-out"):
+		return &usageError{"--ca-out has no meaning with --cert: no authority is made up.", "Leave out --ca-out, or --cert and --key."}
+	}
+	for _, p := range s.alpn.values {
+		if !s.echo && (p == "h2" || p == "h3") {
+			return &usageError{fmt.Sprintf("--http speaks http/1.1 and can't answer in %s.", p), "Leave out --alpn, or use --echo, which takes any protocol."}
+		}
+	}
+	return checkListen(s.listen)
+}
+
+func (a *app) serve(ctx context.Context, flags *serve) (err error) {
+	certificates, authority, err := flags.certificates()
+	if err != nil {
+		return err
+	}
+	cfg, err := flags.config(certificates)
+	if err != nil {
+		return err
+	}
+	if !flags.echo && cfg.NextProtos == nil {
+		cfg.NextProtos = []string{"http/1.1"}
+	}
+	inner, err := net.Listen("tcp", flags.listen)
+	if err != nil {
+		return &usageError{fmt.Sprintf("Can't listen at %s: %v.", quote(flags.listen), unreachable(err).Cause), "Choose another address with --listen, such as 127.0.0.1:0 for a free port, or stop what listens there."}
+	}
+	defer inner.Close()
+	if authority != nil {
+		if err := os.WriteFile(flags.caOut, authority, 0o644); err != nil {
+			return fileError("--ca-out", flags.caOut, err)
+		}
+	}
+	out, err := flags.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.close()) }()
+	cfg.KeyLogWriter = out.keys()
+	a.announce(inner.Addr(), flags, authority != nil)
+	s := &server{log: &lines{w: a.err}, cfg: cfg, timeout: time.Duration(flags.timeout), out: out}
+	if !flags.echo {
+		s.web = newWeb(inner.Addr(), s.timeout)
+	}
+	return s.serve(ctx, inner)
+}
+
+// certificates reads the files, or makes an authority up and returns its
+// certificate too.
+func (s *serve) certificates() ([]handclasp.Certificate, []byte, error) {
+	if len(s.certs) == 0 {
+		var names []string
+		if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
+			names = []string{serverName(host)}
+		}
+		o, err := newOwn("Handclasp made-up authority", names...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return o.certificates, o.authority, nil
+	}
+	var list []handclasp.Certificate
+	for i := range s.certs {
+		for flag, file := range map[string]string{"--cert": s.certs[i], "--key": s.keys[i]} {
+			if _, err := os.Stat(file); err != nil {
+				return nil, nil, fileError(flag, file, err)
+			}
+		}
+		c, err := handclasp.LoadX509KeyPair(s.certs[i], s.keys[i])
+		if err != nil {
+			return nil, nil, ofFiles(err, s.certs[i], s.keys[i])
+		}
+		list = append(list, c)
+	}
+	return list, nil, nil
+}
+
+// ofFiles says which files an error is about, if it does not say so itself.
+func ofFiles(err error, cert, key string) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Got == "" {
+		return e.Saw(fmt.Sprintf("certificate %s with key %s", quote(cert), quote(key)), e.Want)
+	}
+	return err
+}
+
+// needsName reports whether host stands for something that the made-up
+// certificate does not name anyhow.
+func needsName(host string) bool {
+	switch host {
+	case "", "localhost", "127.0.0.1", "::1":
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err != nil || !ip.IsUnspecified()
+}
+
+// announce says where the server is and what to try.
+func (a *app) announce(addr net.Addr, flags *serve, madeUp bool) {
+	host, _, _ := net.SplitHostPort(flags.listen)
+	if !needsName(host) {
+		host = "localhost"
+	}
+	at := net.JoinHostPort(host, port(addr))
+	p := newNotes(a.err)
+	defer p.flush()
+	p.wrap("handclasp: ", bold, 2, fmt.Sprintf("listening at %v; Ctrl-C stops it", addr))
+	ca := func(flag string) string {
+		if !madeUp {
+			return ""
+		}
+		return fmt.Sprintf("%s %s ", flag, flags.caOut)
+	}
+	if madeUp {
+		p.wrap("handclasp: ", bold, 2, fmt.Sprintf("the made-up authority's certificate is in %s", flags.caOut))
+	}
+	if flags.echo {
+		p.wrap("try: ", bold, 5, fmt.Sprintf("handclasp connect %s%s", ca("--ca"), at))
+	} else {
+		p.wrap("try: ", bold, 5, fmt.Sprintf("curl %shttps://%s/", ca("--cacert"), at))
+	}
+}
+
+// lines is a log that several connections write to, a line at a time.
+type lines struct {
+	mu sync.Mutex
+	w  interface{ Write([]byte) (int, error) }
+}
+
+func (l *lines) printf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(l.w, format+"\n", args...)
+}

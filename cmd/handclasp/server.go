@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/fault"
+)
+
+// How long open connections may go on after the server was told to stop.
+const grace = 5 * time.Second
+
+// A server takes connections, does their handshakes, each within its time, and
+// hands them to the web server, or echoes.
+type server struct {
+	log     *lines
+	cfg     *handclasp.ServerConfig
+	timeout time.Duration
+	out     *outputs
+	web     *web // nil: echo
+
+	working sync.WaitGroup
+}
+
+// serve takes connections from inner until ctx ends, and then waits for those
+// that are open.
+func (s *server) serve(ctx context.Context, inner net.Listener) error {
+	alive, kill := context.WithCancel(context.Background())
+	defer kill()
+	stop := context.AfterFunc(ctx, func() { inner.Close() })
+	defer stop()
+	if s.web != nil {
+		s.working.Go(s.web.serve)
+	}
+	err := s.accept(ctx, alive, inner)
+	inner.Close()
+	timer := time.AfterFunc(grace, kill)
+	defer timer.Stop()
+	if s.web != nil {
+		s.web.stop(alive)
+	}
+	s.working.Wait()
+	return err
+}
+
+// accept starts a goroutine for each connection. Too many open files, or a
+// client that went away in the meantime, pass.
+func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
+	for number := 1; ; number++ {
+		raw, err := inner.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				raw.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil:
+			s.log.printf("handclasp: no connection could be taken: %v", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		s.working.Go(func() { s.handle(alive, number, raw) })
+	}
+}
+
+// handle does the handshake of one connection and what comes after it.
+func (s *server) handle(alive context.Context, number int, raw net.Conn) {
+	start := time.Now()
+	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String()}
+	rec := explain.New(fault.Server, time.Now)
+	rec.Connected(raw.LocalAddr().String(), v.name, 0)
+	events := s.out.events.watcher(number)
+	v.Watch(func(ev *handclasp.Event) {
+		events(ev)
+		if !v.agreed.Load() {
+			rec.Watch(ev)
+		}
+	})
+	ctx, cancel := context.WithTimeout(alive, s.timeout)
+	defer cancel()
+	if err := v.HandshakeContext(ctx); err != nil {
+		rec.Done(err)
+		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
+		raw.Close()
+		return
+	}
+	v.agreed.Store(true)
+	v.took, v.choices = time.Since(start), choices(rec.Story())
+	info := v.Info()
+	v.tell("%s, in %s", describe(info), took(v.took))
+	if s.web != nil {
+		s.web.take(v)
+		return
+	}
+	defer context.AfterFunc(alive, func() { v.Close() })()
+	io.Copy(v, v)
+	v.Close()
+}
+
+// choices are what this side decided, in the order in which it was told.
+func choices(story *explain.Story) (list []explain.Choice) {
+	for _, s := range story.Steps {
+		list = append(list, s.Choices...)
+	}
+	return list
+}
+
+// A visit is a connection that the server has taken.
+type visit struct {
+	*handclasp.Conn
+	log     *lines
+	name    string // its address
+	agreed  atomic.Bool
+	took    time.Duration // the handshake
+	choices []explain.Choice
+}
+
+// tell logs a line: who, and what about it.
+func (v *visit) tell(format string, args ...any) {
+	who := v.name
+	if asked := v.Info().ServerName; asked != "" {
+		who += " for " + quote(asked)
+	}
+	v.log.printf("%s: %s", who, fmt.Sprintf(format, args...))
+}
+
+// Read is Conn's, and tells of an error of the protocol: what a TLS 1.3 client
+// holds against the server, it often says only now. That a client leaves
+// without a word is usual after HTTP and worth no line.
+func (v *visit) Read(p []byte) (int, error) {
+	n, err := v.Conn.Read(p)
+	if e, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(e, fault.Truncated) && !errors.Is(e, fault.PeerReset) {
+		v.tell("broke off: %s", inLine(inWords(e, fault.Server)))
+	}
+	return n, err
+}
+
+// took is a time as a person reads it.
+func took(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
