@@ -65,7 +65,11 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 // bytes, choices with their reasons, keys by label, proofs, records, alerts,
 // failures. It must be set before the handshake. Calls do not overlap. An event
 // lives only during the call, and f may not use the connection.
-func (c *Conn) Watch(f func(*Event)) { c.engine.Watch(f) }
+func (c *Conn) Watch(f func(*Event)) {
+	if c.broken == nil {
+		c.engine.Watch(f)
+	}
+}
 
 // Read reads application data. It returns io.EOF after the peer's close_notify;
 // a connection that ends without one gives rule fault.Truncated, for which
@@ -228,6 +232,9 @@ func (c *Conn) flushAside() {
 // CloseWrite sends close_notify: this side writes no more, and can still read.
 // The connection below stays open.
 func (c *Conn) CloseWrite() error {
+	if c.broken != nil {
+		return c.broken
+	}
 	if _, err := c.engine.Send(nil, nil); err != nil {
 		return err // before the handshake, or closed already
 	}
@@ -269,7 +276,12 @@ func (c *Conn) KeyUpdate(both bool) error {
 
 // Info is what the handshake has settled. Before it is complete, call it only
 // from the goroutine that does the handshake.
-func (c *Conn) Info() Info { return c.engine.Info() }
+func (c *Conn) Info() Info {
+	if c.broken != nil {
+		return Info{}
+	}
+	return c.engine.Info()
+}
 
 // ConnectionState is what crypto/tls and net/http know of a connection. The
 // result's own ExportKeyingMaterial does not work; use the one of Conn.
@@ -299,6 +311,9 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 // two ends know, for label and context (RFC 9846, Section 7.5). It fails with
 // rule NotConnected before the handshake is complete.
 func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
 	return c.engine.ExportKeyingMaterial(label, context, length)
 }
 

@@ -263,3 +263,27 @@ func TestDialAndListen(t *testing.T) {
 		t.Errorf("a server without certificates: %v", err)
 	}
 }
+
+// TestBrokenConfiguration: what can't be used says so at every call, and never
+// panics.
+func TestBrokenConfiguration(t *testing.T) {
+	raw, _ := loopback(t)
+	c := handclasp.Client(raw, nil) // no name to check, and not told to skip that
+	c.Watch(func(*handclasp.Event) {})
+	_, read := c.Read(make([]byte, 1))
+	_, write := c.Write([]byte("x"))
+	_, export := c.ExportKeyingMaterial("EXPORTER-x", nil, 8)
+	for name, err := range map[string]error{
+		"Handshake": c.Handshake(), "Read": read, "Write": write, "CloseWrite": c.CloseWrite(), "KeyUpdate": c.KeyUpdate(true), "Export": export,
+	} {
+		if !errors.Is(err, fault.ConfigServerName) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if c.Info().Version != 0 || c.ConnectionState().HandshakeComplete {
+		t.Error("it claims to be connected")
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

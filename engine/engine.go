@@ -51,19 +51,24 @@ type Engine struct {
 // configuration can't be used. The first call of Output writes the ClientHello.
 func NewClient(cfg *config.ClientConfig) (*Engine, error) {
 	e := newEngine(fault.Client, cfg.Rand)
-	m, err := hs.NewClient(cfg, &e.options)
-	e.machine = m
-	return e, err
+	var err error
+	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // NewServer is the server's end of a new connection. It fails if the
 // configuration can't be used.
 func NewServer(cfg *config.ServerConfig) (*Engine, error) {
 	e := newEngine(fault.Server, cfg.Rand)
-	m, err := hs.NewServer(cfg, &e.options)
-	e.machine, e.started = m, true
+	var err error
+	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
+		return nil, err
+	}
+	e.started = true
 	e.statelessServer = cfg.CookieKey != nil
-	return e, err
+	return e, nil
 }
 
 func newEngine(role fault.Role, source io.Reader) *Engine {

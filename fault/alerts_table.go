@@ -256,10 +256,10 @@ var explanations = []explanation{
 	}, "Compare identity and key on both sides, byte for byte, and check that both use the same hash."},
 	{iana.CertificateRequired, Client, atHello | atRetry | inFlight, []string{
 		"The server insists on a client certificate and we sent none, because none was given or none is from an authority that the server lists.",
-	}, "Give a client certificate and its key (--cert and --key) from one of the authorities in the server's certificate_request."},
+	}, "Show a client certificate from one of the authorities in the server's certificate_request; Handclasp itself can't do so yet."},
 	{iana.CertificateRequired, Client, anytime, []string{
 		"The server insists on a client certificate and we sent none. In TLS 1.3 it can say so only after our side of the handshake was complete, so the handshake seemed to succeed.",
-	}, "Give a client certificate and its key (--cert and --key) from one of the authorities in the server's certificate_request."},
+	}, "Show a client certificate from one of the authorities in the server's certificate_request; Handclasp itself can't do so yet."},
 	{iana.GeneralError, NoRole, anytime, []string{
 		"The peer failed for a reason that it can't or does not want to name.",
 	}, "Look at the peer's log for the time of this connection."},
