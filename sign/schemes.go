@@ -80,18 +80,36 @@ func UsableIn13(s iana.SignatureScheme) bool {
 	return ok && row.in13
 }
 
+// UsableIn12 reports whether s may sign a ServerKeyExchange or CertificateVerify
+// of TLS 1.2: whatever Verify12 knows, RSASSA-PSS and EdDSA included (RFC 9846,
+// Section 4.3.3; RFC 8422, Section 5.10).
+func UsableIn12(s iana.SignatureScheme) bool { return Supported(s) }
+
 // fits reports whether pub can make or check signatures of s. ECDSA is bound to
 // its curve, as TLS 1.3 has it.
 func (s scheme) fits(pub crypto.PublicKey) bool {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok && pub.Curve != s.curve {
+		return false
+	}
+	return s.fits12(pub)
+}
+
+// fits12 is fits without that bond.
+func (s scheme) fits12(pub crypto.PublicKey) bool {
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
-		return s.alg == ecdsaDER && pub.Curve == s.curve
+		return s.alg == ecdsaDER && knownCurve(pub.Curve)
 	case ed25519.PublicKey:
 		return s.alg == eddsa && len(pub) == ed25519.PublicKeySize
 	case *rsa.PublicKey:
 		return s.alg == rsaPKCS1 || s.alg == rsaPSS && roomForPSS(pub, s.hash)
 	}
 	return false
+}
+
+// knownCurve reports whether some scheme stands for the curve.
+func knownCurve(curve elliptic.Curve) bool {
+	return curve != nil && slices.ContainsFunc(schemes, func(s scheme) bool { return s.curve == curve })
 }
 
 // roomForPSS reports whether the key is long enough for hash and salt (RFC

@@ -109,9 +109,21 @@ func (s scheme) pss() *rsa.PSSOptions {
 // fault.SigInvalid. Whether id was offered, and is fit for TLS 1.3, is the
 // caller's to check: see UsableIn13.
 func Verify(pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte) error {
+	return verify(scheme.fits, pub, id, message, sig)
+}
+
+// Verify12 is Verify for TLS 1.2, where an ECDSA scheme names its hash but no
+// curve: a key on any of ours may sign with it (RFC 5246, Section 7.4.1.4.1; RFC
+// 9846, Section 4.3.3). See UsableIn12.
+func Verify12(pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte) error {
+	return verify(scheme.fits12, pub, id, message, sig)
+}
+
+func verify(fits func(scheme, crypto.PublicKey) bool, pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte) error {
 	row, ok := find(id)
-	if !ok || !row.fits(pub) {
-		return fault.SigSchemeKeyMismatch.In("algorithm").Saw(id, fitting(pub))
+	if !ok || !fits(row, pub) {
+		expected := ids(func(s scheme) bool { return fits(s, pub) })
+		return fault.SigSchemeKeyMismatch.In("algorithm").Saw(id, expected)
 	}
 	if !row.valid(pub, row.digest(message), sig) {
 		return fault.SigInvalid.In("signature").Saw(id, nil)

@@ -14,6 +14,10 @@ const (
 	LogExporter               = "EXPORTER_SECRET"
 )
 
+// LogMaster12 is the label for the master secret of TLS 1.2 and older (RFC
+// 9850, Section 2.2). It names what comes next in the line, the client's random.
+const LogMaster12 = "CLIENT_RANDOM"
+
 // AppendKeyLog appends one line of an SSLKEYLOGFILE, its line feed included.
 // clientRandom is the 32-byte random of the first ClientHello.
 func AppendKeyLog(dst []byte, label string, clientRandom []byte, secret []byte) []byte {

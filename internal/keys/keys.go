@@ -1,7 +1,7 @@
-// Package keys computes the secrets of TLS 1.3: the key schedule, the
-// transcript hash under it, exporters and the lines of a key log.
+// Package keys computes the secrets of TLS 1.3 and 1.2: their key schedules, the
+// transcript hash under them, exporters and the lines of a key log.
 //
-// Policy: the stages of the key schedule are types, so that a secret can only
+// Policy: the stages of a key schedule are types, so that a secret can only
 // be asked for where it exists. The package takes transcript hashes as values
 // and knows no message. Secrets are wiped when their owner says so, print as
 // their length only, and leave the connection through exporters and the key
@@ -21,7 +21,8 @@ import (
 )
 
 // A Hash is the hash function of a cipher suite. HKDF, HMAC and the transcript
-// of a TLS 1.3 connection all use it (RFC 9846, Section 7.1).
+// of a TLS 1.3 connection all use it (RFC 9846, Section 7.1), as do PRF and
+// transcript in TLS 1.2 (RFC 5246, Sections 5 and 7.4.9).
 type Hash crypto.Hash
 
 const (
@@ -134,13 +135,21 @@ func (h Hash) PSK(resumption Secret, ticketNonce []byte) Secret {
 // gives the same as an empty one. It fails with fault.ExportLabel or
 // fault.ExportLength.
 func (h Hash) Export(exporterMain Secret, label string, context []byte, length int) ([]byte, error) {
-	if label == "" || len(label) > maxLabel {
-		return nil, fault.ExportLabel.New().Saw(len(label), fmt.Sprintf("1 to %d bytes", maxLabel))
-	}
-	if length < 1 || length > 255*h.Size() {
-		return nil, fault.ExportLength.New().Saw(length, fmt.Sprintf("1 to %d bytes", 255*h.Size()))
+	if err := h.checkExport(label, length); err != nil {
+		return nil, err
 	}
 	secret := h.derive(exporterMain, label, h.Sum(nil))
 	defer secret.Wipe()
 	return h.ExpandLabel(secret, "exporter", h.Sum(context), length), nil
+}
+
+// checkExport holds an exporter's arguments against the limits of HKDF.
+func (h Hash) checkExport(label string, length int) error {
+	if label == "" || len(label) > maxLabel {
+		return fault.ExportLabel.New().Saw(len(label), fmt.Sprintf("1 to %d bytes", maxLabel))
+	}
+	if length < 1 || length > 255*h.Size() {
+		return fault.ExportLength.New().Saw(length, fmt.Sprintf("1 to %d bytes", 255*h.Size()))
+	}
+	return nil
 }

@@ -37,12 +37,15 @@ type stage struct {
 // value as receiver neither does a copy.
 func (s stage) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[stage of the key schedule]") }
 
-func (s *stage) derive(label string, th []byte) Secret {
-	// A wiped stage would silently give secrets that anybody can compute.
+func (s *stage) derive(label string, th []byte) Secret { return s.hash.derive(s.use(), label, th) }
+
+// use is the secret: a wiped one would silently give others that anybody can
+// compute.
+func (s *stage) use() Secret {
 	if s.secret == nil {
 		panic("keys: stage of the key schedule used after Wipe")
 	}
-	return s.hash.derive(s.secret, label, th)
+	return s.secret
 }
 
 // next is the way down the left side of the figure.

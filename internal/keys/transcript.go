@@ -7,15 +7,33 @@ import (
 )
 
 // A Transcript is the running Transcript-Hash of a connection (RFC 9846,
-// Section 4.1). The hash is known only once the cipher suite is, so messages
-// are kept until Start.
+// Section 4.1; RFC 5246, Section 7.4.9). The hash is known only once the cipher
+// suite is, so messages are kept until Start.
 type Transcript struct {
-	buf    []byte    // messages so far, until Start
+	buf    []byte    // messages so far, until Start or, if they are kept, Forget
 	digest hash.Hash // nil until Start
+	keep   bool
 }
 
 // NewTranscript returns an empty transcript.
 func NewTranscript() *Transcript { return new(Transcript) }
+
+// Keep lets the messages outlive Start, until Forget: the CertificateVerify of
+// TLS 1.2 signs all of them with a hash of its own (RFC 5246, Section 7.4.8).
+// It must come before Start.
+func (t *Transcript) Keep() { t.keep = true }
+
+// Messages is everything written since the beginning, as long as it is kept.
+// Write and Forget end its life.
+func (t *Transcript) Messages() []byte { return t.buf }
+
+// Forget ends Keep: once the transcript has started, only its hash is left.
+func (t *Transcript) Forget() {
+	t.keep = false
+	if t.digest != nil {
+		t.buf = nil
+	}
+}
 
 // Start settles the hash, hashes what was written and forgets the bytes. A
 // started transcript keeps its hash: after a HelloRetryRequest, ServerHello may
@@ -26,16 +44,19 @@ func (t *Transcript) Start(h Hash) {
 	}
 	t.digest = h.New()
 	t.digest.Write(t.buf)
-	t.buf = nil
+	if !t.keep {
+		t.Forget()
+	}
 }
 
 // Write adds one or more whole handshake messages, headers included.
 func (t *Transcript) Write(msg []byte) {
-	if t.digest == nil {
+	if t.digest == nil || t.keep {
 		t.buf = append(t.buf, msg...)
-		return
 	}
-	t.digest.Write(msg)
+	if t.digest != nil {
+		t.digest.Write(msg)
+	}
 }
 
 // Sum is the hash of everything written. More may be written afterwards. Start

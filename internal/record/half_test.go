@@ -41,8 +41,9 @@ func pair(limit uint64) (seal, open *Half) {
 
 // forge seals an inner plaintext that Seal would never make.
 func forge(h *Half, inner []byte) []byte {
-	rec := appendHeader(nil, data, iana.TLS12, len(inner)+h.aead.Overhead())
-	rec = h.aead.Seal(rec, h.recordNonce(), inner, rec)
+	p := h.keys.(*aead13)
+	rec := appendHeader(nil, data, iana.TLS12, len(inner)+p.aead.Overhead())
+	rec = p.aead.Seal(rec, p.of(h.seq), inner, rec)
 	h.seq++
 	return rec
 }

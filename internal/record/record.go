@@ -14,12 +14,13 @@ import (
 	"github.com/handclasp/handclasp/iana"
 )
 
-// Lengths in bytes (RFC 9846, Sections 5.1 and 5.2).
+// Lengths in bytes (RFC 9846, Sections 5.1 and 5.2; RFC 5246, Section 6.2.3).
 const (
-	HeaderLen     = 5
-	MaxPlaintext  = 1 << 14          // content of a record
-	MaxCiphertext = 1<<14 + 256      // what follows the header of a protected record
-	maxInner      = MaxPlaintext + 1 // TLSInnerPlaintext: content, type and padding
+	HeaderLen       = 5
+	MaxPlaintext    = 1 << 14          // content of a record
+	MaxCiphertext   = 1<<14 + 256      // what follows the header of a protected record
+	MaxCiphertext12 = 1<<14 + 2048     // the same in TLS 1.2
+	maxInner        = MaxPlaintext + 1 // TLSInnerPlaintext: content, type and padding
 )
 
 // A Header is what stands before every record. Version is legacy_record_version
@@ -34,12 +35,20 @@ type Header struct {
 // that in is too short: the whole record, or at first its header, takes need
 // bytes in all. Otherwise the record is in[:HeaderLen+h.Len].
 //
-// Protected says that the sender has keys, which allows for their expansion. It
-// is allowed for application data at any time: a server that turned down 0-RTT
-// has to skip protected records without having keys itself.
+// Protected says that the sender has keys of TLS 1.3, which allows for their
+// expansion. It is allowed for application data at any time: a server that
+// turned down 0-RTT has to skip protected records without having keys itself.
 //
 // It fails with fault.RecordType, RecordVersion or RecordOverflow.
 func Parse(in []byte, protected bool) (h Header, need int, err error) {
+	if protected {
+		return parse(in, MaxCiphertext)
+	}
+	return parse(in, MaxPlaintext)
+}
+
+// parse is Parse; limit is the most that may follow the header.
+func parse(in []byte, limit int) (h Header, need int, err error) {
 	if len(in) < HeaderLen {
 		return Header{}, HeaderLen, nil
 	}
@@ -48,7 +57,7 @@ func Parse(in []byte, protected bool) (h Header, need int, err error) {
 		Version: iana.Version(in[1])<<8 | iana.Version(in[2]),
 		Len:     int(in[3])<<8 | int(in[4]),
 	}
-	if err := h.check(protected); err != nil {
+	if err := h.check(limit); err != nil {
 		return h, 0, err
 	}
 	if len(in) < HeaderLen+h.Len {
@@ -57,16 +66,15 @@ func Parse(in []byte, protected bool) (h Header, need int, err error) {
 	return h, 0, nil
 }
 
-func (h Header) check(protected bool) error {
+func (h Header) check(limit int) error {
 	if h.Type < iana.ContentChangeCipherSpec || h.Type > iana.ContentApplicationData {
 		return fault.RecordType.In("type").At(0).Saw(h.Type, nil)
 	}
 	if h.Version>>8 != 3 {
 		return fault.RecordVersion.In("legacy_record_version").At(1).Saw(h.Version, nil)
 	}
-	limit := MaxPlaintext
-	if protected || h.Type == iana.ContentApplicationData {
-		limit = MaxCiphertext
+	if h.Type == iana.ContentApplicationData {
+		limit = max(limit, MaxCiphertext)
 	}
 	if h.Len > limit {
 		return overflow("length", h.Len, limit).At(3)

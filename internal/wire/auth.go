@@ -64,7 +64,7 @@ func (m *CertificateRequest) visit(c *Coder) {
 		case iana.ExtSignatureAlgorithmsCert:
 			Enums16(c, "supported_signature_algorithms", "signature_scheme", 2, 1, &m.CertSchemes)
 		case iana.ExtCertificateAuthorities:
-			visitAuthorities(c, &m.Authorities)
+			visitNames(c, "authorities", 3, &m.Authorities) // RFC 9846, Section 4.3.4
 		case iana.ExtCompressCertificate:
 			Enums16(c, "algorithms", "algorithm", 1, 1, &m.CertCompressions)
 		case iana.ExtOIDFilters:
@@ -101,9 +101,8 @@ func (m *Certificate) visit(c *Coder) {
 		c.Opaque("cert_data", 3, 1, 1<<24-1, &e.Data)
 		c.Extensions(&e.Extensions, 0, func(t iana.ExtensionType) bool {
 			switch t {
-			case iana.ExtStatusRequest: // RFC 6066, Section 8: CertificateStatus
-				c.Const8("status_type", uint8(StatusOCSP), StatusOCSP.String())
-				c.Opaque("response", 3, 1, 1<<24-1, &e.OCSP)
+			case iana.ExtStatusRequest:
+				visitStatus(c, &e.OCSP)
 			case iana.ExtSCT:
 				visitSCTs(c, &e.SCTs)
 			default:
@@ -112,6 +111,11 @@ func (m *Certificate) visit(c *Coder) {
 			return true
 		})
 	})
+}
+
+func visitStatus(c *Coder, ocsp *[]byte) { // RFC 6066, Section 8: CertificateStatus
+	c.Const8("status_type", uint8(StatusOCSP), StatusOCSP.String())
+	c.Opaque("response", 3, 1, 1<<24-1, ocsp)
 }
 
 func visitSCTs(c *Coder, scts *[][]byte) { // RFC 6962, Section 3.3

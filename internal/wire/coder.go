@@ -129,6 +129,9 @@ func (c *Coder) take(field string, n int) []byte {
 	return b
 }
 
+// since returns the bytes that were decoded from offset from on.
+func (c *Coder) since(from int) []byte { return c.buf[from:c.pos:c.pos] }
+
 func count(n int) string {
 	if n == 1 {
 		return "1 byte"

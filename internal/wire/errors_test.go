@@ -85,6 +85,7 @@ type failure struct {
 	want   string
 }
 
+// failures are of messages that TLS 1.3 has; failures12 of those it lacks.
 var failures = map[*fault.Rule][]failure{
 	fault.WireTruncated: {
 		{"no type", nil, "msg_type", 0, "0 bytes left", "1"},
@@ -114,6 +115,8 @@ var failures = map[*fault.Rule][]failure{
 		{"share without a key", serverHello(ext(iana.ExtKeyShare, "001d")), "extensions.key_share.key_exchange", 50, "0 bytes left", "2"},
 		{"half a selected group", retry(ext(iana.ExtKeyShare, "00")), "extensions.key_share.selected_group", 48, "1 byte left", "2"},
 		{"half an index", serverHello(ext(iana.ExtPreSharedKey, "00")), "extensions.pre_shared_key.selected_identity", 48, "1 byte left", "2"},
+		{"half a limit of a server", serverHello(ext(iana.ExtRecordSizeLimit, "40")), "extensions.record_size_limit.record_size_limit", 48, "1 byte left", "2"},
+		{"no max_fragment_length", serverHello(ext(iana.ExtMaxFragmentLength)), "extensions.max_fragment_length.max_fragment_length", 48, "0 bytes left", "1"},
 		{"no block", message(iana.EncryptedExtensions), "extensions", 4, "0 bytes left", "2"},
 		{"request without a block", message(iana.CertificateRequest, "00"), "extensions", 5, "0 bytes left", "2"},
 		{"long certificate", message(iana.Certificate, "00", vec(3, "000002 30")), "certificate_list.cert_data", 8, "1 byte left", "2"},
@@ -134,6 +137,7 @@ var failures = map[*fault.Rule][]failure{
 		{"behind a list", hello(ext(iana.ExtKeyShare, vec(2), "00")), "extensions.key_share.end", 53, "", ""},
 		{"second share of a server", serverHello(ext(iana.ExtKeyShare, "001d", vec(2, "aa"), "0017")), "extensions.key_share.end", 53, "", ""},
 		{"share in a retry", retry(ext(iana.ExtKeyShare, "001d", vec(2, "aa"))), "extensions.key_share.end", 50, "", ""},
+		{"list in a server's hello", serverHello(ext(iana.ExtClientCertificateType, "01 02")), "extensions.client_certificate_type.end", 49, "", ""},
 		{"list in a server's answer", message(iana.EncryptedExtensions, vec(2, ext(iana.ExtServerCertificateType, "01 02"))), "extensions.server_certificate_type.end", 11, "", ""},
 		{"behind a certificate list", message(iana.Certificate, "00", vec(3), "ff"), "end", 8, "", ""},
 		{"behind a signature", message(iana.CertificateVerify, "0403", vec(2, "30"), "00"), "end", 9, "", ""},
@@ -171,6 +175,7 @@ var failures = map[*fault.Rule][]failure{
 		{"empty share of a server", serverHello(ext(iana.ExtKeyShare, "001d 0000")), "extensions.key_share.key_exchange", 50, "0 bytes", "1 to 65535"},
 		{"empty cookie of a retry", retry(ext(iana.ExtCookie, vec(2))), "extensions.cookie.cookie", 48, "0 bytes", "1 to 65535"},
 		{"no point formats of a server", serverHello(ext(iana.ExtECPointFormats, vec(1))), "extensions.ec_point_formats.ec_point_format_list", 48, "0 bytes", "1 to 255"},
+		{"empty echo of groups", serverHello(ext(iana.ExtSupportedGroups, vec(2))), "extensions.supported_groups.named_group_list", 48, "0 bytes", "2 to 65534"},
 		{"no groups of a server", message(iana.EncryptedExtensions, vec(2, ext(iana.ExtSupportedGroups, vec(2)))), "extensions.supported_groups.named_group_list", 10, "0 bytes", "2 to 65534"},
 		{"request without schemes", message(iana.CertificateRequest, "00", vec(2, ext(iana.ExtSignatureAlgorithms, vec(2)))), "extensions.signature_algorithms.supported_signature_algorithms", 11, "0 bytes", "2 to 65534"},
 		{"request without schemes for certificates", message(iana.CertificateRequest, "00", vec(2, ext(iana.ExtSignatureAlgorithmsCert, vec(2)))), "extensions.signature_algorithms_cert.supported_signature_algorithms", 11, "0 bytes", "2 to 65534"},
@@ -205,15 +210,20 @@ func TestErrors(t *testing.T) {
 		}
 		for _, tt := range failures[rule] {
 			t.Run(rule.ID+"/"+tt.name, func(t *testing.T) {
-				m := Message(new(ClientHello))
-				if len(tt.bytes) > 0 {
-					m = New(iana.HandshakeType(tt.bytes[0]))
-				}
-				invariant(t, tt.bytes)
-				expect(t, Decode(tt.bytes, m), rule, tt)
+				tls13.fails(t, rule, tt)
 			})
 		}
 	}
+}
+
+func (d dialect) fails(t *testing.T, rule *fault.Rule, want failure) {
+	t.Helper()
+	m := Message(new(ClientHello))
+	if len(want.bytes) > 0 {
+		m = d.of(want.bytes)
+	}
+	d.invariant(t, want.bytes)
+	expect(t, Decode(want.bytes, m), rule, want)
 }
 
 // TestBounds: the shortest and longest that the definitions allow are legal.
@@ -255,7 +265,7 @@ func TestBounds(t *testing.T) {
 	}
 	for name, b := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := invariant(t, b); err != nil {
+			if err := tls13.invariant(t, b); err != nil {
 				t.Error(err)
 			}
 		})

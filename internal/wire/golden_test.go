@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -29,30 +30,34 @@ func dump(spans []Span) string {
 // TestGolden compares the annotation of each sample with what a person has
 // read through. -update rewrites; read the difference before you keep it.
 func TestGolden(t *testing.T) {
-	for name, b := range samples(t, "*") {
-		t.Run(name, func(t *testing.T) {
-			if err := invariant(t, b); err != nil {
-				t.Fatal(err)
-			}
-			spans, err := Annotate(b, New(iana.HandshakeType(b[0])))
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join("testdata", name+".golden")
-			got := dump(spans)
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s differs; got:\n%s", file, got)
-			}
-		})
+	for _, d := range dialects {
+		for name, b := range samples(t, d.file) {
+			t.Run(name, func(t *testing.T) { d.golden(t, name, b) })
+		}
+	}
+}
+
+func (d dialect) golden(t *testing.T, name string, b []byte) {
+	if err := d.invariant(t, b); err != nil {
+		t.Fatal(err)
+	}
+	spans, err := Annotate(b, d.of(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", name+".golden")
+	got := dump(spans)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s", file, got)
 	}
 }
 
@@ -112,16 +117,22 @@ func declares(t *testing.T, b []byte) bool {
 
 // TestGoldenMessages: each message that is declared has a sample.
 func TestGoldenMessages(t *testing.T) {
-	have := make(map[iana.HandshakeType]bool)
-	for _, b := range samples(t, "*") {
-		have[iana.HandshakeType(b[0])] = true
+	have := make(map[reflect.Type]bool)
+	for _, d := range dialects {
+		for _, b := range samples(t, d.file) {
+			have[reflect.TypeOf(d.of(b))] = true
+		}
 	}
-	for typ := range 256 {
-		typ := iana.HandshakeType(typ)
-		if m := New(typ); (m != nil) != have[typ] {
-			t.Errorf("%v: declared %v, sample %v", typ, m != nil, have[typ])
-		} else if m != nil && m.Type() != typ {
-			t.Errorf("New(%v) is a %v", typ, m.Type())
+	for _, d := range dialects {
+		for typ := range 256 {
+			typ := iana.HandshakeType(typ)
+			m := d.new(typ)
+			if m != nil && !have[reflect.TypeOf(m)] {
+				t.Errorf("%s: %T has no sample", d.name, m)
+			}
+			if m != nil && m.Type() != typ {
+				t.Errorf("%s: %v gives a %v", d.name, typ, m.Type())
+			}
 		}
 	}
 }

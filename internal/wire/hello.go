@@ -129,8 +129,8 @@ func (m *ClientHello) extension(c *Coder, t iana.ExtensionType) bool {
 		c.Opaque("cookie", 2, 1, 1<<16-1, &m.Cookie)
 	case iana.ExtPSKKeyExchangeModes: // RFC 9846, Section 4.3.9
 		Enums8(c, "ke_modes", "ke_mode", 1, 1, &m.PSKModes)
-	case iana.ExtCertificateAuthorities:
-		visitAuthorities(c, &m.Authorities)
+	case iana.ExtCertificateAuthorities: // RFC 9846, Section 4.3.4
+		visitNames(c, "authorities", 3, &m.Authorities)
 	case iana.ExtKeyShare: // RFC 9846, Section 4.3.8
 		Slice(c, "client_shares", 2, 0, 1<<16-1, &m.KeyShares, func(s *KeyShare) { s.visit(c) })
 	case iana.ExtRenegotiationInfo: // RFC 5746, Section 3.2
@@ -159,8 +159,8 @@ func visitALPN(c *Coder, names *[][]byte) { // RFC 7301, Section 3.1
 	})
 }
 
-func visitAuthorities(c *Coder, names *[][]byte) { // RFC 9846, Section 4.3.4
-	Slice(c, "authorities", 2, 3, 1<<16-1, names, func(name *[]byte) {
+func visitNames(c *Coder, field string, min int, names *[][]byte) {
+	Slice(c, field, 2, min, 1<<16-1, names, func(name *[]byte) {
 		c.Opaque("distinguished_name", 2, 1, 1<<16-1, name)
 	})
 }
@@ -182,13 +182,20 @@ type ServerHello struct {
 	Compression   Compression
 	Extensions    Extensions
 
-	SupportedVersion  iana.Version
-	KeyShare          KeyShare // in a HelloRetryRequest only Group is used
-	Cookie            []byte
-	SelectedIdentity  uint16
+	SupportedVersion iana.Version
+	KeyShare         KeyShare // in a HelloRetryRequest only Group is used
+	Cookie           []byte
+	SelectedIdentity uint16
+
+	// TLS 1.2 has no EncryptedExtensions: all answers stand here.
+	MaxFragment       uint8
+	Groups            List16[iana.Group] // means nothing, but some servers echo the client's
 	ALPN              [][]byte
 	PointFormats      List8[PointFormat]
 	SCTs              [][]byte
+	ClientCertType    CertificateType
+	ServerCertType    CertificateType
+	RecordSizeLimit   uint16
 	RenegotiationInfo []byte
 }
 
@@ -223,16 +230,36 @@ func (m *ServerHello) extension(c *Coder, t iana.ExtensionType) bool {
 		c.Opaque("cookie", 2, 1, 1<<16-1, &m.Cookie)
 	case iana.ExtPreSharedKey:
 		c.U16("selected_identity", &m.SelectedIdentity)
+	default:
+		return m.extension12(c, t)
+	}
+	return true
+}
+
+// extension12 codes what stands in EncryptedExtensions and Certificate, or
+// nowhere, once TLS 1.3 is spoken.
+func (m *ServerHello) extension12(c *Coder, t iana.ExtensionType) bool {
+	switch t {
+	case iana.ExtMaxFragmentLength:
+		c.U8("max_fragment_length", &m.MaxFragment)
+	case iana.ExtSupportedGroups:
+		Enums16(c, "named_group_list", "group", 2, 1, &m.Groups)
 	case iana.ExtALPN:
 		visitALPN(c, &m.ALPN)
 	case iana.ExtECPointFormats:
 		Enums8(c, "ec_point_format_list", "ec_point_format", 1, 1, &m.PointFormats)
 	case iana.ExtSCT:
 		visitSCTs(c, &m.SCTs)
+	case iana.ExtClientCertificateType:
+		Enum8(c, "client_certificate_type", &m.ClientCertType)
+	case iana.ExtServerCertificateType:
+		Enum8(c, "server_certificate_type", &m.ServerCertType)
+	case iana.ExtRecordSizeLimit:
+		c.U16("record_size_limit", &m.RecordSizeLimit)
 	case iana.ExtRenegotiationInfo:
 		c.Opaque("renegotiated_connection", 1, 0, 255, &m.RenegotiationInfo)
 	case iana.ExtServerName, iana.ExtStatusRequest, iana.ExtEncryptThenMAC, iana.ExtExtendedMasterSecret, iana.ExtSessionTicket:
-		// empty in TLS 1.2: RFC 6066, 7366, 7627, 5077
+		// empty: RFC 6066, 7366, 7627, 5077
 	default:
 		return false
 	}

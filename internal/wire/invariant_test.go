@@ -14,6 +14,23 @@ import (
 	"github.com/handclasp/handclasp/iana"
 )
 
+// A dialect is a version of TLS as far as the codec is concerned: the same type
+// may stand for another message in each. Samples are named by their folder.
+type dialect struct {
+	name string
+	new  func(iana.HandshakeType) Message
+	file string // pattern of its samples in testdata
+}
+
+var (
+	tls13    = dialect{"TLS 1.3", New, "*"}
+	tls12    = dialect{"TLS 1.2", New12, "tls12/*"}
+	dialects = []dialect{tls13, tls12}
+)
+
+// of is an empty message of the type that b begins with, nil if there is none.
+func (d dialect) of(b []byte) Message { return d.new(iana.HandshakeType(b[0])) }
+
 // samples are the messages of testdata by file name, without its ending.
 func samples(t testing.TB, pattern string) map[string][]byte {
 	t.Helper()
@@ -23,7 +40,7 @@ func samples(t testing.TB, pattern string) map[string][]byte {
 	}
 	all := make(map[string][]byte)
 	for _, file := range files {
-		all[strings.TrimSuffix(filepath.Base(file), ".hex")] = load(t, file)
+		all[strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/"), ".hex")] = load(t, file)
 	}
 	return all
 }
@@ -54,12 +71,12 @@ func load(t testing.TB, file string) []byte {
 
 // invariant checks what must hold of any bytes, whoever sent them. The first
 // byte chooses the message type. It returns the error of decoding.
-func invariant(t testing.TB, b []byte) *fault.Error {
+func (d dialect) invariant(t testing.TB, b []byte) *fault.Error {
 	t.Helper()
 	if len(b) == 0 {
 		return nil
 	}
-	m, annotated := New(iana.HandshakeType(b[0])), New(iana.HandshakeType(b[0]))
+	m, annotated := d.of(b), d.of(b)
 	if m == nil {
 		return nil
 	}
@@ -169,24 +186,26 @@ func sameBytes(t testing.TB, b []byte, m Message) {
 //
 //	go test ./internal/wire -fuzz FuzzMessages -fuzztime 60s
 func FuzzMessages(f *testing.F) {
-	for _, pattern := range []string{"*", "clients/*"} {
+	for _, pattern := range []string{"*", "clients/*", "tls12/*"} {
 		for _, b := range samples(f, pattern) {
 			f.Add(b)
 		}
 	}
-	full := fullest(f)
+	full := []map[byte][]byte{tls13.fullest(f), tls12.fullest(f)}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if invariant(t, b) == nil && len(b) > 0 && full[b[0]] != nil {
-			afresh(t, full[b[0]], b)
+		for i, d := range dialects {
+			if d.invariant(t, b) == nil && len(b) > 0 && full[i][b[0]] != nil {
+				d.afresh(t, full[i][b[0]], b)
+			}
 		}
 	})
 }
 
 // fullest is the longest sample of each message type.
-func fullest(t testing.TB) map[byte][]byte {
+func (d dialect) fullest(t testing.TB) map[byte][]byte {
 	t.Helper()
 	full := make(map[byte][]byte)
-	for _, b := range samples(t, "*") {
+	for _, b := range samples(t, d.file) {
 		if len(b) > len(full[b[0]]) {
 			full[b[0]] = b
 		}
@@ -196,10 +215,10 @@ func fullest(t testing.TB) map[byte][]byte {
 
 // afresh checks that nothing of old shines through when b is decoded with the
 // same Coder into the same message.
-func afresh(t testing.TB, old, b []byte) {
+func (d dialect) afresh(t testing.TB, old, b []byte) {
 	t.Helper()
 	var c Coder
-	m := New(iana.HandshakeType(b[0]))
+	m := d.of(b)
 	if err := c.Decode(old, m); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +233,7 @@ func afresh(t testing.TB, old, b []byte) {
 func TestClients(t *testing.T) {
 	for name, b := range samples(t, "clients/*") {
 		t.Run(name, func(t *testing.T) {
-			if err := invariant(t, b); err != nil {
+			if err := tls13.invariant(t, b); err != nil {
 				t.Fatal(err)
 			}
 			var m ClientHello
@@ -234,17 +253,19 @@ func TestClients(t *testing.T) {
 // TestRewrite: bytes may be cut anywhere and a length may claim anything; the
 // answer is a message or an error that points into it, never a panic.
 func TestRewrite(t *testing.T) {
-	for name, b := range samples(t, "*") {
-		t.Run(name, func(t *testing.T) {
-			cutShort(t, b)
-			wrongLengths(t, b)
-		})
+	for _, d := range dialects {
+		for name, b := range samples(t, d.file) {
+			t.Run(name, func(t *testing.T) {
+				d.cutShort(t, b)
+				d.wrongLengths(t, b)
+			})
+		}
 	}
 }
 
-func cutShort(t *testing.T, b []byte) {
+func (d dialect) cutShort(t *testing.T, b []byte) {
 	for n := range len(b) {
-		err := Decode(b[:n], New(iana.HandshakeType(b[0])))
+		err := Decode(b[:n], d.of(b))
 		if err == nil {
 			t.Fatalf("decodes when cut to %d of %d bytes", n, len(b))
 		}
@@ -257,12 +278,12 @@ func cutShort(t *testing.T, b []byte) {
 		// The same with a header that fits, so that the field itself is cut.
 		cut := bytes.Clone(b[:n])
 		copy(cut[1:], []byte{byte((n - HeaderLen) >> 16), byte((n - HeaderLen) >> 8), byte(n - HeaderLen)})
-		invariant(t, cut)
+		d.invariant(t, cut)
 	}
 }
 
-func wrongLengths(t *testing.T, b []byte) {
-	spans, err := Annotate(b, New(iana.HandshakeType(b[0])))
+func (d dialect) wrongLengths(t *testing.T, b []byte) {
+	spans, err := Annotate(b, d.of(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,11 +292,11 @@ func wrongLengths(t *testing.T, b []byte) {
 			changed := bytes.Clone(b)
 			for _, v := range []byte{b[i] - 1, b[i] + 1, b[i] - 2, b[i] + 2, 0, 1, 0x7f, 0x80, 0xff} {
 				changed[i] = v
-				invariant(t, changed)
+				d.invariant(t, changed)
 			}
 			for bit := range 8 {
 				changed[i] = b[i] ^ 1<<bit
-				invariant(t, changed)
+				d.invariant(t, changed)
 			}
 		}
 	}
@@ -289,7 +310,7 @@ func TestCutHello(t *testing.T) {
 	for n := HeaderLen; n < len(b); n++ {
 		cut := bytes.Clone(b[:n])
 		cut[1], cut[2], cut[3] = 0, byte((n-HeaderLen)>>8), byte(n-HeaderLen)
-		e := invariant(t, cut)
+		e := tls13.invariant(t, cut)
 		if (e == nil) != (n == block) {
 			t.Errorf("cut to %d bytes: %v", n, e)
 		}
