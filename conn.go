@@ -35,11 +35,12 @@ type Conn struct {
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
 
-	writing sync.Mutex // held until the socket write ends
-	sealed  []byte     // reused by Write
-	unsent  []byte     // left over where a reader's attempt to flush ran out of time
-	writers atomic.Int32
-	closed  atomic.Bool
+	writing  sync.Mutex   // held until the socket write ends
+	writers  atomic.Int32 // who holds it or waits for it, readers aside
+	sealed   []byte       // reused by Write
+	unsent   []byte       // sealed, and not yet out because a deadline passed
+	leftover atomic.Bool  // unsent is not empty
+	closed   atomic.Bool
 
 	deadline sync.Mutex
 	writeBy  time.Time // the user's write deadline
@@ -54,9 +55,6 @@ func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
-	if cfg == nil {
-		cfg = new(ServerConfig)
-	}
 	e, err := engine.NewServer(withClock(cfg))
 	return &Conn{conn: conn, engine: e, broken: err}
 }
@@ -66,7 +64,7 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 // failures. It must be set before the handshake. Calls do not overlap. An event
 // lives only during the call, and f may not use the connection.
 func (c *Conn) Watch(f func(*Event)) {
-	if c.broken == nil {
+	if c.broken == nil && f != nil {
 		c.engine.Watch(f)
 	}
 }
@@ -100,7 +98,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // fill reads from the transport behind what is already there.
 func (c *Conn) fill() error {
 	if c.buf == nil {
-		c.buf = make([]byte, record.HeaderLen+record.MaxCiphertext)
+		c.buf = make([]byte, record.HeaderLen+record.MaxCiphertext12)
 	}
 	used := copy(c.buf, c.raw)
 	n, err := c.conn.Read(c.buf[used:])
@@ -148,13 +146,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err
 	}
-	c.writers.Add(1)
-	defer c.writers.Add(-1)
-	c.writing.Lock()
-	defer c.release()
-	if c.closed.Load() {
-		return 0, net.ErrClosed
+	if err := c.lock(); err != nil {
+		return 0, err
 	}
+	defer c.release()
 	const most = 4 * record.MaxPlaintext // sealed at once, to bound memory
 	written := 0
 	for {
@@ -164,7 +159,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 			return written, err
 		}
 		if err := c.put(c.sealed); err != nil {
-			return written, c.writeError(err)
+			// Nobody can say how much of p the peer will get to see.
+			return written, c.engine.Fail(transport(err))
 		}
 		if written += len(chunk); written == len(p) {
 			return written, nil
@@ -172,36 +168,54 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// put writes b behind what was left unsent. The caller holds writing.
-func (c *Conn) put(b []byte) error {
-	if len(c.unsent) > 0 {
-		b = append(c.unsent, b...)
-		c.unsent = nil
+// lock takes the write lock, unless the connection is closed.
+func (c *Conn) lock() error {
+	c.writers.Add(1)
+	c.writing.Lock()
+	if c.closed.Load() {
+		c.writing.Unlock()
+		c.writers.Add(-1)
+		return net.ErrClosed
 	}
-	if len(b) == 0 {
-		return nil
-	}
-	_, err := c.conn.Write(b)
-	return err
-}
-
-func (c *Conn) writeError(err error) error {
-	f := c.engine.Fail(transport(err))
-	if errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return f
+	return nil
 }
 
 // release gives the write lock back after flushing what a reader left.
 func (c *Conn) release() {
+	defer c.writers.Add(-1)
 	for {
-		c.put(c.engine.Output(nil)) // a failure shows at the next Write
+		c.flushOut() // what can't go out now stays unsent, or has ended the connection
 		c.writing.Unlock()
 		if !c.engine.Pending() || !c.writing.TryLock() {
 			return
 		}
 	}
+}
+
+// put writes b behind what was left unsent, and keeps what does not get out: a
+// record that was sealed must reach the peer, or nothing may follow it. The
+// caller holds writing.
+func (c *Conn) put(b []byte) error {
+	if len(c.unsent) > 0 {
+		b = append(c.unsent, b...)
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := c.conn.Write(b)
+	c.unsent = append(c.unsent[:0], b[n:]...)
+	c.leftover.Store(len(c.unsent) > 0)
+	return err
+}
+
+// flushOut sends what the engine has to say besides data. A deadline that passes
+// leaves the rest for later; any other error ends the connection.
+func (c *Conn) flushOut() error {
+	err := c.put(c.engine.Output(nil))
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return c.engine.Fail(transport(err))
 }
 
 // How long a reader may spend on flushing an answer (a KeyUpdate, an alert):
@@ -211,22 +225,16 @@ const aside = 5 * time.Millisecond
 // flushAside sends what reading gave rise to, unless a writer is at work, who
 // then does it. What does not fit in time waits for the next flush.
 func (c *Conn) flushAside() {
-	if !c.engine.Pending() || !c.writing.TryLock() {
+	if !c.engine.Pending() && !c.leftover.Load() || !c.writing.TryLock() {
 		return
 	}
-	if err := c.conn.SetWriteDeadline(time.Now().Add(aside)); err == nil {
-		b := append(c.unsent, c.engine.Output(nil)...)
-		n, err := c.conn.Write(b)
-		c.unsent = b[n:]
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.unsent = nil // the transport is gone; reading will say so
-		}
-		c.restoreDeadline()
+	if c.closed.Load() || c.conn.SetWriteDeadline(time.Now().Add(aside)) != nil {
+		c.writing.Unlock()
+		return
 	}
+	c.flushOut() // if the transport is gone, reading will say so
+	c.restoreDeadline()
 	c.writing.Unlock()
-	if len(c.unsent) == 0 && c.engine.Pending() && c.writing.TryLock() {
-		c.release()
-	}
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.
@@ -235,28 +243,33 @@ func (c *Conn) CloseWrite() error {
 	if c.broken != nil {
 		return c.broken
 	}
-	if _, err := c.engine.Send(nil, nil); err != nil {
-		return err // before the handshake, or closed already
+	if err := c.lock(); err != nil {
+		return err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	defer c.release()
+	if err := c.engine.CanSend(); err != nil && len(c.unsent) == 0 {
+		return err // before the handshake, after an error, or said already
+	}
 	c.engine.Close()
-	return c.put(c.engine.Output(nil))
+	return c.flushOut()
 }
 
 // closeWithin bounds how long Close tries to tell the peer.
 const closeWithin = 5 * time.Second
 
-// Close sends close_notify, unless a Write is stuck or the handshake is not
-// complete, and closes the connection below. Reads and Writes that wait return.
+// Close sends close_notify, unless somebody is stuck in writing or the handshake
+// is not complete, and closes the connection below. Whoever waits in a method
+// of the connection returns.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	if c.done.Load() && c.writers.Load() == 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
-		c.writing.Lock()
-		c.engine.Close()
-		c.put(c.engine.Output(nil)) // a peer that is gone needs no goodbye
+	if c.done.Load() && c.writers.Load() == 0 {
+		c.writing.Lock() // at most a reader's flush holds it, and not for long
+		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+			c.engine.Close()
+			c.flushOut() // a peer that is gone needs no goodbye
+		}
 		c.writing.Unlock()
 	}
 	return c.conn.Close()
@@ -264,14 +277,20 @@ func (c *Conn) Close() error {
 
 // KeyUpdate changes the keys this side writes with and, if both, asks the peer
 // to change its own (RFC 9846, Section 4.7.3). Before a key has protected as
-// many records as it safely can, this happens by itself.
+// many records as it safely can, this happens by itself. If the write deadline
+// passes, the error says so and the update goes out with what is written next.
 func (c *Conn) KeyUpdate(both bool) error {
 	if err := c.Handshake(); err != nil {
 		return err
 	}
-	c.writing.Lock()
+	if err := c.lock(); err != nil {
+		return err
+	}
 	defer c.release()
-	return c.engine.KeyUpdate(both)
+	if err := c.engine.KeyUpdate(both); err != nil {
+		return err
+	}
+	return c.flushOut()
 }
 
 // Info is what the handshake has settled. Before it is complete, call it only
@@ -283,9 +302,17 @@ func (c *Conn) Info() Info {
 	return c.engine.Info()
 }
 
-// ConnectionState is what crypto/tls and net/http know of a connection. The
-// result's own ExportKeyingMaterial does not work; use the one of Conn.
+// ConnectionState is what crypto/tls and net/http know of a connection. On a
+// server's side it first does the handshake, within ten seconds: net/http asks
+// before it reads, to fill Request.TLS. On a client's side it is the zero value
+// until the handshake is complete. The result's own ExportKeyingMaterial panics,
+// for only crypto/tls can fill that part; use the one of Conn.
 func (c *Conn) ConnectionState() tls.ConnectionState {
+	if !c.done.Load() && c.client == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		c.HandshakeContext(ctx) // its error comes again with the first Read
+	}
 	if !c.done.Load() {
 		return tls.ConnectionState{}
 	}

@@ -24,7 +24,7 @@ const module = "github.com/handclasp/handclasp"
 const floors = `
 	iana
 	fault
-	internal/wire internal/keys internal/kex sign
+	internal/wire internal/keys internal/kex sign internal/starttls
 	internal/record
 	internal/suite
 	session

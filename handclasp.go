@@ -29,6 +29,8 @@ type (
 	ServerConfig = config.ServerConfig
 	// Certificate is a certificate chain with the key of its leaf.
 	Certificate = config.Certificate
+	// HelloInfo is what a ClientHello says; see GetConfigForClient.
+	HelloInfo = config.HelloInfo
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.
@@ -111,6 +113,9 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // withClock is cfg with the system's clock where it names none.
 func withClock(cfg *ServerConfig) *ServerConfig {
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
 	if cfg.Time != nil {
 		return cfg
 	}

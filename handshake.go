@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
@@ -54,7 +55,7 @@ func (c *Conn) drive(ctx context.Context) error {
 			c.answer(ctx, ask)
 			continue
 		}
-		if err := c.flush(); err != nil || c.engine.Connected() {
+		if err := c.flush(ctx); err != nil || c.engine.Connected() {
 			return err
 		}
 		n, _, err := c.engine.Recv(c.raw)
@@ -67,7 +68,7 @@ func (c *Conn) drive(ctx context.Context) error {
 		}
 		var f *fault.Error
 		if !errors.As(err, &f) {
-			err = c.engine.Fail(broke(ctx, err))
+			err = c.engine.Fail(c.broke(ctx, err))
 		}
 		c.flushAlert()
 		return err
@@ -76,7 +77,7 @@ func (c *Conn) drive(ctx context.Context) error {
 
 // flush sends what the engine has to say, and reports the engine's own failure,
 // whose alert has then gone out.
-func (c *Conn) flush() error {
+func (c *Conn) flush(ctx context.Context) error {
 	if c.engine.Err() != nil {
 		c.flushAlert()
 		return c.engine.Err()
@@ -86,15 +87,15 @@ func (c *Conn) flush() error {
 		return c.engine.Err()
 	}
 	if _, err := c.conn.Write(b); err != nil {
-		return c.afterFailedWrite(err)
+		return c.afterFailedWrite(ctx, err)
 	}
 	return c.engine.Err()
 }
 
 // afterFailedWrite reads what the peer may have said before it closed: an alert
 // tells more than a broken pipe.
-func (c *Conn) afterFailedWrite(cause error) error {
-	if c.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)) == nil {
+func (c *Conn) afterFailedWrite(ctx context.Context, cause error) error {
+	if ctx.Err() == nil && c.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)) == nil {
 		for c.fill() == nil {
 			n, _, err := c.engine.Recv(c.raw)
 			c.raw = c.raw[n:]
@@ -103,7 +104,7 @@ func (c *Conn) afterFailedWrite(cause error) error {
 			}
 		}
 	}
-	return c.engine.Fail(transport(cause))
+	return c.engine.Fail(c.broke(ctx, cause))
 }
 
 // flushAlert tells the peer why. It has a time limit, as nothing depends on it.
@@ -115,9 +116,11 @@ func (c *Conn) flushAlert() {
 }
 
 // broke is why the transport failed during the handshake: because our context
-// ended, if it did.
-func broke(ctx context.Context, err error) *fault.Error {
+// ended or we were closed, if so.
+func (c *Conn) broke(ctx context.Context, err error) *fault.Error {
 	switch cause := ctx.Err(); {
+	case c.closed.Load():
+		return fault.TransportFailed.Because(net.ErrClosed)
 	case errors.Is(cause, context.DeadlineExceeded):
 		return fault.PeerSilent.Because(cause)
 	case cause != nil:
@@ -133,7 +136,32 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(a.Signer.Sign(ctx, a.Scheme, a.Message))
 	case *flow.VerifyAsk:
 		a.Reply(c.verify(a))
+	case *flow.HelloAsk:
+		a.Reply(choose(a.Config, a.Hello))
 	}
+}
+
+// choose asks the hooks of a server's configuration.
+func choose(cfg *ServerConfig, hello *HelloInfo) (*ServerConfig, *Certificate, error) {
+	if cfg.GetConfigForClient != nil {
+		switch other, err := cfg.GetConfigForClient(hello); {
+		case err != nil:
+			return cfg, nil, fault.ConfigHook.Because(err)
+		case other != nil:
+			cfg = withClock(other)
+		}
+	}
+	if cfg.GetCertificate == nil || hello.ServerName == "" && len(cfg.Certificates) > 0 {
+		return cfg, nil, nil
+	}
+	cert, err := cfg.GetCertificate(hello)
+	if err != nil {
+		return cfg, nil, fault.CertificateHook.Because(err)
+	}
+	if cert == nil && len(cfg.Certificates) == 0 {
+		return cfg, nil, fault.CertificateHook.New()
+	}
+	return cfg, cert, nil
 }
 
 // verify judges the server's chain.

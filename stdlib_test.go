@@ -12,75 +12,79 @@ import (
 	"github.com/handclasp/handclasp/internal/suite"
 )
 
-// stdGroups are the groups that crypto/tls speaks.
-func stdGroup(g iana.Group) bool {
-	switch g {
-	case iana.X25519, iana.Secp256r1, iana.Secp384r1, iana.Secp521r1,
-		iana.X25519MLKEM768, iana.SecP256r1MLKEM768, iana.SecP384r1MLKEM1024:
-		return true
-	}
-	return false
+// A row is what one handshake is to negotiate.
+type row struct {
+	version iana.Version
+	suite   iana.CipherSuite
+	group   iana.Group
+	key     pki.Key
 }
 
-// TestStandardLibrary runs each suite, group and certificate type against
-// crypto/tls, in both roles, with data both ways.
+// rows are each suite with each group and each certificate type, as far as they
+// go together.
+func rows() (all []row) {
+	for _, v := range []iana.Version{iana.TLS13, iana.TLS12} {
+		for _, s := range suite.ForVersion(v) {
+			for k, id := range identities {
+				leaf := id().ours
+				if !s.Auth.Fits(leaf.Leaf().PublicKey) {
+					continue
+				}
+				groups := []iana.Group{iana.X25519}
+				if k == pki.P256 || k == pki.RSA2048 && s.Auth == suite.RSA {
+					groups = kex.Groups()
+				}
+				for _, g := range groups {
+					if v == iana.TLS13 || !kex.PostQuantum(g) {
+						all = append(all, row{v, s.ID, g, k})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestStandardLibrary runs each version, suite, group and certificate type
+// against crypto/tls, in both roles, with data both ways.
 func TestStandardLibrary(t *testing.T) {
-	type row struct {
-		suite iana.CipherSuite
-		group iana.Group
-		key   pki.Key
-	}
-	base := row{iana.TLS_AES_128_GCM_SHA256, iana.X25519, pki.P256}
-	rows := []row{base}
-	for _, s := range suite.All() {
-		for _, g := range kex.Groups() {
-			rows = append(rows, row{s.ID, g, base.key})
-		}
-		for k := range identities {
-			rows = append(rows, row{s.ID, base.group, k})
-		}
-	}
-	for _, r := range rows {
-		if !stdGroup(r.group) {
-			continue
-		}
+	for _, r := range rows() {
 		t.Run(fmt.Sprintf("%v/%v/%v", r.suite, r.group, r.key), func(t *testing.T) {
 			id := identities[r.key]()
-			// crypto/tls can't choose among the suites of TLS 1.3, so ours does.
 			theirs := &tls.Config{
 				Certificates: []tls.Certificate{id.std}, RootCAs: roots(), ServerName: "localhost",
-				CurvePreferences: []tls.CurveID{tls.CurveID(r.group)}, MinVersion: tls.VersionTLS13,
+				CurvePreferences: []tls.CurveID{tls.CurveID(r.group)},
+				MinVersion:       uint16(r.version), MaxVersion: uint16(r.version),
 			}
 			t.Run("client", func(t *testing.T) {
 				c, s := loopback(t)
 				cfg := clientConfig()
 				cfg.CipherSuites = []iana.CipherSuite{r.suite}
 				cfg.CurvePreferences = []iana.Group{r.group}
-				us, them := handclasp.Client(c, cfg), tls.Server(s, theirs)
-				checkExchange(t, us, them, r.suite, r.group)
+				checkExchange(t, handclasp.Client(c, cfg), tls.Server(s, theirs), r)
 			})
 			t.Run("server", func(t *testing.T) {
 				c, s := loopback(t)
+				// crypto/tls as client can't choose among the suites of TLS 1.3, so ours does.
 				cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{id.ours}, CipherSuites: []iana.CipherSuite{r.suite}}
-				us, them := handclasp.Server(s, cfg), tls.Client(c, theirs)
-				checkExchange(t, us, them, r.suite, r.group)
+				checkExchange(t, handclasp.Server(s, cfg), tls.Client(c, theirs), r)
 			})
 		})
 	}
 }
 
 // checkExchange completes the handshake, compares both views and sends data.
-func checkExchange(t *testing.T, us *handclasp.Conn, them *tls.Conn, suite iana.CipherSuite, group iana.Group) {
+func checkExchange(t *testing.T, us *handclasp.Conn, them *tls.Conn, want row) {
 	t.Helper()
 	if err := both(us.Handshake, them.Handshake); err != nil {
 		t.Fatal(err)
 	}
 	state, info := them.ConnectionState(), us.Info()
-	if info.CipherSuite != suite || info.Group != group || info.Version != iana.TLS13 {
+	if info.CipherSuite != want.suite || info.Group != want.group || info.Version != want.version {
 		t.Errorf("negotiated %v, %v, %v", info.Version, info.CipherSuite, info.Group)
 	}
-	if state.CipherSuite != uint16(suite) || state.CurveID != tls.CurveID(group) {
-		t.Errorf("the peer says %#x, %v", state.CipherSuite, state.CurveID)
+	if state.Version != uint16(want.version) || state.CipherSuite != uint16(want.suite) || state.CurveID != tls.CurveID(want.group) {
+		t.Errorf("the peer says %#x, %#x, %v", state.Version, state.CipherSuite, state.CurveID)
 	}
 	theirs, err := state.ExportKeyingMaterial("EXPORTER-test", []byte("context"), 40)
 	ours, err2 := us.ExportKeyingMaterial("EXPORTER-test", []byte("context"), 40)
@@ -98,6 +102,9 @@ func TestStandardLibraryBulk(t *testing.T) {
 	id := identities[pki.P256]()
 	theirs := &tls.Config{Certificates: []tls.Certificate{id.std}, RootCAs: roots(), ServerName: "localhost"}
 	for _, s := range suite.All() {
+		if s.Auth == suite.RSA {
+			continue // the same protection as its ECDSA twin
+		}
 		t.Run(s.ID.String(), func(t *testing.T) {
 			c, sv := loopback(t)
 			cfg := clientConfig()
@@ -122,7 +129,7 @@ func TestStandardLibraryRetry(t *testing.T) {
 		c, s := loopback(t)
 		us := handclasp.Client(c, clientConfig()) // sends shares for X25519MLKEM768 and X25519
 		them := tls.Server(s, &tls.Config{Certificates: []tls.Certificate{id.std}, CurvePreferences: []tls.CurveID{tls.CurveP384}})
-		checkExchange(t, us, them, iana.TLS_AES_128_GCM_SHA256, iana.Secp384r1)
+		checkExchange(t, us, them, row{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, iana.Secp384r1, pki.P256})
 		if !us.Info().Retried {
 			t.Error("no HelloRetryRequest")
 		}
@@ -134,7 +141,7 @@ func TestStandardLibraryRetry(t *testing.T) {
 			cfg.CurvePreferences, cfg.CookieKey = []iana.Group{iana.Secp521r1}, key
 			us := handclasp.Server(s, cfg)
 			them := tls.Client(c, &tls.Config{RootCAs: roots(), ServerName: "localhost"})
-			checkExchange(t, us, them, iana.TLS_AES_128_GCM_SHA256, iana.Secp521r1)
+			checkExchange(t, us, them, row{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, iana.Secp521r1, pki.P256})
 			if !us.Info().Retried {
 				t.Error("no HelloRetryRequest")
 			}

@@ -45,7 +45,8 @@ type ClientConfig struct {
 	NextProtos []string
 
 	// MinVersion and MaxVersion bound the versions offered. Zero means the
-	// lowest safe and the highest known one, both TLS 1.3 today.
+	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
+	// the lists below leave nothing for drops out.
 	MinVersion, MaxVersion iana.Version
 
 	// CipherSuites, CurvePreferences and SignatureSchemes are offered in the
@@ -80,10 +81,24 @@ type ClientConfig struct {
 
 // A ServerConfig configures the server side of connections.
 type ServerConfig struct {
-	// Certificates are what the server can prove itself with, at least one.
-	// Per connection one is chosen by server_name, then by what the client
+	// Certificates are what the server can prove itself with; at least one,
+	// unless a hook below gives them. Per connection one is chosen by server_name, then by what the client
 	// can verify; the first is the default when no name fits.
 	Certificates []Certificate
+
+	// GetConfigForClient, if set, may give another configuration for a
+	// connection, by what its ClientHello says; nil means this one. It is asked
+	// once, before anything is chosen. An error refuses the client with
+	// internal_error. The configuration it gives may not have a
+	// GetConfigForClient of its own.
+	GetConfigForClient func(*HelloInfo) (*ServerConfig, error)
+
+	// GetCertificate, if set, may give a certificate for a connection. It is
+	// asked when the client sent a name or Certificates is empty; nil means one
+	// of Certificates. An error refuses the client with unrecognized_name.
+	// Function TLSGetCertificate of the root package makes one from a hook that
+	// was written for crypto/tls, as autocert's.
+	GetCertificate func(*HelloInfo) (*Certificate, error)
 
 	// NextProtos are the application protocols the server speaks, in order of
 	// preference. If the client offers ALPN and none fits, the handshake
@@ -91,14 +106,15 @@ type ServerConfig struct {
 	NextProtos []string
 
 	// MinVersion and MaxVersion bound the versions accepted. Zero means the
-	// lowest safe and the highest known one, both TLS 1.3 today.
+	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
+	// the lists below leave nothing for drops out.
 	MinVersion, MaxVersion iana.Version
 
 	// CipherSuites, CurvePreferences and SignatureSchemes are what the server
 	// accepts, most preferred first; nil means a safe default. Its order
 	// decides, except that a group the client sent no key share for is only
-	// chosen, at the cost of a HelloRetryRequest, when no other fits or when
-	// it alone is post-quantum.
+	// chosen, at the cost of a HelloRetryRequest, when no other fits. With the
+	// default, one that resists quantum computers is worth that too.
 	CipherSuites     []iana.CipherSuite
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
@@ -137,6 +153,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err != nil {
 		return p, err
 	}
+	if err := checkName(c.ServerName); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -147,7 +166,7 @@ func (c *ClientConfig) Params() (Params, error) {
 
 // Params checks the configuration and fills in defaults, as the client's.
 func (c *ServerConfig) Params() (Params, error) {
-	if len(c.Certificates) == 0 {
+	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
 		return Params{}, fault.ConfigNoCertificate.In("Certificates")
 	}
 	for i := range c.Certificates {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,33 +13,87 @@ import (
 )
 
 // versions are those the engine speaks, highest first.
-var versions = []iana.Version{iana.TLS13}
+var versions = []iana.Version{iana.TLS13, iana.TLS12}
 
 func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []iana.Group,
 	schemes []iana.SignatureScheme, alpn []string) (p Params, err error) {
 	if p.Versions, err = between(lowest, highest); err != nil {
 		return p, err
 	}
-	p.Suites, err = list("CipherSuites", suites, defaultSuites())
-	if err != nil {
+	if p.Suites, err = list("CipherSuites", suites, knownSuites()); err != nil {
 		return p, err
 	}
 	if p.Groups, err = list("CurvePreferences", groups, kex.Groups()); err != nil {
 		return p, err
 	}
-	if p.Schemes, err = list("SignatureSchemes", schemes, sign.Schemes(iana.TLS13)); err != nil {
+	if p.Schemes, err = list("SignatureSchemes", schemes, sign.Schemes(iana.TLS12)); err != nil {
 		return p, err
 	}
-	if !slices.ContainsFunc(p.Schemes, sign.UsableIn13) {
-		return p, fault.ConfigValue.In("SignatureSchemes").Saw(p.Schemes, "at least one that TLS 1.3 can sign with, such as ecdsa_secp256r1_sha256")
-	}
+	total := 0
 	for _, name := range alpn {
+		if total += 1 + len(name); total > 1<<16-3 {
+			return p, fault.ConfigValue.In("NextProtos").Saw("too many names", "at most 65,533 bytes of them")
+		}
 		if len(name) == 0 || len(name) > 255 {
 			return p, fault.ConfigValue.In("NextProtos").Saw(fault.Quote([]byte(name)), "1 to 255 bytes")
 		}
 	}
 	p.ALPN = alpn
-	return p, nil
+	return p, p.settle()
+}
+
+// settle leaves out what no remaining version can use: suites of other versions,
+// and versions for which a list holds nothing.
+func (p *Params) settle() error {
+	var missing *fault.Error
+	p.Versions = slices.DeleteFunc(p.Versions, func(v iana.Version) bool {
+		f := p.lacks(v)
+		if f != nil {
+			missing = f
+		}
+		return f != nil
+	})
+	if len(p.Versions) == 0 {
+		return missing
+	}
+	p.Suites = slices.DeleteFunc(slices.Clone(p.Suites), func(id iana.CipherSuite) bool {
+		return !slices.ContainsFunc(p.Versions, suite.ByID(id).For)
+	})
+	return nil
+}
+
+// lacks says what v needs and no list holds.
+func (p *Params) lacks(v iana.Version) *fault.Error {
+	switch {
+	case !slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).For(v) }):
+		return fault.ConfigValue.In("CipherSuites").Saw(p.Suites, "at least one that "+v.String()+" can use")
+	case v < iana.TLS13 && !slices.ContainsFunc(p.Groups, func(g iana.Group) bool { return !kex.PostQuantum(g) }):
+		return fault.ConfigValue.In("CurvePreferences").Saw(p.Groups, "at least one that "+v.String()+" can use, such as x25519")
+	case v == iana.TLS13 && !slices.ContainsFunc(p.Schemes, sign.UsableIn13):
+		return fault.ConfigValue.In("SignatureSchemes").Saw(p.Schemes, "at least one that "+v.String()+" can sign with, such as ecdsa_secp256r1_sha256")
+	}
+	return nil
+}
+
+// checkName refuses what can be neither in a certificate nor in server_name (RFC
+// 6066, Section 3).
+func checkName(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return nil
+	}
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	bad := func(label string) bool {
+		return label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+		})
+	}
+	if len(name) > 254 || slices.ContainsFunc(labels, bad) {
+		return fault.ConfigValue.In("ServerName").Saw(fault.Quote([]byte(name)), "an IP address, or a DNS name in ASCII (international ones as xn--…)")
+	}
+	return nil
 }
 
 func between(lowest, highest iana.Version) (in []iana.Version, err error) {
@@ -86,7 +141,7 @@ func list[T interface {
 	return values, nil
 }
 
-func defaultSuites() (ids []iana.CipherSuite) {
+func knownSuites() (ids []iana.CipherSuite) {
 	for _, s := range suite.All() {
 		ids = append(ids, s.ID)
 	}

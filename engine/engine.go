@@ -124,6 +124,9 @@ func (e *Engine) ExportKeyingMaterial(label string, context []byte, length int) 
 	if !e.Connected() {
 		return nil, e.misuse(fault.NotConnected)
 	}
+	if e.exporter == nil {
+		return nil, e.misuse(fault.ExportUnsafe)
+	}
 	return e.exporter.Export(label, context, length)
 }
 
@@ -170,18 +173,23 @@ func (e *Engine) fail(err error) error {
 	if err == io.EOF {
 		return err // close_notify; an error that has it as a cause is one
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.end(err)
+}
+
+// end is fail for who holds the writer's lock.
+func (e *Engine) end(err error) error {
 	f := fault.Wrap(err, fault.Internal)
 	if f.Role == fault.NoRole {
 		f.Role, f.State = e.role, e.state()
 	}
-	e.mu.Lock()
-	first := e.err == nil
-	if first {
-		e.err = f
-		e.queueAlert(f)
+	if e.err != nil {
+		return f
 	}
-	e.mu.Unlock()
-	if first && e.watch != nil {
+	e.err = f
+	e.queueAlert(f)
+	if e.watch != nil {
 		e.tell(&flow.Event{Kind: flow.Failure, Role: e.role, Err: f})
 	}
 	return f
@@ -196,6 +204,15 @@ func (e *Engine) state() fault.State {
 	return e.machine.State()
 }
 
+// version is the one that is settled, or 0. It belongs to the reading side until
+// CONNECTED.
+func (e *Engine) version() iana.Version {
+	if e.Connected() {
+		return e.info.Version
+	}
+	return e.machine.Info().Version
+}
+
 // misuse is an error of our own caller, which ends nothing.
 func (e *Engine) misuse(r *fault.Rule) *fault.Error {
 	f := r.New()
@@ -204,15 +221,17 @@ func (e *Engine) misuse(r *fault.Rule) *fault.Error {
 }
 
 // tellRecord and tellAlert emit events of the record layer.
-func (e *Engine) tellRecord(sent bool, t iana.ContentType, size int, epoch flow.Epoch) {
+func (e *Engine) tellRecord(sent bool, rec []byte, epoch flow.Epoch) {
 	if e.watch != nil {
-		e.tell(&flow.Event{Kind: flow.Record, Role: e.role, Sent: sent, Content: t, Size: size, Epoch: epoch})
+		e.tell(&flow.Event{Kind: flow.Record, Role: e.role, Sent: sent, Content: iana.ContentType(rec[0]),
+			Bytes: rec[:record.HeaderLen], Size: len(rec), Epoch: epoch})
 	}
 }
 
-func (e *Engine) tellAlert(sent bool, a iana.Alert, epoch flow.Epoch) {
+func (e *Engine) tellAlert(sent bool, level, description byte, epoch flow.Epoch) {
 	if e.watch != nil {
-		e.tell(&flow.Event{Kind: flow.Alert, Role: e.role, Sent: sent, Alert: a, Epoch: epoch})
+		e.tell(&flow.Event{Kind: flow.Alert, Role: e.role, Sent: sent, Alert: iana.Alert(description),
+			Bytes: []byte{level, description}, Epoch: epoch})
 	}
 }
 

@@ -42,6 +42,20 @@ func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) er
 	return s.Install(&l.in, secret, 0)
 }
 
+func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*Engine)(l).sealFlight()
+	l.outSuite, l.outEpoch = s, flow.Application
+	return s.Install12(&l.out, k, l.limit)
+}
+
+func (l *layer) SetRead12(s *suite.Suite, k keys.WriteKeys) error {
+	l.inSuite, l.inEpoch = s, flow.Application
+	l.keysChanged = true
+	return s.Install12(&l.in, k, 0)
+}
+
 func (l *layer) SkipEarlyData(epoch flow.Epoch) { l.skipping, l.skipEpoch = true, epoch }
 
 func (l *layer) PeerFinished() { l.peerFinished, l.empty = true, 0 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/handclasp/handclasp/fault"
@@ -15,6 +16,8 @@ import (
 // Limits against a peer that sends much and says nothing.
 const (
 	maxMessage  = 1<<18 + 1<<15 // bytes of one handshake message: the largest certificate list and its frame
+	maxHello    = 1 << 16       // the same of a ClientHello: a server does not know yet whom it speaks with
+	maxPosts    = 64            // messages after the handshake in a row without data between, tickets above all
 	maxEmpty    = 32            // records in a row without content
 	maxUpdates  = 32            // KeyUpdates in a row without data between
 	maxSkipped  = 1 << 16       // bytes of refused early data
@@ -38,6 +41,7 @@ type reader struct {
 	skipping  bool // refused early data may come
 	skipEpoch flow.Epoch
 	skipped   int
+	posts     int
 	empty     int
 	updates   int
 	warnings  int
@@ -67,7 +71,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 			return 0, nil, e.fail(f)
 		}
 	}
-	h, need, err := record.Parse(in, e.in.Protected())
+	h, need, err := e.in.Parse(in)
 	if err != nil {
 		return 0, nil, e.fail(err)
 	}
@@ -86,11 +90,11 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 
 // record sorts one whole record by its type.
 func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
-	e.tellRecord(false, t, len(rec), e.inEpoch)
+	e.tellRecord(false, rec, e.inEpoch)
 	switch {
 	case t == iana.ContentChangeCipherSpec:
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
-	case t == iana.ContentAlert && e.in.Protected() && !e.peerFinished:
+	case t == iana.ContentAlert && e.inEpoch == flow.Handshake:
 		return nil, e.alertInClear(rec[record.HeaderLen:])
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
 		return nil, e.skip(len(rec))
@@ -131,7 +135,7 @@ func (e *Engine) data(content []byte) error {
 	if len(content) == 0 {
 		return e.emptyRecord()
 	}
-	e.empty, e.updates, e.warnings = 0, 0, 0
+	e.empty, e.updates, e.warnings, e.posts = 0, 0, 0, 0
 	return nil
 }
 
@@ -156,12 +160,15 @@ func (e *Engine) messages() error {
 	for len(e.handshake) >= wire.HeaderLen && e.machine.Ask() == nil {
 		b := e.handshake
 		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		if n > maxMessage {
-			return fault.MessageTooLarge.In("length").At(1).Saw(n, "at most 294,912 bytes")
+		if most := e.maxMessage(); n > most {
+			return fault.MessageTooLarge.In("length").At(1).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", most))
 		}
 		n += wire.HeaderLen
 		if len(b) < n {
 			return nil
+		}
+		if err := e.countPost(); err != nil {
+			return err
 		}
 		// The machine keeps the message, so its bytes are never used again.
 		e.handshake = b[n:]
@@ -177,10 +184,31 @@ func (e *Engine) messages() error {
 	return nil
 }
 
+func (e *Engine) maxMessage() int {
+	if s := e.machine.State(); s == fault.WaitCH || s == fault.WaitCH2 {
+		return maxHello
+	}
+	return maxMessage
+}
+
+// countPost bounds what may come after the handshake without any data.
+func (e *Engine) countPost() error {
+	if e.Connected() {
+		e.posts++
+	}
+	if e.posts > maxPosts {
+		return fault.Flood.New().Saw("more than 64 handshake messages in a row after the handshake, without data", nil)
+	}
+	return nil
+}
+
 // changeCipherSpec drops the record of middlebox compatibility mode where it is
 // allowed: one byte 1, from the first ClientHello to the peer's Finished (RFC
 // 9846, Section 5). A server without memory can't tell the start.
 func (e *Engine) changeCipherSpec(content []byte) error {
+	if e.version() == iana.TLS12 {
+		return e.changeCipherSpec12(content)
+	}
 	state := e.machine.State()
 	begun := state != fault.WaitCH || e.statelessServer
 	if len(content) != 1 || content[0] != 1 || !begun || e.peerFinished {
@@ -192,21 +220,37 @@ func (e *Engine) changeCipherSpec(content []byte) error {
 	return e.emptyRecord()
 }
 
-// alert takes an alert (RFC 9846, Section 6). Its level means nothing.
+// changeCipherSpec12 is where the peer's keys change in TLS 1.2 (RFC 5246,
+// Section 7.1).
+func (e *Engine) changeCipherSpec12(content []byte) error {
+	if len(content) != 1 || content[0] != 1 || e.Connected() {
+		return fault.CCSUnexpected.New()
+	}
+	if len(e.handshake) > 0 {
+		return fault.RecordInterleaved.New().Saw(iana.ContentChangeCipherSpec, iana.ContentHandshake)
+	}
+	return e.machine.ChangeCipherSpec()
+}
+
+// alert takes an alert (RFC 9846, Section 6). In TLS 1.3 its level means
+// nothing; before, and before the version is known, a warning is one.
 func (e *Engine) alert(content []byte) error {
 	if len(content) != 2 {
 		return fault.AlertMalformed.New().Saw(len(content), "2 bytes")
 	}
 	a := iana.Alert(content[1])
-	e.tellAlert(false, a, e.inEpoch)
+	e.tellAlert(false, content[0], content[1], e.inEpoch)
 	switch {
 	case a == iana.CloseNotify && e.Connected():
 		e.peerClosed = true
 		return io.EOF
 	case a == iana.CloseNotify:
 		return fault.ClosedEarly.New().Saw("close_notify", nil)
-	case a == iana.UserCanceled:
-		// A close_notify must follow; reading goes on until then.
+	case a == iana.UserCanceled, content[0] == 1 && e.version() != iana.TLS13 && a != iana.NoRenegotiation:
+		// A close_notify must follow user_canceled; reading goes on until then.
+		if len(e.handshake) > 0 {
+			return fault.RecordInterleaved.New().Saw(iana.ContentAlert, iana.ContentHandshake)
+		}
 		if e.warnings++; e.warnings > maxWarnings {
 			return fault.Flood.New().Saw("more than 4 warning alerts in a row", nil)
 		}
@@ -223,7 +267,7 @@ func (e *Engine) alertInClear(content []byte) error {
 		return fault.RecordType.New().Saw(iana.ContentAlert, iana.ContentApplicationData)
 	}
 	a := iana.Alert(content[1])
-	e.tellAlert(false, a, flow.Clear)
+	e.tellAlert(false, content[0], content[1], flow.Clear)
 	return received(fault.AlertInClear, a)
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/handclasp/handclasp/fault"
@@ -62,37 +63,66 @@ func (e *Engine) Pending() bool {
 
 // Send appends p to dst as records of at most 16,384 bytes each, after whatever
 // else is due. It fails with rule NotConnected before the handshake is complete,
-// WriteClosed after Close, and with the error that ended the connection.
+// WriteClosed after Close, and with the error that ended the connection. If the
+// error is new, dst comes back as it was, and Output has what was sealed before.
 func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.err != nil:
-		return dst, e.err
-	case e.closed:
-		return dst, e.misuse(fault.WriteClosed)
-	case !e.Connected():
-		return dst, e.misuse(fault.NotConnected)
+	if err := e.canSend(); err != nil {
+		return dst, err
 	}
 	e.settle()
+	before := len(dst)
 	dst = append(dst, e.pending...)
 	e.pending = nil
 	for len(p) > 0 {
-		if e.out.NeedsUpdate() {
-			if err := e.update(wire.UpdateNotRequested); err != nil {
-				return dst, err
-			}
-			dst = append(dst, e.pending...)
-			e.pending = nil
-		}
 		n := min(len(p), record.MaxPlaintext)
 		var err error
-		if dst, err = e.seal(dst, iana.ContentApplicationData, p[:n]); err != nil {
-			return dst, err
+		if dst, err = e.sealData(dst, p[:n]); err != nil {
+			// What is sealed already has its number, and its place before the alert.
+			e.pending = append(slices.Clone(dst[before:]), e.pending...)
+			return dst[:before], e.end(err)
 		}
 		p = p[n:]
 	}
 	return dst, nil
+}
+
+// sealData appends one record of application data to dst. A key that nears its
+// limit is changed before; in TLS 1.2, which can't, the connection ends while an
+// alert still has room (RFC 9846, Section 5.5; RFC 9325, Section 4.4).
+func (e *Engine) sealData(dst, p []byte) ([]byte, error) {
+	if e.out.NeedsUpdate() {
+		if e.info.Version != iana.TLS13 {
+			return dst, fault.RecordSequenceEnd.New()
+		}
+		if err := e.update(wire.UpdateNotRequested); err != nil {
+			return dst, err
+		}
+		dst = append(dst, e.pending...)
+		e.pending = nil
+	}
+	return e.seal(dst, iana.ContentApplicationData, p)
+}
+
+// CanSend is why Send would refuse, or nil: the error that ended the connection,
+// WriteClosed after Close, or NotConnected.
+func (e *Engine) CanSend() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.canSend()
+}
+
+func (e *Engine) canSend() error {
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.closed:
+		return e.misuse(fault.WriteClosed)
+	case !e.Connected():
+		return e.misuse(fault.NotConnected)
+	}
+	return nil
 }
 
 // Close queues close_notify: this side sends no more. The peer may go on
@@ -123,13 +153,11 @@ func (e *Engine) Close() {
 func (e *Engine) KeyUpdate(both bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.err != nil:
-		return e.err
-	case e.closed:
-		return e.misuse(fault.WriteClosed)
-	case !e.Connected():
-		return e.misuse(fault.NotConnected)
+	if err := e.canSend(); err != nil {
+		return err
+	}
+	if e.info.Version != iana.TLS13 {
+		return e.misuse(fault.KeyUpdateVersion)
 	}
 	e.settle()
 	if both && !e.asked {
@@ -144,7 +172,7 @@ func (e *Engine) settle() {
 	e.sealFlight()
 	if e.owed && !e.closed && e.err == nil && e.outEpoch < maxGenerations {
 		if err := e.update(wire.UpdateNotRequested); err != nil {
-			e.err = fault.Wrap(err, fault.Internal)
+			e.end(err)
 		}
 	}
 	e.owed = false
@@ -187,8 +215,8 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 		e.putCCS()
 	}
 	var err error
-	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
-		e.err = fault.Wrap(err, fault.Internal)
+	if e.pending, err = e.seal(e.pending, t, payload); err != nil {
+		e.end(err)
 	}
 }
 
@@ -203,11 +231,7 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 		dst, err = e.out.Seal(dst, t, payload, 0)
 	}
 	if err == nil {
-		outer := t
-		if e.out.Protected() {
-			outer = iana.ContentApplicationData
-		}
-		e.tellRecord(true, outer, len(dst)-before, e.outEpoch)
+		e.tellRecord(true, dst[before:], e.outEpoch)
 	}
 	return dst, err
 }
@@ -216,18 +240,18 @@ func (e *Engine) putCCS() {
 	e.ccs = false
 	before := len(e.pending)
 	e.pending = record.AppendPlaintext(e.pending, iana.TLS12, iana.ContentChangeCipherSpec, []byte{1})
-	e.tellRecord(true, iana.ContentChangeCipherSpec, len(e.pending)-before, flow.Clear)
+	e.tellRecord(true, e.pending[before:], flow.Clear)
 }
 
-// putAlert queues an alert. Only close_notify and user_canceled are warnings
-// (RFC 9846, Section 6.1).
+// putAlert queues an alert. Only close_notify, user_canceled and no_renegotiation
+// are warnings (RFC 9846, Section 6.1; RFC 5246, Section 7.2.2).
 func (e *Engine) putAlert(a iana.Alert) {
 	level := byte(2)
-	if a == iana.CloseNotify || a == iana.UserCanceled {
+	if a == iana.CloseNotify || a == iana.UserCanceled || a == iana.NoRenegotiation {
 		level = 1
 	}
 	e.put(iana.ContentAlert, []byte{level, byte(a)})
-	e.tellAlert(true, a, e.outEpoch)
+	e.tellAlert(true, level, byte(a), e.outEpoch)
 }
 
 // queueAlert queues what the peer is told about a failure.

@@ -51,7 +51,7 @@ var (
 		"The peer's chain is complete and ends in a root that we do not trust.",
 		"If the root is your own authority, trust it (--ca FILE); otherwise something between you and the peer may be intercepting TLS.")
 	CertUnknownIssuer = rule("cert-unknown-issuer", iana.UnknownCA, Peer, "RFC 5280, Section 6.1",
-		"The peer's chain ends at an authority that was neither sent nor is trusted.",
+		"The peer's chain ends at an authority that was neither sent nor is trusted: its root is not known here, or it leaves out an intermediate certificate.",
 		"If the issuer is your own authority, trust its certificate (--ca FILE); otherwise append the issuer's certificate to the peer's chain file.")
 	CertMissingIntermediate = rule("cert-missing-intermediate", iana.UnknownCA, Peer, "RFC 9846, Section 4.5.1",
 		"The peer did not send the intermediate certificate that links its chain to a root.",

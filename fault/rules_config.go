@@ -19,4 +19,10 @@ var (
 	ConfigServerName = rule("config-server-name", iana.NoAlert, Local, "",
 		"A client needs to know which name to check the server's certificate for, and has none.",
 		"Set ServerName, or InsecureSkipVerify to go without that check, or give --name.")
+	ConfigHook = rule("config-hook", iana.InternalError, Local, "",
+		"GetConfigForClient, a hook of this configuration, gave no usable configuration.",
+		"See the cause, which is the hook's own error.")
+	CertificateHook = rule("certificate-hook", iana.UnrecognizedName, Local, "RFC 6066, Section 3",
+		"GetCertificate, a hook of this configuration, has no certificate for this client.",
+		"See the cause, which is the hook's own error; it often means a name that this server does not serve.")
 )

@@ -95,9 +95,9 @@ var (
 // Exporters.
 var (
 	ExportLength = rule("export-length", iana.NoAlert, Local, "RFC 9846, Section 7.5",
-		"The length of the keying material asked for is not possible.",
+		"The length of the keying material asked for, or of its context, is not possible.",
 		"Ask for at least 1 byte and at most 255 times the length of the cipher suite's hash (8,160 bytes with SHA-256).")
 	ExportLabel = rule("export-label", iana.NoAlert, Local, "RFC 9846, Section 7.1",
-		"The exporter label has an impossible length.",
-		"Choose a label of 1 to 249 bytes.")
+		"The exporter label can't be used.",
+		"Choose a label of 1 to 249 bytes that TLS does not use itself.")
 )

@@ -77,6 +77,34 @@ var (
 		"If several servers stand behind one address, give them the same configuration.")
 )
 
+// TLS 1.2.
+var (
+	RetryVersionChanged = rule("retry-version-changed", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.4",
+		"The server asked for a second ClientHello in TLS 1.3 and then chose another version.",
+		"If several servers stand behind one address, give them the same configuration.")
+	PointFormats = rule("point-formats", iana.IllegalParameter, Peer, "RFC 8422, Section 5.1.2",
+		"The peer's ec_point_formats leaves out uncompressed points, which everybody must know.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	RenegotiationInfo = rule("renegotiation-info", iana.HandshakeFailure, Peer, "RFC 5746, Sections 3.4 and 3.6",
+		"The peer takes this first handshake for a renegotiation: somebody may have spliced two connections together.",
+		"Look for a device that intercepts TLS between the two sides.")
+	Renegotiation = rule("renegotiation", iana.NoRenegotiation, Both, "RFC 9325, Section 3.5",
+		"The peer wants to renegotiate; this side never does, for it has a history of attacks and TLS 1.3 abolished it.",
+		"Make the peer ask for what it wants, often a client certificate, in the first handshake; or use TLS 1.3.")
+	ServerGroup = rule("server-group", iana.IllegalParameter, Peer, "RFC 8422, Section 5.4",
+		"The server chose a group for its key exchange that we did not offer for this version.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	SuiteKeyMismatch = rule("cipher-suite-key-mismatch", iana.IllegalParameter, Peer, "RFC 8422, Section 2",
+		"The server's certificate holds a key of a kind that does not fit the cipher suite it chose.",
+		"Check the certificate and key that the server is configured with.")
+	ExportUnsafe = rule("export-unsafe", iana.NoAlert, Local, "RFC 7627, Section 6.3",
+		"This connection has no exporter: without extended_master_secret another one could have the same keys.",
+		"Update the peer so that it knows extended_master_secret, or require TLS 1.3.")
+	KeyUpdateVersion = rule("key-update-version", iana.NoAlert, Local, "RFC 9846, Section 4.7.3",
+		"This connection can't change its keys: only TLS 1.3 can.",
+		"Open a new connection, or require TLS 1.3.")
+)
+
 // What a client refuses in the server's other messages.
 var (
 	ServerALPN = rule("server-alpn", iana.IllegalParameter, Peer, "RFC 7301, Section 3.1",

@@ -9,19 +9,26 @@ const (
 	Start State = iota
 
 	// client
-	WaitSH       // sent ClientHello
-	WaitSH2      // sent the second ClientHello, after a HelloRetryRequest
-	WaitEE       // 1.3: waits for EncryptedExtensions
-	WaitCertCR   // 1.3: waits for Certificate or CertificateRequest
-	WaitCert     // 1.3: waits for Certificate
-	WaitCV       // 1.3: waits for CertificateVerify
-	Verifying    // waits for the verdict on the peer's certificate chain
-	WaitFinished // waits for the peer's Finished
+	WaitSH        // sent ClientHello
+	WaitSH2       // sent the second ClientHello, after a HelloRetryRequest
+	WaitEE        // 1.3: waits for EncryptedExtensions
+	WaitCertCR    // 1.3: waits for Certificate or CertificateRequest
+	WaitCert      // 1.3: waits for Certificate
+	WaitCV        // 1.3: waits for CertificateVerify
+	Verifying     // waits for the verdict on the peer's certificate chain
+	WaitFinished  // waits for the peer's Finished
+	WaitStatusSKE // 1.2: waits for CertificateStatus or ServerKeyExchange
+	WaitSKE       // 1.2: waits for ServerKeyExchange
+	WaitCRSHD     // 1.2: waits for CertificateRequest or ServerHelloDone
+	WaitSHD       // 1.2: waits for ServerHelloDone
+	WaitCCS       // 1.2: waits for the peer's ChangeCipherSpec
 
 	// server
-	WaitCH  // waits for a ClientHello
-	WaitCH2 // sent HelloRetryRequest, waits for the second ClientHello
-	Signing // waits for the signature in its CertificateVerify
+	WaitCH   // waits for a ClientHello
+	Choosing // waits for the hooks that choose by the ClientHello
+	WaitCH2  // sent HelloRetryRequest, waits for the second ClientHello
+	WaitCKE  // 1.2: waits for ClientKeyExchange
+	Signing  // waits for the signature in its CertificateVerify
 
 	Connected // the handshake is complete
 	Failed    // an error ended it
@@ -30,7 +37,8 @@ const (
 
 var stateNames = [numStates]string{
 	"START", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
-	"WAIT_CH", "WAIT_CH2", "SIGNING", "CONNECTED", "FAILED",
+	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_SHD", "WAIT_CCS",
+	"WAIT_CH", "CHOOSING", "WAIT_CH2", "WAIT_CKE", "SIGNING", "CONNECTED", "FAILED",
 }
 
 func (s State) String() string {

@@ -18,7 +18,7 @@ type scenario struct {
 }
 
 // areas hold a scenario for each rule, by the file of the catalogue.
-var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, ofCertificates, ofStream, ofTransport, ofCallers}
+var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, ofCertificates, ofStream, ofTransport, ofCallers, ofSTARTTLS}
 
 // by is a scenario between two engines: victim is who notices.
 func by(victim fault.Role, prepare func(p *pair)) scenario {
@@ -108,7 +108,8 @@ var sourceless = strings.Fields(`
 	message-too-large flood peer-reset peer-silent transport-failed not-connected
 	cert-too-many cert-too-large cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
-	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh`)
+	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh
+	starttls-refused starttls-unexpected starttls-too-long starttls-closed starttls-silent`)
 
 // TestCatalogue looks at the words of each rule.
 func TestCatalogue(t *testing.T) {

@@ -3,6 +3,7 @@ package flow
 import (
 	"crypto/x509"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/sign"
@@ -53,4 +54,26 @@ func (a *VerifyAsk) Reply(v *Verdict, err error) { a.reply(v, err) }
 func NewVerifyAsk(a VerifyAsk, reply func(*Verdict, error)) *VerifyAsk {
 	a.reply = reply
 	return &a
+}
+
+// A HelloAsk wants to know with which configuration, and with which certificate
+// of its own, a server answers a client.
+type HelloAsk struct {
+	Hello  *config.HelloInfo
+	Config *config.ServerConfig // with the hooks to be asked
+
+	reply func(*config.ServerConfig, *config.Certificate, error)
+}
+
+func (*HelloAsk) ask() {}
+
+// Reply gives the configuration to go on with, which may be Config, and a
+// certificate to use instead of the configuration's, or nil.
+func (a *HelloAsk) Reply(cfg *config.ServerConfig, c *config.Certificate, err error) {
+	a.reply(cfg, c, err)
+}
+
+// NewHelloAsk is for state machines: reply receives the answer.
+func NewHelloAsk(h *config.HelloInfo, cfg *config.ServerConfig, reply func(*config.ServerConfig, *config.Certificate, error)) *HelloAsk {
+	return &HelloAsk{h, cfg, reply}
 }

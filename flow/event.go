@@ -20,8 +20,8 @@ const (
 	Message                 // Type, Retry, Bytes, Epoch, Sent
 	Choice                  // Decision
 	Key                     // Secret
-	Record                  // Content, Size, Epoch, Sent
-	Alert                   // Alert, Epoch, Sent
+	Record                  // Content, Bytes, Size, Epoch, Sent
+	Alert                   // Alert, Bytes, Epoch, Sent
 	Proof                   // Proven
 	Failure                 // Err
 )
@@ -60,7 +60,7 @@ type Event struct {
 
 	Type  iana.HandshakeType
 	Retry bool   // a ServerHello that is a HelloRetryRequest
-	Bytes []byte // the message with its 4-byte header
+	Bytes []byte // the message with its 4-byte header; of a record its 5-byte header; of an alert level and description
 	Epoch Epoch
 
 	Content iana.ContentType // outer type of a record

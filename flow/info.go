@@ -7,18 +7,20 @@ import (
 
 // Info is what a handshake has settled so far; it is complete in CONNECTED.
 type Info struct {
-	Role            fault.Role
-	State           fault.State
-	Version         iana.Version
-	CipherSuite     iana.CipherSuite
-	Group           iana.Group           // of the key exchange
-	SignatureScheme iana.SignatureScheme // of the server's CertificateVerify
-	ServerName      string               // as sent in server_name; "" if none
-	ALPN            string               // "" if none was agreed
-	Retried         bool                 // a HelloRetryRequest happened
-	Compat          bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
-	Peer            *Verdict             // on the peer's certificates; nil if it sent none
-	OCSPResponse    []byte               // stapled by the server, DER
-	SCTs            [][]byte             // stapled by the server
-	ClientRandom    [32]byte
+	Role                 fault.Role
+	State                fault.State
+	Version              iana.Version
+	CipherSuite          iana.CipherSuite
+	Group                iana.Group           // of the key exchange
+	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
+	ServerName           string               // as sent in server_name; "" if none
+	ALPN                 string               // "" if none was agreed
+	Retried              bool                 // a HelloRetryRequest happened
+	ExtendedMasterSecret bool                 // TLS 1.2, RFC 7627; without it there are no exporters
+	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
+	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
+	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
+	OCSPResponse         []byte               // stapled by the server, DER
+	SCTs                 [][]byte             // stapled by the server
+	ClientRandom         [32]byte
 }

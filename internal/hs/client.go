@@ -19,7 +19,7 @@ import (
 )
 
 // The client's hellos, common to all versions. What comes after the
-// ServerHello is the version's: see client13.
+// ServerHello is the version's: see client13 and client12.
 //
 //	START ---- send ClientHello ----> WAIT_SH
 //	WAIT_SH -- HelloRetryRequest ---> WAIT_SH2   send the second ClientHello
@@ -27,7 +27,7 @@ import (
 var clientHellos = []edge[*client]{
 	// from          on                         do                     to
 	{fault.Start, begin, (*client).begin, to(fault.WaitSH)},
-	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
+	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert)},
 	{fault.WaitSH, retryHello, (*client).helloRetryRequest, to(fault.WaitSH2)},
 	{fault.WaitSH2, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
 }
@@ -43,14 +43,19 @@ type client struct {
 	shares []*kex.Private   // for its key_share, in its order
 	retry  *wire.ServerHello
 
-	stage   *keys.Handshake
-	traffic traffic // of the handshake epoch
+	stage   *keys.Handshake // TLS 1.3
+	traffic traffic         // of its handshake epoch
 
-	request  *wire.CertificateRequest
-	chain    []*x509.Certificate
-	evidence evidence
-	verdict  *flow.Verdict // what the answer brought
-	refusal  error
+	stapled   bool   // TLS 1.2: the server promised a CertificateStatus
+	point     []byte // TLS 1.2: our share, for ClientKeyExchange
+	premaster []byte
+
+	request   *wire.CertificateRequest // TLS 1.3
+	requested bool                     // TLS 1.2: the server wants a certificate
+	chain     []*x509.Certificate
+	evidence  evidence
+	verdict   *flow.Verdict // what the answer brought
+	refusal   error
 }
 
 // NewClient is a client that will speak with one server. It fails if the
@@ -63,7 +68,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: slices.Concat(clientHellos, client13)}
+	c := &client{cfg: cfg, params: params, table: clientHellos}
 	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return c, nil
 }
@@ -79,15 +84,17 @@ func (c *client) Receive(msg []byte) error {
 	return step(&c.core, c.table, c, on, msg)
 }
 
+func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, changeCipherSpec, nil) }
+
 // readEpoch is the epoch of the keys that the current state reads with.
 func (c *client) readEpoch() flow.Epoch {
-	switch c.state {
-	case fault.WaitSH, fault.WaitSH2:
-		return flow.Clear
-	case fault.Connected:
+	switch {
+	case c.state == fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
 		return flow.Application
+	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2:
+		return flow.Handshake
 	}
-	return flow.Handshake
+	return flow.Clear
 }
 
 // begin sends the first ClientHello.
@@ -111,7 +118,8 @@ func (c *client) build() error {
 	if err := c.random(h.Random[:]); err != nil {
 		return err
 	}
-	if !c.cfg.NoMiddleboxCompat {
+	offers13 := slices.Contains(c.params.Versions, iana.TLS13)
+	if offers13 && !c.cfg.NoMiddleboxCompat {
 		h.SessionID = make([]byte, 32)
 		if err := c.random(h.SessionID); err != nil {
 			return err
@@ -133,8 +141,16 @@ func (c *client) build() error {
 		}
 		h.Extensions.Add(iana.ExtALPN)
 	}
+	h.Extensions.Add(iana.ExtSCT)
+	if slices.Contains(c.params.Versions, iana.TLS12) {
+		h.PointFormats = wire.MakeList8(wire.Uncompressed)
+		h.Extensions.Add(iana.ExtECPointFormats, iana.ExtExtendedMasterSecret, iana.ExtRenegotiationInfo)
+	}
+	if !offers13 {
+		return nil
+	}
 	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
-	h.Extensions.Add(iana.ExtSCT, iana.ExtSupportedVersions, iana.ExtKeyShare)
+	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
 	return c.generate(c.firstShares()...)
 }
 
@@ -192,7 +208,13 @@ func (c *client) generate(groups ...iana.Group) error {
 // 4.2.4).
 func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 	retry := new(wire.ServerHello)
-	if err := c.readHello(msg, retry, iana.InHelloRetryRequest, iana.ExtCookie); err != nil {
+	if err := c.readHello(msg, retry); err != nil {
+		return 0, err
+	}
+	if c.info.Version != iana.TLS13 {
+		return 0, fault.ExtensionMissing.In("extensions").Saw("", iana.ExtSupportedVersions)
+	}
+	if err := c.checkHello13(retry, iana.InHelloRetryRequest, iana.ExtCookie); err != nil {
 		return 0, err
 	}
 	wantsShare, hasCookie := retry.Extensions.Has(iana.ExtKeyShare), retry.Extensions.Has(iana.ExtCookie)
@@ -259,23 +281,25 @@ func (c *client) unshared() (groups []iana.Group) {
 // serverHello settles the version and hands over to it.
 func (c *client) serverHello(msg []byte) (fault.State, error) {
 	sh := new(wire.ServerHello)
-	if err := c.readHello(msg, sh, iana.InServerHello); err != nil {
+	if err := c.readHello(msg, sh); err != nil {
 		return 0, err
 	}
+	if c.info.Version == iana.TLS12 {
+		c.table = client12
+		return c.serverHello12(msg, sh)
+	}
+	c.table = client13
 	return c.serverHello13(msg, sh)
 }
 
 // readHello decodes a ServerHello or HelloRetryRequest and checks what both
-// have (RFC 9846, Section 4.2.3). Unasked are extensions that need no offer.
-func (c *client) readHello(msg []byte, sh *wire.ServerHello, where iana.Place, unasked ...iana.ExtensionType) error {
+// have in all versions (RFC 9846, Section 4.2.3).
+func (c *client) readHello(msg []byte, sh *wire.ServerHello) error {
 	if err := c.coder.Decode(msg, sh); err != nil {
 		return err
 	}
 	if err := c.chosenVersion(sh); err != nil {
 		return err
-	}
-	if !bytes.Equal(sh.SessionID, c.hello.SessionID) {
-		return fault.SessionIDEcho.In("legacy_session_id_echo")
 	}
 	s := suite.ByID(sh.CipherSuite)
 	if s == nil || !s.For(c.info.Version) || !c.hello.CipherSuites.Has(sh.CipherSuite) {
@@ -284,17 +308,26 @@ func (c *client) readHello(msg []byte, sh *wire.ServerHello, where iana.Place, u
 	if sh.Compression != wire.CompressionNull {
 		return fault.ServerCompression.In("legacy_compression_method").Saw(sh.Compression, wire.CompressionNull)
 	}
+	return nil
+}
+
+// checkHello13 checks what both have in TLS 1.3. Unasked are extensions that
+// need no offer.
+func (c *client) checkHello13(sh *wire.ServerHello, where iana.Place, unasked ...iana.ExtensionType) error {
+	if !bytes.Equal(sh.SessionID, c.hello.SessionID) {
+		return fault.SessionIDEcho.In("legacy_session_id_echo")
+	}
 	return checkExtensions(&sh.Extensions, where, &c.hello.Extensions, unasked...)
 }
 
 // chosenVersion settles the version (RFC 9846, Section 4.3.1).
 func (c *client) chosenVersion(sh *wire.ServerHello) error {
-	offered := c.hello.SupportedVersions
+	offered := offeredVersions(&c.hello)
 	v := sh.LegacyVersion
 	if sh.Extensions.Has(iana.ExtSupportedVersions) {
 		v = sh.SupportedVersion
-		if v < iana.TLS13 || !offered.Has(v) {
-			return fault.ServerVersionNotOffered.In("supported_versions.selected_version").Saw(v, join(offered.Slice()))
+		if v < iana.TLS13 || !slices.Contains(offered, v) {
+			return fault.ServerVersionNotOffered.In("supported_versions.selected_version").Saw(v, join(offered))
 		}
 		if sh.LegacyVersion != iana.TLS12 {
 			return fault.ServerLegacyVersion.In("legacy_version").Saw(sh.LegacyVersion, "0x0303")
@@ -302,7 +335,7 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	} else if downgraded(sh, offered) {
 		return fault.Downgrade.In("random").Saw(v, "TLS 1.3")
 	}
-	if !slices.Contains(c.params.Versions, v) {
+	if !slices.Contains(offered, v) || !slices.Contains(c.params.Versions, v) {
 		return fault.ServerVersionUnsupported.In("legacy_version").Saw("the server chose "+v.String(), join(c.params.Versions))
 	}
 	c.info.Version = v
@@ -311,13 +344,20 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 
 // downgraded reports whether a server that knows TLS 1.3 chose less although
 // we offered it: it marks the end of its random (RFC 9846, Section 4.2.3).
-func downgraded(sh *wire.ServerHello, offered wire.List16[iana.Version]) bool {
-	if !offered.Has(iana.TLS13) {
+func downgraded(sh *wire.ServerHello, offered []iana.Version) bool {
+	if !slices.Contains(offered, iana.TLS13) {
 		return false
 	}
 	end := string(sh.Random[24:])
-	return end == "DOWNGRD\x01" || end == "DOWNGRD\x00"
+	return end == downgrade12 || end == downgrade11
 }
+
+// What a server's random ends in if it speaks TLS 1.3 and chose TLS 1.2, or less
+// (RFC 9846, Section 4.2.3).
+const (
+	downgrade12 = "DOWNGRD\x01"
+	downgrade11 = "DOWNGRD\x00"
+)
 
 // checkExtensions refuses extensions of an answer that do not belong into its
 // message or were not asked for (RFC 9846, Section 4.3).

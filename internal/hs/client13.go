@@ -49,6 +49,9 @@ var client13 = []edge[*client]{
 
 // serverHello13 agrees on the keys of the handshake.
 func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, error) {
+	if err := c.checkHello13(sh, iana.InServerHello); err != nil {
+		return 0, err
+	}
 	if c.retry != nil && sh.CipherSuite != c.retry.CipherSuite {
 		return 0, fault.RetrySuiteChanged.In("cipher_suite").Saw(sh.CipherSuite, c.retry.CipherSuite)
 	}
@@ -62,7 +65,13 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite, c.info.Group = sh.CipherSuite, g
-	c.tellChoices(sh)
+	more := "; we had sent a key share for it, so no round trip was lost"
+	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
+		more = "; it had to ask for our key share first"
+	}
+	c.tellChoice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), names(c.hello.CipherSuites.Slice()), "")
+	c.tellChoice("group", g.String(), names(c.hello.Groups.Slice()), more)
 
 	c.transcript.Start(c.suite.Hash)
 	c.transcript.Write(msg)
@@ -88,22 +97,13 @@ func (c *client) shared() (groups []iana.Group) {
 	return groups
 }
 
-// tellChoices says what the server chose from our hello.
-func (c *client) tellChoices(sh *wire.ServerHello) {
-	choice := func(what, chosen string, offered []string, more string) {
-		c.decided(func() flow.Decision {
-			at := slices.Index(offered, chosen) + 1
-			return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
-				Reason: fmt.Sprintf("The server chose number %d of the %d that we offered%s.", at, len(offered), more)}
-		})
-	}
-	more := "; we had sent a key share for it, so no round trip was lost"
-	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
-		more = "; it had to ask for our key share first"
-	}
-	choice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
-	choice("cipher_suite", sh.CipherSuite.String(), names(c.hello.CipherSuites.Slice()), "")
-	choice("group", sh.KeyShare.Group.String(), names(c.hello.Groups.Slice()), more)
+// tellChoice says what the server chose from our hello.
+func (c *client) tellChoice(what, chosen string, offered []string, more string) {
+	c.decided(func() flow.Decision {
+		at := slices.Index(offered, chosen) + 1
+		return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
+			Reason: fmt.Sprintf("The server chose number %d of the %d that we offered%s.", at, len(offered), more)}
+	})
 }
 
 func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
@@ -203,11 +203,15 @@ func (c *client) certificateVerify(msg []byte) (fault.State, error) {
 	c.info.SignatureScheme = m.Scheme
 	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
 	c.transcript.Write(msg)
+	c.askVerdict()
+	return fault.Verifying, nil
+}
 
+// askVerdict asks whether to believe the server's chain.
+func (c *client) askVerdict() {
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
 		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
 	}, c.judged))
-	return fault.Verifying, nil
 }
 
 // judged receives the verdict.
@@ -220,13 +224,18 @@ func (c *client) judged(v *flow.Verdict, err error) {
 }
 
 func (c *client) verified([]byte) (fault.State, error) {
+	return fault.WaitFinished, c.takeVerdict()
+}
+
+// takeVerdict takes the answer as evidence, or refuses the server.
+func (c *client) takeVerdict() error {
 	c.info.Peer = c.verdict
 	if c.refusal != nil {
-		return 0, fault.Wrap(c.refusal, fault.CertRefused)
+		return fault.Wrap(c.refusal, fault.CertRefused)
 	}
 	c.evidence.chain = c.verdict
 	c.proven(flow.Proven{What: "certificate", Of: fault.Server, Verdict: c.verdict})
-	return fault.WaitFinished, nil
+	return nil
 }
 
 // finished checks the server's Finished and sends the client's flight. The

@@ -27,7 +27,18 @@ type (
 // complete refuses a handshake that lacks a check: for a peer that must
 // authenticate, all three; else Finished alone.
 func (e *evidence) complete(authenticated bool) error {
-	if e.finished == nil || authenticated && (e.chain == nil || e.signature == nil) {
+	if e.finished == nil {
+		return fault.MissingProof.New()
+	}
+	if authenticated {
+		return e.identified()
+	}
+	return nil
+}
+
+// identified refuses a peer that has not shown who it is.
+func (e *evidence) identified() error {
+	if e.chain == nil || e.signature == nil {
 		return fault.MissingProof.New()
 	}
 	return nil

@@ -18,9 +18,11 @@ func (c *core) handshakeKeys(shared []byte) (*keys.Handshake, traffic, error) {
 	clear(shared)
 	th := c.transcript.Sum()
 	t := traffic{stage.ClientTraffic(th), stage.ServerTraffic(th)}
-	err := c.born(keys.LogClientHandshakeTraffic, t.client, "Handshake Secret", "the client's handshake messages", fault.Client, flow.Handshake)
+	err := c.born(keys.LogClientHandshakeTraffic, t.client, flow.Secret{Derived: "Handshake Secret",
+		Protects: "the client's handshake messages", Writer: fault.Client, Epoch: flow.Handshake})
 	if err == nil {
-		err = c.born(keys.LogServerHandshakeTraffic, t.server, "Handshake Secret", "the server's handshake messages", fault.Server, flow.Handshake)
+		err = c.born(keys.LogServerHandshakeTraffic, t.server, flow.Secret{Derived: "Handshake Secret",
+			Protects: "the server's handshake messages", Writer: fault.Server, Epoch: flow.Handshake})
 	}
 	return stage, t, err
 }
@@ -32,42 +34,54 @@ func (c *core) applicationKeys(stage *keys.Handshake) (*keys.Main, traffic, erro
 	stage.Wipe()
 	th := c.transcript.Sum()
 	t := traffic{main.ClientTraffic(th), main.ServerTraffic(th)}
-	c.exporter = &Exporter{c.suite.Hash, main.Exporter(th)}
-	err := c.born(keys.LogClientTraffic, t.client, "Main Secret", "the client's application data", fault.Client, flow.Application)
+	hash, exporter := c.suite.Hash, main.Exporter(th)
+	c.exporter = &Exporter{func(label string, context []byte, length int) ([]byte, error) {
+		return hash.Export(exporter, label, context, length)
+	}}
+	err := c.born(keys.LogClientTraffic, t.client, flow.Secret{Derived: "Main Secret",
+		Protects: "the client's application data", Writer: fault.Client, Epoch: flow.Application})
 	if err == nil {
-		err = c.born(keys.LogServerTraffic, t.server, "Main Secret", "the server's application data", fault.Server, flow.Application)
+		err = c.born(keys.LogServerTraffic, t.server, flow.Secret{Derived: "Main Secret",
+			Protects: "the server's application data", Writer: fault.Server, Epoch: flow.Application})
 	}
 	if err == nil {
-		err = c.born(keys.LogExporter, c.exporter.secret, "Main Secret", "keys for other protocols, by ExportKeyingMaterial", fault.NoRole, flow.Application)
+		err = c.born(keys.LogExporter, exporter, flow.Secret{Derived: "Main Secret",
+			Protects: "keys for other protocols, by ExportKeyingMaterial", Epoch: flow.Application})
 	}
 	return main, t, err
 }
 
-// born logs a secret if a key log was asked for, and tells watchers its label.
-func (c *core) born(label string, s keys.Secret, derived, protects string, writer fault.Role, e flow.Epoch) error {
-	if c.keyLog != nil {
-		line := keys.AppendKeyLog(nil, label, c.info.ClientRandom[:], s)
+// born tells watchers of a new secret, by its label, and writes it to the key
+// log if there is one and the secret has a place in it.
+func (c *core) born(logLabel string, s keys.Secret, about flow.Secret) error {
+	if c.keyLog != nil && logLabel != "" {
+		line := keys.AppendKeyLog(nil, logLabel, c.info.ClientRandom[:], s)
 		if _, err := c.keyLog.Write(line); err != nil {
 			return fault.KeyLogWrite.Because(err)
 		}
 	}
 	if c.Watch != nil {
-		c.event = flow.Event{Kind: flow.Key, Role: c.role, Secret: &flow.Secret{
-			Label: label, Derived: derived, Protects: protects, Writer: writer, Epoch: e, Suite: c.suite.ID,
-		}}
+		if about.Label == "" {
+			about.Label = logLabel
+		}
+		about.Suite = c.suite.ID
+		if about.Epoch == flow.Clear {
+			about.Epoch = flow.Application
+		}
+		c.event = flow.Event{Kind: flow.Key, Role: c.role, Secret: &about}
 		c.Watch(&c.event)
 	}
 	return nil
 }
 
-// An Exporter gives keying material to other protocols (RFC 9846, Section 7.5).
+// An Exporter gives keying material to other protocols (RFC 9846, Section 7.5;
+// RFC 5705).
 type Exporter struct {
-	hash   keys.Hash
-	secret keys.Secret
+	export func(label string, context []byte, length int) ([]byte, error)
 }
 
 // Export derives length bytes for label and context. An empty and an absent
-// context are the same in TLS 1.3.
+// context are the same in TLS 1.3, and differ in TLS 1.2.
 func (x *Exporter) Export(label string, context []byte, length int) ([]byte, error) {
-	return x.hash.Export(x.secret, label, context, length)
+	return x.export(label, context, length)
 }

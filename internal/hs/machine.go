@@ -30,8 +30,9 @@ type Layer interface {
 	// keys. The bytes may be kept.
 	WriteMessage(msg []byte)
 
-	// ChangeCipherSpec queues the dummy record of middlebox compatibility
-	// mode right before whatever is sent next.
+	// ChangeCipherSpec queues a ChangeCipherSpec right before whatever is sent
+	// next: the real one of TLS 1.2, or the dummy of TLS 1.3's middlebox
+	// compatibility mode.
 	ChangeCipherSpec()
 
 	// SetWrite and SetRead change the keys of one direction. The last message
@@ -42,6 +43,10 @@ type Layer interface {
 	// SkipEarlyData says that the client offered early data and that it is
 	// refused: what can't be read before the client's next message is dropped.
 	SkipEarlyData(e flow.Epoch)
+
+	// SetWrite12 and SetRead12 do the same in TLS 1.2, where there is one epoch.
+	SetWrite12(s *suite.Suite, k keys.WriteKeys) error
+	SetRead12(s *suite.Suite, k keys.WriteKeys) error
 
 	// PeerFinished says that the peer's Finished was accepted.
 	PeerFinished()
@@ -58,6 +63,7 @@ type Layer interface {
 type Machine interface {
 	Start() error             // a client's first message; nothing for a server
 	Receive(msg []byte) error // one whole handshake message; its bytes must stay unchanged
+	ChangeCipherSpec() error  // the peer sent one, and the version is 1.2
 	Ask() flow.Ask            // what it waits for besides bytes, or nil
 	State() fault.State
 	Info() *flow.Info
@@ -83,9 +89,10 @@ type Options struct {
 type trigger uint16
 
 const (
-	begin      trigger = 0x100 + iota // Start was called
-	answer                            // an Ask was answered
-	retryHello                        // a ServerHello that is a HelloRetryRequest
+	begin            trigger = 0x100 + iota // Start was called
+	answer                                  // an Ask was answered
+	retryHello                              // a ServerHello that is a HelloRetryRequest
+	changeCipherSpec                        // the record of TLS 1.2
 )
 
 func (t trigger) String() string {
@@ -96,6 +103,8 @@ func (t trigger) String() string {
 		return "answer"
 	case retryHello:
 		return "hello_retry_request"
+	case changeCipherSpec:
+		return "change_cipher_spec"
 	}
 	return iana.HandshakeType(t).String()
 }
@@ -133,6 +142,7 @@ type core struct {
 	suite      *suite.Suite
 	keyLog     io.Writer
 	compatSent bool
+	secrets    secrets12
 	exporter   *Exporter
 	event      flow.Event
 }

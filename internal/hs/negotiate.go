@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -21,10 +22,7 @@ import (
 // chooseVersion takes the highest version that both speak (RFC 9846, Section
 // 4.3.1).
 func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, iana.Version, error) {
-	offered := h.SupportedVersions.Slice()
-	if !h.Extensions.Has(iana.ExtSupportedVersions) {
-		offered = []iana.Version{h.LegacyVersion}
-	}
+	offered := offeredVersions(h)
 	d := decision("version", names(offered), names(ours))
 	for _, v := range ours {
 		if slices.Contains(offered, v) {
@@ -34,6 +32,22 @@ func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, ian
 	}
 	known := slices.DeleteFunc(offered, func(v iana.Version) bool { return iana.IsGREASE(uint16(v)) })
 	return d, 0, fault.NoCommonVersion.In("supported_versions").Saw("the client offers "+join(known), join(ours))
+}
+
+// offeredVersions are those of supported_versions, else the one that legacy
+// clients name. Without the extension that is TLS 1.2 at most, whatever they
+// name (RFC 9846, Section 4.3.1).
+func offeredVersions(h *wire.ClientHello) []iana.Version {
+	if h.Extensions.Has(iana.ExtSupportedVersions) {
+		return h.SupportedVersions.Slice()
+	}
+	return []iana.Version{min(h.LegacyVersion, iana.TLS12)}
+}
+
+// offersSecureRenegotiation: by extension or by suite value (RFC 5746, Sections
+// 3.4 and 3.6).
+func offersSecureRenegotiation(h *wire.ClientHello) bool {
+	return h.Extensions.Has(iana.ExtRenegotiationInfo) || h.CipherSuites.Has(iana.TLS_EMPTY_RENEGOTIATION_INFO_SCSV)
 }
 
 // chooseSuite takes the first of ours that the client offers and the version
@@ -53,7 +67,10 @@ func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite) (
 // chooseGroup takes the first of ours that the client offers a share for. One
 // without a share costs a round trip, which only two things are worth: having
 // any group at all, and resisting quantum computers.
-func chooseGroup(h *wire.ClientHello, ours []iana.Group) (d flow.Decision, g iana.Group, err error) {
+//
+// An explicit list is obeyed to the letter; in the default one, what resists
+// quantum computers comes before all else.
+func chooseGroup(h *wire.ClientHello, ours []iana.Group, explicit bool) (d flow.Decision, g iana.Group, err error) {
 	offered := h.Groups.Slice()
 	d = decision("group", names(offered), names(ours))
 	common := inOrder(ours, offered)
@@ -62,6 +79,9 @@ func chooseGroup(h *wire.ClientHello, ours []iana.Group) (d flow.Decision, g ian
 	}
 	shared := slices.DeleteFunc(slices.Clone(common), func(g iana.Group) bool { return share(h, g) == nil })
 	hybrid := slices.IndexFunc(common, kex.PostQuantum)
+	if explicit {
+		hybrid = -1
+	}
 	switch {
 	case len(shared) == 0:
 		g, d.Reason = common[0], "It is the first in the server's order that the client knows; the client sent a share for none of them, so one must be asked for."
@@ -153,6 +173,84 @@ func checkKeyShares(h *wire.ClientHello) error {
 		last = at
 	}
 	return nil
+}
+
+// settle12 chooses group, suite and certificate from a hello for TLS 1.2. There
+// the suite says what kind of key signs, so suite and certificate are chosen
+// together: the first suite of ours that the client offers and a certificate
+// fits.
+func (s *server) settle12() error {
+	if err := checkClientHello12(&s.hello); err != nil {
+		return err
+	}
+	groupChoice, g, err := chooseGroup12(&s.hello, s.params.Groups)
+	if err != nil {
+		return err
+	}
+	var unfit error
+	for left := s.signable(); ; left = left[slices.Index(left, s.suite.ID)+1:] {
+		suiteChoice, chosen, err := chooseSuite(&s.hello, iana.TLS12, left)
+		if err != nil && unfit != nil {
+			return unfit
+		}
+		if err != nil {
+			return err
+		}
+		s.suite = chosen
+		if unfit = s.chooseCertificate(); unfit != nil {
+			continue
+		}
+		s.group = g
+		s.info.CipherSuite, s.info.Group = s.suite.ID, g
+		s.decided(func() flow.Decision { return suiteChoice })
+		s.decided(func() flow.Decision { return groupChoice })
+		return nil
+	}
+}
+
+// signable are the suites of ours that ask for a key which some certificate
+// holds.
+func (s *server) signable() (suites []iana.CipherSuite) {
+	for _, id := range s.params.Suites {
+		auth := suite.ByID(id).Auth
+		if slices.ContainsFunc(s.certs, func(c config.Certificate) bool { return auth.Fits(c.Leaf().PublicKey) }) {
+			suites = append(suites, id)
+		}
+	}
+	return suites
+}
+
+// checkClientHello12 checks what a ClientHello for TLS 1.2 must hold.
+func checkClientHello12(h *wire.ClientHello) error {
+	if !h.Compressions.Has(wire.CompressionNull) {
+		return fault.ClientCompression.In("compression_methods")
+	}
+	if h.Extensions.Has(iana.ExtECPointFormats) && !h.PointFormats.Has(wire.Uncompressed) {
+		return fault.PointFormats.In("ec_point_formats").Saw("", wire.Uncompressed)
+	}
+	if h.Extensions.Has(iana.ExtRenegotiationInfo) && len(h.RenegotiationInfo) > 0 {
+		return fault.RenegotiationInfo.In("renegotiation_info")
+	}
+	return nil
+}
+
+// chooseGroup12 takes the first curve of ours that the client knows. A client
+// that names none leaves the choice to us (RFC 8422, Section 4).
+func chooseGroup12(h *wire.ClientHello, ours []iana.Group) (flow.Decision, iana.Group, error) {
+	curves := slices.DeleteFunc(slices.Clone(ours), kex.PostQuantum)
+	offered := h.Groups.Slice()
+	d := decision("group", names(offered), names(curves))
+	d.Reason = "It is the first in the server's order that the client knows."
+	if !h.Extensions.Has(iana.ExtSupportedGroups) {
+		offered = curves
+		d.Reason = "The client names no groups, so the server takes its first."
+	}
+	common := inOrder(curves, offered)
+	if len(common) == 0 {
+		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(offered), join(curves))
+	}
+	d.Chosen = common[0].String()
+	return d, common[0], nil
 }
 
 // constant is the SHA-256 of what a second ClientHello must repeat: all but the

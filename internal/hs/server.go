@@ -18,13 +18,18 @@ import (
 )
 
 // The server's hellos, common to all versions. What comes after the ClientHello
-// is the version's: see server13.
+// is the version's: see server13 and server12.
 //
-//	WAIT_CH -- ClientHello --> WAIT_CH2           send HelloRetryRequest
-//	WAIT_CH, WAIT_CH2 -- ClientHello --> SIGNING  and the version's table
+//	WAIT_CH -- ClientHello --> CHOOSING -- answer --+   if a hook wants to choose by it
+//	   |                                            v
+//	   +--> WAIT_CH2 <------------------------------+   send HelloRetryRequest
+//	   |       |  ClientHello                       |
+//	   v       v                                    |
+//	 the version's first state <--------------------+
 var serverHellos = []edge[*server]{
 	// from          on                         do                     to
-	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.WaitCH2, fault.Signing)},
+	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.Choosing, fault.WaitCH2, fault.Signing)},
+	{fault.Choosing, answer, (*server).chosen, to(fault.WaitCH2, fault.Signing)},
 	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing)},
 }
 
@@ -40,11 +45,15 @@ type server struct {
 	constant []byte // what the second ClientHello must repeat
 	group    iana.Group
 
-	cert     int // index in cfg.Certificates
+	first    []byte               // the hello, while hooks are asked about it
+	certs    []config.Certificate // to choose from
+	cert     int                  // index in certs
 	scheme   iana.SignatureScheme
-	stage    *keys.Handshake
-	traffic  traffic // of the handshake epoch
+	stage    *keys.Handshake // TLS 1.3
+	traffic  traffic         // of its handshake epoch
 	app      traffic
+	key      *kex.Private            // TLS 1.2: our half of the secret
+	exchange *wire.ServerKeyExchange // TLS 1.2
 	evidence evidence
 
 	signature []byte // what the answer brought
@@ -58,7 +67,7 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, params: params, table: slices.Concat(serverHellos, server13)}
+	s := &server{cfg: cfg, params: params, table: serverHellos}
 	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return s, nil
 }
@@ -70,17 +79,20 @@ func (s *server) Receive(msg []byte) error {
 	return step(&s.core, s.table, s, trigger(msg[0]), msg)
 }
 
+func (s *server) ChangeCipherSpec() error { return step(&s.core, s.table, s, changeCipherSpec, nil) }
+
 func (s *server) readEpoch() flow.Epoch {
-	switch s.state {
-	case fault.WaitCH, fault.WaitCH2:
-		return flow.Clear
-	case fault.Connected:
+	switch {
+	case s.state == fault.Connected, s.info.Version == iana.TLS12 && s.state == fault.WaitFinished:
 		return flow.Application
+	case s.info.Version == iana.TLS13 && s.state != fault.WaitCH2:
+		return flow.Handshake
 	}
-	return flow.Handshake
+	return flow.Clear
 }
 
-// clientHello settles version, suite and group, then goes on or asks again.
+// clientHello takes the first hello, and asks the hooks about it if there are
+// any.
 func (s *server) clientHello(msg []byte) (fault.State, error) {
 	h := &s.hello
 	if err := s.coder.Decode(msg, h); err != nil {
@@ -89,7 +101,61 @@ func (s *server) clientHello(msg []byte) (fault.State, error) {
 	s.info.ClientRandom = h.Random
 	s.info.Compat = len(h.SessionID) > 0
 	s.info.ServerName = string(h.ServerName)
-	if err := s.settle(); err != nil {
+	s.first = msg
+	if s.cfg.GetConfigForClient != nil || s.cfg.GetCertificate != nil {
+		s.waitFor(flow.NewHelloAsk(helloInfo(h), s.cfg, s.choice))
+		return fault.Choosing, nil
+	}
+	return s.answerHello()
+}
+
+// choice receives what the hooks chose.
+func (s *server) choice(cfg *config.ServerConfig, c *config.Certificate, err error) {
+	if s.ask == nil {
+		return // the machine failed meanwhile, or was answered before
+	}
+	s.ask, s.cfg, s.refusal = nil, cfg, err
+	if c != nil {
+		s.certs = []config.Certificate{*c}
+	}
+	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+}
+
+// chosen goes on with the configuration that the hooks chose.
+func (s *server) chosen([]byte) (fault.State, error) {
+	if s.refusal != nil {
+		return 0, fault.Wrap(s.refusal, fault.ConfigHook)
+	}
+	var err error
+	if s.params, err = s.cfg.Params(); err != nil {
+		return 0, fault.ConfigHook.Because(err)
+	}
+	s.keyLog = s.cfg.KeyLogWriter
+	return s.answerHello()
+}
+
+// answerHello settles version, suite and group, then goes on or asks again.
+func (s *server) answerHello() (fault.State, error) {
+	h, msg := &s.hello, s.first
+	s.first = nil
+	if s.certs == nil {
+		s.certs = s.cfg.Certificates
+	}
+	if len(s.certs) == 0 || len(s.certs[0].Chain()) == 0 {
+		return 0, fault.CertificateHook.New() // those of a configuration were looked at before
+	}
+	if err := s.settleVersion(); err != nil {
+		return 0, err
+	}
+	if s.info.Version == iana.TLS12 {
+		s.table = server12
+		s.transcript.Write(msg)
+		if err := s.settle12(); err != nil {
+			return 0, err
+		}
+		return s.negotiate12()
+	}
+	if err := s.settle13(); err != nil {
 		return 0, err
 	}
 	if s.cfg.CookieKey != nil && h.Extensions.Has(iana.ExtCookie) {
@@ -102,25 +168,31 @@ func (s *server) clientHello(msg []byte) (fault.State, error) {
 	if share(h, s.group) == nil {
 		return fault.WaitCH2, s.sendRetry(msg)
 	}
+	s.table = server13
 	return s.negotiate13()
 }
 
-// settle chooses version, suite and group from the hello.
-func (s *server) settle() error {
+func (s *server) settleVersion() error {
 	d, v, err := chooseVersion(&s.hello, s.params.Versions)
-	if err != nil {
-		return err
-	}
 	s.info.Version = v
+	if err == nil {
+		s.decided(func() flow.Decision { return d })
+	}
+	return err
+}
+
+// settle13 chooses suite and group from a hello for TLS 1.3.
+func (s *server) settle13() error {
 	if err := checkClientHello13(&s.hello); err != nil {
 		return err
 	}
-	s.decided(func() flow.Decision { return d })
-	if d, s.suite, err = chooseSuite(&s.hello, v, s.params.Suites); err != nil {
+	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, s.params.Suites)
+	if err != nil {
 		return err
 	}
+	s.suite = chosen
 	s.decided(func() flow.Decision { return d })
-	if d, s.group, err = chooseGroup(&s.hello, s.params.Groups); err != nil {
+	if d, s.group, err = chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil); err != nil {
 		return err
 	}
 	s.decided(func() flow.Decision { return d })
@@ -223,18 +295,23 @@ func (s *server) takeSecond(msg []byte) (fault.State, error) {
 		return 0, fault.SecondHelloShare.In("key_share").Saw(fmt.Sprintf("%d shares", len(s.hello.KeyShares)), "one for "+s.group.String())
 	}
 	s.transcript.Write(msg)
+	s.table = server13
 	return s.negotiate13()
 }
 
-// chooseCertificate settles who we are and how we sign.
+// chooseCertificate settles who we are and how we sign, with a key that the
+// suite allows.
 func (s *server) chooseCertificate() error {
-	ours := make([]cert.Candidate, len(s.cfg.Certificates))
-	for i := range s.cfg.Certificates {
-		c := &s.cfg.Certificates[i]
-		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed(), Schemes: usable(inOrder(s.params.Schemes, c.Signer().Schemes()))}
+	ours := make([]cert.Candidate, len(s.certs))
+	for i := range s.certs {
+		c := &s.certs[i]
+		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
+		if s.suite.Auth.Fits(c.Leaf().PublicKey) {
+			ours[i].Schemes = s.usable(inOrder(s.params.Schemes, c.Signer().Schemes()))
+		}
 	}
 	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: usable(s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
+		Name: string(s.hello.ServerName), Schemes: s.usable(s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
 	})
 	if err != nil {
 		return err
@@ -256,9 +333,13 @@ func (s *server) chooseCertificate() error {
 	return nil
 }
 
-// usable are those of schemes that may stand in a CertificateVerify.
-func usable(schemes []iana.SignatureScheme) []iana.SignatureScheme {
-	return slices.DeleteFunc(schemes, func(x iana.SignatureScheme) bool { return !sign.UsableIn13(x) })
+// usable are those of schemes that the version may sign a handshake with.
+func (s *server) usable(schemes []iana.SignatureScheme) []iana.SignatureScheme {
+	may := sign.UsableIn13
+	if s.info.Version < iana.TLS13 {
+		may = sign.UsableIn12
+	}
+	return slices.DeleteFunc(schemes, func(x iana.SignatureScheme) bool { return !may(x) })
 }
 
 // certSchemes are the algorithms that the client accepts inside a chain (RFC
@@ -275,4 +356,16 @@ func (s *server) agree() (key wire.KeyShare, secret []byte, err error) {
 	key.Group = s.group
 	key.Key, secret, err = kex.Respond(s.group, s.Rand, share(&s.hello, s.group))
 	return key, secret, err
+}
+
+// helloInfo is what hooks get to see of a ClientHello.
+func helloInfo(h *wire.ClientHello) *config.HelloInfo {
+	info := &config.HelloInfo{
+		ServerName: string(h.ServerName), Versions: offeredVersions(h), CipherSuites: h.CipherSuites.Slice(),
+		Groups: h.Groups.Slice(), SignatureSchemes: h.SignatureSchemes.Slice(), Extensions: h.Extensions.Types(),
+	}
+	for _, p := range h.ALPN {
+		info.NextProtos = append(info.NextProtos, string(p))
+	}
+	return info
 }

@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -50,7 +51,7 @@ func (s *server) negotiate13() (fault.State, error) {
 		return 0, err
 	}
 	input := sign.CertificateVerifyInput(true, s.transcript.Sum())
-	s.waitFor(flow.NewSignAsk(s.cfg.Certificates[s.cert].Signer(), s.scheme, input, s.answered))
+	s.waitFor(flow.NewSignAsk(s.certs[s.cert].Signer(), s.scheme, input, s.answered))
 	return fault.Signing, nil
 }
 
@@ -101,14 +102,14 @@ func (s *server) encryptedExtensions() error {
 // certificate sends the chosen chain, and with its leaf what the client asked
 // to see of it (RFC 9846, Section 4.5.1.1).
 func (s *server) certificate() error {
-	c := &s.cfg.Certificates[s.cert]
+	c := &s.certs[s.cert]
 	chain := c.Chain()
 	m := &wire.Certificate{List: make([]wire.CertificateEntry, len(chain))}
 	for i := range chain {
 		m.List[i].Data = chain[i].Raw
 	}
 	leaf := &m.List[0]
-	if len(c.OCSPStaple) > 0 && s.hello.Extensions.Has(iana.ExtStatusRequest) && s.hello.Status.StatusType == wire.StatusOCSP {
+	if s.wantsStaple(c) {
 		leaf.OCSP = c.OCSPStaple
 		leaf.Extensions.Add(iana.ExtStatusRequest)
 	}
@@ -118,6 +119,11 @@ func (s *server) certificate() error {
 	}
 	_, err := s.send(m, flow.Handshake)
 	return err
+}
+
+// wantsStaple reports whether c has an OCSP staple and the client asked for one.
+func (s *server) wantsStaple(c *config.Certificate) bool {
+	return len(c.OCSPStaple) > 0 && s.hello.Extensions.Has(iana.ExtStatusRequest) && s.hello.Status.StatusType == wire.StatusOCSP
 }
 
 // answered receives the signature.

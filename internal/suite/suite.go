@@ -7,8 +7,12 @@
 package suite
 
 import (
+	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -20,14 +24,40 @@ import (
 
 // A Suite is one row of the table. It is shared and must not be changed.
 type Suite struct {
-	ID     iana.CipherSuite
-	Min    iana.Version // versions of TLS that may negotiate it, both ends included
-	Max    iana.Version
-	Hash   keys.Hash
-	KeyLen int    // bytes
-	IVLen  int    // bytes
-	Limit  uint64 // full-size records that one key may protect (RFC 9846, Section 5.5)
-	AEAD   func(key []byte) (cipher.AEAD, error)
+	ID       iana.CipherSuite
+	Min, Max iana.Version // versions of TLS that may negotiate it, both ends included
+	Auth     Auth
+	Hash     keys.Hash
+	KeyLen   int    // bytes
+	IVLen    int    // bytes of the IV that comes from the key schedule
+	Explicit int    // bytes of the nonce that travel with each record
+	Limit    uint64 // full-size records that one key may protect (RFC 9846, Section 5.5; RFC 9325, Section 4.4)
+	AEAD     func(key []byte) (cipher.AEAD, error)
+}
+
+// Auth is the kind of key that a suite has the server sign with. In TLS 1.3 the
+// suite does not say.
+type Auth uint8
+
+const (
+	AnyKey Auth = iota
+	ECDSA       // or EdDSA (RFC 8422, Section 5.10)
+	RSA
+)
+
+// Fits reports whether a key is of the kind.
+func (a Auth) Fits(pub crypto.PublicKey) bool {
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		return a != ECDSA
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return a != RSA
+	}
+	return false
+}
+
+func (a Auth) String() string {
+	return [...]string{"any key", "an ECDSA or Ed25519 key", "an RSA key"}[a]
 }
 
 const (
@@ -39,10 +69,17 @@ const (
 // suite is faster depends on both ends, and a hello should not tell the
 // hardware it comes from.
 var suites = []*Suite{
-	// ID, Min, Max, Hash, KeyLen, IVLen, Limit, AEAD
-	{iana.TLS_AES_128_GCM_SHA256, iana.TLS13, iana.TLS13, keys.SHA256, 16, 12, gcmLimit, gcm},
-	{iana.TLS_AES_256_GCM_SHA384, iana.TLS13, iana.TLS13, keys.SHA384, 32, 12, gcmLimit, gcm},
-	{iana.TLS_CHACHA20_POLY1305_SHA256, iana.TLS13, iana.TLS13, keys.SHA256, 32, 12, chachaLimit, chacha20poly1305.New},
+	// ID, versions                                                                Auth   Hash         Key IV Explicit Limit    AEAD
+	{iana.TLS_AES_128_GCM_SHA256, iana.TLS13, iana.TLS13, AnyKey, keys.SHA256, 16, 12, 0, gcmLimit, gcm},
+	{iana.TLS_AES_256_GCM_SHA384, iana.TLS13, iana.TLS13, AnyKey, keys.SHA384, 32, 12, 0, gcmLimit, gcm},
+	{iana.TLS_CHACHA20_POLY1305_SHA256, iana.TLS13, iana.TLS13, AnyKey, keys.SHA256, 32, 12, 0, chachaLimit, chacha20poly1305.New},
+
+	{iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, iana.TLS12, iana.TLS12, ECDSA, keys.SHA256, 16, 4, 8, gcmLimit, gcm},
+	{iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, iana.TLS12, iana.TLS12, RSA, keys.SHA256, 16, 4, 8, gcmLimit, gcm},
+	{iana.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, iana.TLS12, iana.TLS12, ECDSA, keys.SHA384, 32, 4, 8, gcmLimit, gcm},
+	{iana.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, iana.TLS12, iana.TLS12, RSA, keys.SHA384, 32, 4, 8, gcmLimit, gcm},
+	{iana.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, iana.TLS12, iana.TLS12, ECDSA, keys.SHA256, 32, 12, 0, chachaLimit, chacha20poly1305.New},
+	{iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, iana.TLS12, iana.TLS12, RSA, keys.SHA256, 32, 12, 0, chachaLimit, chacha20poly1305.New},
 }
 
 func gcm(key []byte) (cipher.AEAD, error) {
@@ -66,6 +103,11 @@ func ByID(id iana.CipherSuite) *Suite {
 // All lists the suites in the default order of preference.
 func All() []*Suite { return slices.Clone(suites) }
 
+// ForVersion lists those that v may negotiate.
+func ForVersion(v iana.Version) []*Suite {
+	return slices.DeleteFunc(All(), func(s *Suite) bool { return !s.For(v) })
+}
+
 // For reports whether v may negotiate the suite.
 func (s *Suite) For(v iana.Version) bool { return s.Min <= v && v <= s.Max }
 
@@ -84,5 +126,19 @@ func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error 
 		limit = s.Limit
 	}
 	h.Install(aead, iv, limit)
+	return nil
+}
+
+// Install12 gives h one side's keys of TLS 1.2 (RFC 5246, Section 6.3). It fails
+// as Install does.
+func (s *Suite) Install12(h *record.Half, k keys.WriteKeys, limit uint64) error {
+	aead, err := s.AEAD(k.Key)
+	if err != nil {
+		return err
+	}
+	if limit == 0 || limit > s.Limit {
+		limit = s.Limit
+	}
+	h.Install12(aead, k.IV, s.Explicit, limit)
 	return nil
 }

@@ -2,6 +2,11 @@ package suite
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/hex"
 	"math"
 	"testing"
@@ -20,7 +25,7 @@ func TestTable(t *testing.T) {
 		{iana.TLS_AES_256_GCM_SHA384, 48, 32, 12},
 		{iana.TLS_CHACHA20_POLY1305_SHA256, 32, 32, 12},
 	}
-	all := All()
+	all := ForVersion(iana.TLS13)
 	if len(all) != len(want) {
 		t.Fatalf("%d suites, want %d", len(all), len(want))
 	}
@@ -43,6 +48,7 @@ func TestTable(t *testing.T) {
 	if ByID(iana.TLS_AES_128_CCM_SHA256) != nil {
 		t.Error("CCM is in the table")
 	}
+	all = All()
 	all[0] = nil
 	if All()[0] == nil {
 		t.Error("a caller can change the table")
@@ -73,7 +79,7 @@ func TestInstall(t *testing.T) {
 }
 
 func TestEverySuiteProtects(t *testing.T) {
-	for _, s := range All() {
+	for _, s := range ForVersion(iana.TLS13) {
 		secret := keys.Secret(bytes.Repeat([]byte{7}, s.Hash.Size()))
 		seal, open := record.NewHalf(), record.NewHalf()
 		for _, h := range []*record.Half{seal, open} {
@@ -105,5 +111,40 @@ func TestInstallLimit(t *testing.T) {
 	}
 	if _, err := h.Seal(nil, iana.ContentApplicationData, nil, 0); err == nil {
 		t.Error("the limit does not hold")
+	}
+}
+
+// TestTable12: in TLS 1.2 a suite says what key signs and how nonces are made.
+func TestTable12(t *testing.T) {
+	all := ForVersion(iana.TLS12)
+	if len(all) != 6 {
+		t.Fatalf("%d suites", len(all))
+	}
+	for _, s := range all {
+		if s.Auth == AnyKey || s.For(iana.TLS13) {
+			t.Errorf("%v: %v", s.ID, s.Auth)
+		}
+		k := keys.WriteKeys{Key: make([]byte, s.KeyLen), IV: make([]byte, s.IVLen)}
+		seal, open := record.NewHalf(), record.NewHalf()
+		if s.Install12(seal, k, 0) != nil || s.Install12(open, k, 0) != nil {
+			t.Fatalf("%v: can't install", s.ID)
+		}
+		rec, err := seal.Seal(nil, iana.ContentApplicationData, []byte("hello"), 0)
+		if err != nil || len(rec) != record.HeaderLen+s.Explicit+5+16 {
+			t.Errorf("%v: a record of %d bytes, %v", s.ID, len(rec), err)
+		}
+		if _, got, err := open.Open(rec); err != nil || string(got) != "hello" {
+			t.Errorf("%v: %q, %v", s.ID, got, err)
+		}
+	}
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ed, _, _ := ed25519.GenerateKey(rand.Reader)
+	for _, test := range []struct {
+		key               any
+		any, ecdsa, isRSA bool
+	}{{&ec.PublicKey, true, true, false}, {ed, true, true, false}, {&rsa.PublicKey{}, true, false, true}, {"rubbish", false, false, false}} {
+		if AnyKey.Fits(test.key) != test.any || ECDSA.Fits(test.key) != test.ecdsa || RSA.Fits(test.key) != test.isRSA {
+			t.Errorf("%T: %v %v %v", test.key, AnyKey.Fits(test.key), ECDSA.Fits(test.key), RSA.Fits(test.key))
+		}
 	}
 }

@@ -1,0 +1,154 @@
+package handclasp
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/suite"
+)
+
+// NotCarried says what a configuration of crypto/tls holds and ours can't. The
+// converters return it together with all that could be carried: to go on
+// without the rest is the caller's decision, and for fields that guard
+// something, such as ClientAuth, a wrong one.
+type NotCarried struct {
+	Fields []NotCarriedField
+}
+
+// A NotCarriedField is one field of tls.Config that was set to something.
+type NotCarriedField struct{ Name, Why string }
+
+func (e *NotCarried) Error() string {
+	all := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		all[i] = f.Name + " (" + f.Why + ")"
+	}
+	return "handclasp: not carried over from tls.Config: " + strings.Join(all, ", ")
+}
+
+// note records a field that is set.
+func (e *NotCarried) note(set bool, name, why string) {
+	if set {
+		e.Fields = append(e.Fields, NotCarriedField{name, why})
+	}
+}
+
+// orNil is e if it says anything.
+func (e *NotCarried) orNil() error {
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	return e
+}
+
+const (
+	noClientCerts = "client certificates are not there yet"
+	noResumption  = "resumption is not there yet"
+	noECH         = "Encrypted Client Hello is not there yet"
+	noHook        = "use Conn.Info after the handshake, or VerifyPeerCertificate"
+)
+
+// ClientFromTLS makes a ClientConfig of c. The error, if any, is a *NotCarried;
+// the configuration is usable all the same. The lists of c become ours in c's
+// order, which with us means preference; the suites of TLS 1.3, which crypto/tls
+// does not let one choose, are all offered.
+func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
+	var lost NotCarried
+	cfg := &ClientConfig{
+		ServerName: c.ServerName, RootCAs: c.RootCAs, InsecureSkipVerify: c.InsecureSkipVerify,
+		VerifyPeerCertificate: c.VerifyPeerCertificate, NextProtos: c.NextProtos,
+		KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,
+	}
+	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
+	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
+	lost.note(len(c.Certificates) > 0, "Certificates", noClientCerts)
+	lost.note(c.GetClientCertificate != nil, "GetClientCertificate", noClientCerts)
+	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
+	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noResumption)
+	lost.note(c.Renegotiation != tls.RenegotiateNever, "Renegotiation", "it is never done")
+	lost.note(c.EncryptedClientHelloConfigList != nil, "EncryptedClientHelloConfigList", noECH)
+	return cfg, lost.orNil()
+}
+
+// ServerFromTLS makes a ServerConfig of c, as ClientFromTLS does. Any other
+// error than a *NotCarried is a certificate that can't be used; then there is
+// no configuration.
+func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
+	var lost NotCarried
+	cfg := &ServerConfig{NextProtos: c.NextProtos, KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time}
+	for i, t := range c.Certificates {
+		cert, err := FromTLS(t)
+		if err != nil {
+			return nil, fmt.Errorf("Certificates[%d]: %w", i, err)
+		}
+		cfg.Certificates = append(cfg.Certificates, cert)
+	}
+	if c.GetCertificate != nil {
+		cfg.GetCertificate = TLSGetCertificate(c.GetCertificate)
+	}
+	if c.GetConfigForClient != nil {
+		cfg.GetConfigForClient = tlsGetConfigForClient(c.GetConfigForClient)
+	}
+	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
+	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
+	lost.note(c.ClientAuth != tls.NoClientCert, "ClientAuth", noClientCerts)
+	lost.note(c.ClientCAs != nil, "ClientCAs", noClientCerts)
+	lost.note(c.VerifyPeerCertificate != nil, "VerifyPeerCertificate", noClientCerts)
+	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
+	lost.note(c.WrapSession != nil || c.UnwrapSession != nil, "WrapSession, UnwrapSession", noResumption)
+	lost.note(c.EncryptedClientHelloKeys != nil || c.GetEncryptedClientHelloKeys != nil, "EncryptedClientHelloKeys", noECH)
+	return cfg, lost.orNil()
+}
+
+// tlsGetConfigForClient converts what the hook gives, each time. What can't be
+// carried refuses the client: nobody is there to decide otherwise.
+func tlsGetConfigForClient(hook func(*tls.ClientHelloInfo) (*tls.Config, error)) func(*HelloInfo) (*ServerConfig, error) {
+	return func(h *HelloInfo) (*ServerConfig, error) {
+		found, err := hook(tlsHelloInfo(h))
+		if err != nil || found == nil {
+			return nil, err
+		}
+		return ServerFromTLS(found)
+	}
+}
+
+func (e *NotCarried) versions(c *tls.Config) (lowest, highest iana.Version) {
+	lowest, highest = iana.Version(c.MinVersion), iana.Version(c.MaxVersion)
+	e.note(lowest != 0 && lowest < iana.TLS12, "MinVersion", lowest.String()+" is not spoken")
+	e.note(highest != 0 && highest < iana.TLS12, "MaxVersion", highest.String()+" is not spoken")
+	return max(lowest, iana.TLS12), highest
+}
+
+// suites adds those of TLS 1.3 before the chosen ones of TLS 1.2.
+func (e *NotCarried) suites(chosen []uint16) (ids []iana.CipherSuite) {
+	if chosen == nil {
+		return nil
+	}
+	for _, s := range suite.ForVersion(iana.TLS13) {
+		ids = append(ids, s.ID)
+	}
+	for _, n := range chosen {
+		id := iana.CipherSuite(n)
+		s := suite.ByID(id)
+		e.note(s == nil, "CipherSuites", id.String()+" is not spoken")
+		if s != nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (e *NotCarried) groups(chosen []tls.CurveID) (groups []iana.Group) {
+	for _, n := range chosen {
+		g := iana.Group(n)
+		e.note(!kex.Supported(g), "CurvePreferences", g.String()+" is not spoken")
+		if kex.Supported(g) && !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}

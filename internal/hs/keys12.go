@@ -1,0 +1,134 @@
+package hs
+
+import (
+	"crypto/hmac"
+	"crypto/x509"
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// secrets12 is what both roles of TLS 1.2 keep between their hellos and their
+// Finished.
+type secrets12 struct {
+	clientRandom, serverRandom [32]byte
+	main                       *keys.Master12
+	client, server             keys.WriteKeys
+}
+
+// of gives the keys that role writes with.
+func (s *secrets12) of(role fault.Role) keys.WriteKeys {
+	if role == fault.Client {
+		return s.client
+	}
+	return s.server
+}
+
+// signed is what the signature of a ServerKeyExchange covers (RFC 5246, Section
+// 7.4.3).
+func (s *secrets12) signed(params []byte) []byte {
+	return slices.Concat(s.clientRandom[:], s.serverRandom[:], params)
+}
+
+// checkSignature12 verifies a ServerKeyExchange.
+func checkSignature12(leaf *x509.Certificate, s iana.SignatureScheme, signed, signature []byte) (*signatureHeld, error) {
+	if err := sign.Verify12(leaf.PublicKey, s, signed, signature); err != nil {
+		return nil, err
+	}
+	return &signatureHeld{s}, nil
+}
+
+// checkSuiteKey: in TLS 1.2 the suite names the kind of key that signs.
+func checkSuiteKey(s *suite.Suite, leaf *x509.Certificate) error {
+	if !s.Auth.Fits(leaf.PublicKey) {
+		return fault.SuiteKeyMismatch.In("certificate_list").Saw(cert.Describe(leaf), s.Auth.String()+" for "+s.ID.String())
+	}
+	return nil
+}
+
+// derive12 goes from the premaster secret, which it clears, to the keys of both
+// directions; the transcript ends with ClientKeyExchange (RFC 5246, Sections
+// 8.1 and 6.3; RFC 7627).
+func (c *core) derive12(premaster []byte) error {
+	defer clear(premaster)
+	s, h := &c.secrets, c.suite.Hash
+	if err := c.born("", nil, flow.Secret{Label: "premaster_secret", Derived: "key exchange", Protects: "nothing itself: the master secret comes from it"}); err != nil {
+		return err
+	}
+	var master keys.Secret
+	if c.info.ExtendedMasterSecret {
+		master = h.ExtendedMasterSecret(premaster, c.transcript.Sum())
+	} else {
+		master = h.MasterSecret(premaster, s.clientRandom[:], s.serverRandom[:])
+	}
+	err := c.born(keys.LogMaster12, master, flow.Secret{Label: "master_secret", Derived: "premaster_secret",
+		Protects: "nothing itself: all keys of the connection come from it"})
+	if err != nil {
+		return err
+	}
+	s.main = keys.NewMaster12(h, master, s.clientRandom[:], s.serverRandom[:])
+	s.client, s.server = s.main.KeyBlock(0, c.suite.KeyLen, c.suite.IVLen)
+	for _, k := range []flow.Secret{
+		{Label: "client_write_key", Writer: fault.Client, Protects: "all that the client sends after its ChangeCipherSpec"},
+		{Label: "server_write_key", Writer: fault.Server, Protects: "all that the server sends after its ChangeCipherSpec"},
+	} {
+		k.Derived = "master_secret"
+		if err := c.born("", nil, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendFinished12 switches our direction to its keys and sends our Finished.
+func (c *core) sendFinished12() error {
+	verify := c.secrets.main.Finished(c.role, c.transcript.Sum())
+	c.Layer.ChangeCipherSpec()
+	if err := c.Layer.SetWrite12(c.suite, c.secrets.of(c.role)); err != nil {
+		return err
+	}
+	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
+	return err
+}
+
+// peerChanged switches the peer's direction to its keys.
+func (c *core) peerChanged() error {
+	return c.Layer.SetRead12(c.suite, c.secrets.of(c.role.Peer()))
+}
+
+// checkFinished12 verifies the peer's Finished over the transcript before it,
+// in constant time (RFC 5246, Section 7.4.9).
+func (c *core) checkFinished12(msg []byte) (*finishedHeld, error) {
+	var m wire.Finished
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return nil, err
+	}
+	if !hmac.Equal(c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum()), m.VerifyData) {
+		return nil, fault.FinishedWrong.In("verify_data")
+	}
+	c.proven(flow.Proven{What: "finished", Of: c.role.Peer()})
+	c.transcript.Write(msg)
+	c.Layer.PeerFinished()
+	return &finishedHeld{}, nil
+}
+
+// keepExporter leaves of the secrets what an exporter needs. Without extended
+// master secret there is none: another connection might have the same (RFC
+// 7627, Section 6.3).
+func (c *core) keepExporter() {
+	if c.info.ExtendedMasterSecret {
+		c.exporter = &Exporter{c.secrets.main.Export}
+	} else {
+		c.secrets.main.Wipe()
+	}
+	c.secrets.client.Wipe()
+	c.secrets.server.Wipe()
+	c.secrets = secrets12{}
+}

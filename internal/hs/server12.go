@@ -1,0 +1,176 @@
+package hs
+
+import (
+	"slices"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// The server of TLS 1.2 after its ClientHello (RFC 5246, Section 7.3).
+//
+//	 NEGOTIATED    send ServerHello, Certificate, [CertificateStatus,]
+//	      |        and ask for a signature
+//	      v
+//	   SIGNING
+//	      |  the signature; send ServerKeyExchange, ServerHelloDone
+//	      v
+//	  WAIT_CKE
+//	      |  ClientKeyExchange
+//	      v
+//	  WAIT_CCS
+//	      |  ChangeCipherSpec
+//	      v
+//	WAIT_FINISHED
+//	      |  Finished; send ChangeCipherSpec, Finished
+//	      v
+//	  CONNECTED --- ClientHello: refused
+var server12 = []edge[*server]{
+	// from              on                                do                              to
+	{fault.Signing, answer, (*server).signed12, to(fault.WaitCKE)},
+	{fault.WaitCKE, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCCS)},
+	{fault.WaitCCS, changeCipherSpec, (*server).changeCipherSpec12, to(fault.WaitFinished)},
+	{fault.WaitFinished, trigger(iana.Finished), (*server).finished12, to(fault.Connected)},
+	{fault.Connected, trigger(iana.ClientHello), (*server).renegotiation, to()},
+}
+
+// negotiate12 sends the flight up to Certificate, and asks for a signature
+// over the key exchange.
+func (s *server) negotiate12() (fault.State, error) {
+	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	if err != nil {
+		return 0, err
+	}
+	if s.info.ALPN = alpn; alpn != "" {
+		s.decided(func() flow.Decision { return d })
+	}
+	s.info.Compat = false
+	s.transcript.Start(s.suite.Hash)
+	if err := s.serverHello12(); err != nil {
+		return 0, err
+	}
+	if err := s.certificate12(); err != nil {
+		return 0, err
+	}
+	if s.key, err = kex.Generate(s.group, s.Rand); err != nil {
+		return 0, err
+	}
+	s.exchange = &wire.ServerKeyExchange{Group: s.group, Point: s.key.Public(), Scheme: s.scheme}
+	s.waitFor(flow.NewSignAsk(s.certs[s.cert].Signer(), s.scheme, s.secrets.signed(s.exchange.Params()), s.answered))
+	return fault.Signing, nil
+}
+
+func (s *server) serverHello12() error {
+	h := &s.hello.Extensions
+	m := &wire.ServerHello{LegacyVersion: iana.TLS12, CipherSuite: s.suite.ID}
+	if err := s.random(m.Random[:]); err != nil {
+		return err
+	}
+	if slices.Contains(s.params.Versions, iana.TLS13) {
+		copy(m.Random[24:], downgrade12)
+	}
+	if h.Has(iana.ExtServerName) {
+		m.Extensions.Add(iana.ExtServerName)
+	}
+	if offersSecureRenegotiation(&s.hello) {
+		m.Extensions.Add(iana.ExtRenegotiationInfo)
+		s.info.SecureRenegotiation = true
+	}
+	if h.Has(iana.ExtECPointFormats) {
+		m.PointFormats = wire.MakeList8(wire.Uncompressed)
+		m.Extensions.Add(iana.ExtECPointFormats)
+	}
+	if h.Has(iana.ExtExtendedMasterSecret) {
+		m.Extensions.Add(iana.ExtExtendedMasterSecret)
+		s.info.ExtendedMasterSecret = true
+	}
+	c := &s.certs[s.cert]
+	if s.wantsStaple(c) {
+		m.Extensions.Add(iana.ExtStatusRequest)
+	}
+	if len(c.SignedCertificateTimestamps) > 0 && h.Has(iana.ExtSCT) {
+		m.SCTs = c.SignedCertificateTimestamps
+		m.Extensions.Add(iana.ExtSCT)
+	}
+	if s.info.ALPN != "" {
+		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
+		m.Extensions.Add(iana.ExtALPN)
+	}
+	_, err := s.send(m, flow.Clear)
+	s.secrets.clientRandom, s.secrets.serverRandom = s.hello.Random, m.Random
+	return err
+}
+
+// certificate12 sends the chosen chain, and the staple if the client asked for
+// one (RFC 6066, Section 8).
+func (s *server) certificate12() error {
+	c := &s.certs[s.cert]
+	m := new(wire.Certificate12)
+	for _, x := range c.Chain() {
+		m.List = append(m.List, x.Raw)
+	}
+	if _, err := s.send(m, flow.Clear); err != nil {
+		return err
+	}
+	if !s.wantsStaple(c) {
+		return nil
+	}
+	_, err := s.send(&wire.CertificateStatus{OCSP: c.OCSPStaple}, flow.Clear)
+	return err
+}
+
+// signed12 finishes the server's first flight.
+func (s *server) signed12([]byte) (fault.State, error) {
+	if s.refusal != nil {
+		return 0, fault.SignFailed.Because(s.refusal)
+	}
+	s.exchange.Signature = s.signature
+	if _, err := s.send(s.exchange, flow.Clear); err != nil {
+		return 0, err
+	}
+	_, err := s.send(new(wire.ServerHelloDone), flow.Clear)
+	return fault.WaitCKE, err
+}
+
+func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
+	var m wire.ClientKeyExchange
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	premaster, err := s.key.Shared(m.Point)
+	if err != nil {
+		return 0, err
+	}
+	s.transcript.Write(msg)
+	return fault.WaitCCS, s.derive12(premaster)
+}
+
+func (s *server) changeCipherSpec12([]byte) (fault.State, error) {
+	return fault.WaitFinished, s.peerChanged()
+}
+
+// finished12 checks the client's Finished and answers with the server's; the
+// handshake ends here.
+func (s *server) finished12(msg []byte) (fault.State, error) {
+	var err error
+	if s.evidence.finished, err = s.checkFinished12(msg); err != nil {
+		return 0, err
+	}
+	if err := s.evidence.complete(false); err != nil {
+		return 0, err
+	}
+	if err := s.sendFinished12(); err != nil {
+		return 0, err
+	}
+	s.keepExporter()
+	return fault.Connected, nil
+}
+
+// renegotiation is what a ClientHello means now: never done (RFC 9325, Section
+// 3.5).
+func (s *server) renegotiation([]byte) (fault.State, error) {
+	return 0, fault.Renegotiation.In("client_hello")
+}
