@@ -180,10 +180,7 @@ func (e *Engine) fail(err error) error {
 
 // end is fail for who holds the writer's lock.
 func (e *Engine) end(err error) error {
-	f := fault.Wrap(err, fault.Internal)
-	if f.Role == fault.NoRole {
-		f.Role, f.State = e.role, e.state()
-	}
+	f := e.placed(err)
 	if e.err != nil {
 		return f
 	}
@@ -191,6 +188,15 @@ func (e *Engine) end(err error) error {
 	e.queueAlert(f)
 	if e.watch != nil {
 		e.tell(&flow.Event{Kind: flow.Failure, Role: e.role, Err: f})
+	}
+	return f
+}
+
+// placed makes err a *fault.Error that knows its role and state.
+func (e *Engine) placed(err error) *fault.Error {
+	f := fault.Wrap(err, fault.Internal)
+	if f.Role == fault.NoRole {
+		f.Role, f.State = e.role, e.state()
 	}
 	return f
 }

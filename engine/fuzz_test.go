@@ -56,16 +56,24 @@ type stage struct {
 	retry   bool // with a HelloRetryRequest
 	cookie  bool // from a server without memory
 	letters int  // messages of the peer that arrive as they should
+	old     bool // in TLS 1.2, where a ChangeCipherSpec counts as a message
+	extras  bool // with a staple and hooks
 }
 
 var clientStages = []stage{
-	{"WAIT_SH", false, false, 0}, {"WAIT_SH2", true, false, 1}, {"WAIT_EE", false, false, 1}, {"WAIT_CERT_CR", false, false, 2},
-	{"WAIT_CV", false, false, 3}, {"WAIT_FINISHED", false, false, 4}, {"CONNECTED", false, false, 5},
+	{name: "WAIT_SH"}, {name: "WAIT_SH2", retry: true, letters: 1}, {name: "WAIT_EE", letters: 1}, {name: "WAIT_CERT_CR", letters: 2},
+	{name: "WAIT_CV", letters: 3}, {name: "WAIT_FINISHED", letters: 4}, {name: "CONNECTED", letters: 5},
+	{name: "WAIT_SH, 1.2", old: true}, {name: "WAIT_CERT, 1.2", old: true, letters: 1}, {name: "WAIT_SKE, 1.2", old: true, letters: 2},
+	{name: "WAIT_STATUS_SKE, 1.2", old: true, extras: true, letters: 2}, {name: "WAIT_CR_SHD, 1.2", old: true, letters: 3},
+	{name: "WAIT_CCS, 1.2", old: true, letters: 4}, {name: "WAIT_FINISHED, 1.2", old: true, letters: 5}, {name: "CONNECTED, 1.2", old: true, letters: 6},
 }
 
 var serverStages = []stage{
-	{"WAIT_CH", false, false, 0}, {"WAIT_CH2", true, false, 1}, {"WAIT_FINISHED", false, false, 1}, {"CONNECTED", false, false, 2},
-	{"WAIT_CH, stateless", true, true, 0}, {"WAIT_CH2, stateless", true, true, 1},
+	{name: "WAIT_CH"}, {name: "WAIT_CH2", retry: true, letters: 1}, {name: "WAIT_FINISHED", letters: 1}, {name: "CONNECTED", letters: 2},
+	{name: "WAIT_CH, stateless", retry: true, cookie: true}, {name: "WAIT_CH2, stateless", retry: true, cookie: true, letters: 1},
+	{name: "WAIT_CH, hooked", extras: true}, {name: "WAIT_CH2, hooked", retry: true, extras: true, letters: 1},
+	{name: "WAIT_CH, 1.2", old: true}, {name: "WAIT_CKE, 1.2", old: true, extras: true, letters: 1}, {name: "WAIT_CCS, 1.2", old: true, letters: 2},
+	{name: "WAIT_FINISHED, 1.2", old: true, letters: 3}, {name: "CONNECTED, 1.2", old: true, letters: 4},
 }
 
 // A forger speaks for the peer of a victim.
@@ -77,7 +85,8 @@ type forger struct {
 	victim *engine.Engine
 
 	in, out         half
-	letters         [][]byte // messages of the peer, in order, not yet sent
+	server          [32]byte // the server's random
+	letters         [][]byte // messages of the peer, in order, not yet sent; nil for a ChangeCipherSpec of TLS 1.2
 	wire            []byte   // sealed and not yet fed to the victim
 	unread, partial []byte
 }
@@ -109,6 +118,14 @@ func forge(t testing.TB, victim fault.Role, s stage) *forger {
 	if s.cookie {
 		sc.CookieKey = make([]byte, 32)
 	}
+	if s.old {
+		cc.MaxVersion = iana.TLS12
+	}
+	if s.extras {
+		cert.OCSPStaple = []byte("an answer")
+		sc.Certificates = []config.Certificate{cert}
+		sc.GetCertificate = func(*config.HelloInfo) (*config.Certificate, error) { return nil, nil }
+	}
 	if victim == fault.Client {
 		sc.KeyLogWriter = &f.log
 	} else {
@@ -122,15 +139,33 @@ func forge(t testing.TB, victim fault.Role, s stage) *forger {
 	if victim == fault.Server {
 		f.victim, f.peer = e, c
 	}
+	f.peer.Watch(func(ev *flow.Event) {
+		if ev.Kind == flow.Message && ev.Type == iana.ServerHello {
+			copy(f.server[:], ev.Bytes[wire.HeaderLen+2:])
+		}
+	})
 	for range s.letters {
 		f.prepare()
-		f.put(iana.ContentHandshake, f.letters[0])
-		f.letters = f.letters[1:]
+		f.post()
 		f.feed(len(f.wire))
 	}
 	f.prepare()
 	return f
 }
+
+// post seals the next letter.
+func (f *forger) post() {
+	msg := f.letters[0]
+	f.letters = f.letters[1:]
+	if msg == nil {
+		f.put(iana.ContentChangeCipherSpec, []byte{1})
+		return
+	}
+	f.put(iana.ContentHandshake, msg)
+}
+
+// old reports whether the peer speaks TLS 1.2.
+func (f *forger) old() bool { return f.peer.Info().Version == iana.TLS12 }
 
 // prepare lets the peer write until there is a letter, or nothing to answer.
 func (f *forger) prepare() {
@@ -152,6 +187,8 @@ func (f *forger) prepare() {
 
 func answerAsk(e *engine.Engine) bool {
 	switch a := e.Ask().(type) {
+	case *flow.HelloAsk:
+		a.Reply(a.Config, nil, nil)
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:
@@ -173,15 +210,22 @@ func (f *forger) read(sent []byte) {
 		}
 		rec := sent[:record.HeaderLen+h.Len]
 		sent = sent[len(rec):]
-		switch h.Type {
-		case iana.ContentApplicationData:
+		switch {
+		case f.old() && h.Type == iana.ContentChangeCipherSpec:
+			f.install12(&f.in)
+			f.letters = append(f.letters, nil)
+		case f.old() && f.in.Protected():
+			_, content, err := f.in.Open(rec)
+			ok(f.t, err)
+			f.partial = append(f.partial, content...)
+		case h.Type == iana.ContentApplicationData:
 			if !f.in.Protected() {
 				f.install(&f.in, keys.LogClientHandshakeTraffic, keys.LogServerHandshakeTraffic)
 			}
 			_, content, err := f.in.Open(rec)
 			ok(f.t, err)
 			f.partial = append(f.partial, content...)
-		case iana.ContentHandshake:
+		case h.Type == iana.ContentHandshake:
 			f.partial = append(f.partial, rec[record.HeaderLen:]...)
 		}
 		for len(f.partial) >= wire.HeaderLen {
@@ -213,6 +257,24 @@ func (f *forger) install(h *half, client, server string) {
 	f.t.Fatalf("%s is not logged", label)
 }
 
+// install12 is install for TLS 1.2. Before its master secret there are no keys.
+func (f *forger) install12(h *half) {
+	f.t.Helper()
+	word := bytes.Fields(f.log.Bytes())
+	if len(word) != 3 || h.Protected() {
+		return
+	}
+	master, err := hex.DecodeString(string(word[2]))
+	ok(f.t, err)
+	info := f.peer.Info()
+	s := suite.ByID(info.CipherSuite)
+	own, server := keys.NewMaster12(s.Hash, master, info.ClientRandom[:], f.server[:]).KeyBlock(0, s.KeyLen, s.IVLen)
+	if f.role == fault.Server {
+		own = server
+	}
+	ok(f.t, s.Install12(&h.Half, own, 0))
+}
+
 func (f *forger) rekey(h *half, secret keys.Secret) {
 	h.secret = secret
 	ok(f.t, suite.ByID(f.peer.Info().CipherSuite).Install(&h.Half, secret, 0))
@@ -221,13 +283,18 @@ func (f *forger) rekey(h *half, secret keys.Secret) {
 // put seals one record under the keys that are due and follows their changes.
 func (f *forger) put(t iana.ContentType, b []byte) {
 	f.t.Helper()
-	if !f.out.Protected() && f.victimHasKeys() {
+	if f.old() && t == iana.ContentChangeCipherSpec {
+		f.wire = record.AppendPlaintext(f.wire, iana.TLS12, t, b)
+		f.install12(&f.out)
+		return
+	}
+	if !f.old() && !f.out.Protected() && f.victimHasKeys() {
 		f.install(&f.out, keys.LogClientHandshakeTraffic, keys.LogServerHandshakeTraffic)
 	}
 	var err error
 	f.wire, err = f.out.Seal(f.wire, t, b[:min(len(b), record.MaxPlaintext)], 0)
 	ok(f.t, err)
-	if t != iana.ContentHandshake || len(b) == 0 || !f.out.Protected() {
+	if f.old() || t != iana.ContentHandshake || len(b) == 0 || !f.out.Protected() {
 		return
 	}
 	switch iana.HandshakeType(b[0]) {
@@ -286,7 +353,7 @@ func (f *forger) drain() error {
 			f.ended(err)
 			return err
 		}
-		if w := e.Want(); w < record.HeaderLen || w > record.HeaderLen+record.MaxCiphertext {
+		if w := e.Want(); w < record.HeaderLen || w > record.HeaderLen+record.MaxCiphertext12 {
 			t.Fatalf("Want is %d", w)
 		}
 		if n == 0 && e.Ask() == nil {
@@ -410,10 +477,14 @@ func seeds(f *testing.F, victim fault.Role, stages []stage) {
 		for g.prepare(); len(g.letters) > 0; g.prepare() {
 			msg := g.letters[0]
 			g.letters = g.letters[1:]
+			if msg == nil {
+				rest = append(rest, deedRecord, []byte{20, 1})
+				continue
+			}
 			rest = append(rest, deedMessage, msg)
 			f.Add(uint8(i), uint8(2), script(deedMessage, msg[:len(msg)/2], deedMessage, msg[len(msg)/2:]))
 			f.Add(uint8(i), uint8(0), script(deedMessage, msg[:len(msg)-1], deedRecord, []byte{23, 1}))
-			if victim == fault.Server || s.retry {
+			if victim == fault.Server && !s.old || s.retry {
 				break // what comes next depends on the victim's answer
 			}
 		}
@@ -423,7 +494,8 @@ func seeds(f *testing.F, victim fault.Role, stages []stage) {
 			for _, content := range []string{
 				"\x14\x01", "\x15\x02\x28", "\x15\x01\x5a", "\x15\x01\x00", "\x17data", "\x16", "\x17", "\x18\x00\x00\x01\x01", "\x18\x00\x00\x01\x00\x18",
 				"\x04\x00\x00\x0f\x00\x00\x00\x01\x00\x00\x00\x02\x01\x00\x00\x02aa\x00\x00", "\x0d\x00\x00\x0b\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x08\x07",
-				"\x0b\xff\xff\xff", "\x17\x03\x03\x00\x13aaaaaaaaaaaaaaaaaaa", "\x17\x03\x03\xff\xff", "\x80\x2e\x01\x03\x00", "GET / HTTP/1.1\r\n",
+				"\x0b\xff\xff\xff", "\x00\x00\x00\x00", "\x0e\x00\x00\x00", "\x0b\x00\x00\x03\x00\x00\x00", "\x15\x01\x64", "\x15\x01\x70", "\x10\x00\x00\x02\x01\x00",
+				"\x16\x00\x00\x05\x01\x00\x00\x01a", "\x0d\x00\x00\x08\x01\x40\x00\x02\x08\x07\x00\x00", "\x04\x00\x00\x06\x00\x00\x00\x00\x00\x00", "\x17\x03\x03\x00\x13aaaaaaaaaaaaaaaaaaa", "\x17\x03\x03\xff\xff", "\x80\x2e\x01\x03\x00", "GET / HTTP/1.1\r\n",
 			} {
 				f.Add(uint8(i), uint8(1), script(deed, []byte(content), deed, []byte(content)))
 			}
@@ -476,8 +548,7 @@ func TestForger(t *testing.T) {
 				t.Errorf("%v: %s, want %s", role, got, s.name)
 			}
 			for f.prepare(); len(f.letters) > 0; f.prepare() {
-				f.put(iana.ContentHandshake, f.letters[0])
-				f.letters = f.letters[1:]
+				f.post()
 				ok(t, f.feed(7))
 			}
 			f.put(iana.ContentApplicationData, []byte("data"))

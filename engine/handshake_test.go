@@ -48,7 +48,7 @@ func TestMatrix(t *testing.T) {
 		{pki.RSA2048, iana.RSA_PSS_RSAE_SHA256},
 		{pki.Ed25519, iana.ED25519},
 	}
-	for _, u := range suite.All() {
+	for _, u := range suite.ForVersion(iana.TLS13) {
 		for _, g := range kex.Groups() {
 			for _, k := range kinds {
 				p := newPair(t, group(g), func(c *config.ClientConfig, s *config.ServerConfig) {
@@ -144,9 +144,8 @@ func TestHelloRetryRequest(t *testing.T) {
 	for name, options := range map[string][]option{
 		"without cookie": {retry},
 		"with cookie":    {retry, cookieKey(1)},
-		"hybrid": {func(c *config.ClientConfig, s *config.ServerConfig) {
+		"hybrid": {func(c *config.ClientConfig, _ *config.ServerConfig) { // worth asking for, by the server's default
 			c.KeyShares = []iana.Group{iana.X25519}
-			s.CurvePreferences = []iana.Group{iana.X25519, iana.SecP256r1MLKEM768}
 		}},
 		"no share at all": {func(c *config.ClientConfig, _ *config.ServerConfig) { c.KeyShares = []iana.Group{} }},
 	} {
@@ -157,6 +156,15 @@ func TestHelloRetryRequest(t *testing.T) {
 				t.Error("Info does not say that the hello was retried")
 			}
 		})
+	}
+
+	// A list that somebody wrote is obeyed: its first group that was shared wins.
+	p := newPair(t, func(c *config.ClientConfig, s *config.ServerConfig) {
+		c.KeyShares = []iana.Group{iana.X25519}
+		s.CurvePreferences = []iana.Group{iana.X25519, iana.SecP256r1MLKEM768}
+	}).connect(t)
+	if i := p.client.Info(); i.Retried || i.Group != iana.X25519 {
+		t.Errorf("an explicit list: %v, retried %v", i.Group, i.Retried)
 	}
 }
 
@@ -339,18 +347,24 @@ func TestChangeCipherSpecReceived(t *testing.T) {
 }
 
 // A server that knows TLS 1.3 and chose less gives itself away by its random
-// (RFC 9846, Section 4.2.3).
+// (RFC 9846, Section 4.2.3), which a client that offered TLS 1.3 looks at.
 func TestDowngradeSentinels(t *testing.T) {
+	only13 := func(c *config.ClientConfig, _ *config.ServerConfig) { c.MinVersion = iana.TLS13 }
+	both := func(*config.ClientConfig, *config.ServerConfig) {}
 	for _, c := range []struct {
 		name, end string
+		option    option
 		want      *fault.Rule
 	}{
-		{"TLS 1.2", "DOWNGRD\x01", fault.Downgrade},
-		{"TLS 1.1 or below", "DOWNGRD\x00", fault.Downgrade},
-		{"an honest old server", "whatever", fault.ServerVersionUnsupported},
+		{"TLS 1.2", "DOWNGRD\x01", only13, fault.Downgrade},
+		{"TLS 1.1 or below", "DOWNGRD\x00", only13, fault.Downgrade},
+		{"an honest old server", "whatever", only13, fault.ServerVersionUnsupported},
+		{"TLS 1.2, both offered", "DOWNGRD\x01", both, fault.Downgrade},
+		{"TLS 1.1 or below, both offered", "DOWNGRD\x00", both, fault.Downgrade},
+		{"a suite of TLS 1.3, both offered", "whatever", both, fault.ServerSuite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPair(t)
+			p := newPair(t, c.option)
 			p.server.Edit(func(m wire.Message) {
 				if h, ok := m.(*wire.ServerHello); ok {
 					h.Extensions = wire.Extensions{}

@@ -268,5 +268,6 @@ func equal(a, b flow.Info) bool {
 	return bytes.Equal(a.OCSPResponse, b.OCSPResponse) && slices.EqualFunc(a.SCTs, b.SCTs, bytes.Equal) &&
 		a.Role == b.Role && a.State == b.State && a.Version == b.Version && a.CipherSuite == b.CipherSuite && a.Group == b.Group &&
 		a.SignatureScheme == b.SignatureScheme && a.ServerName == b.ServerName && a.ALPN == b.ALPN && a.Retried == b.Retried &&
-		a.Compat == b.Compat && a.Peer == b.Peer && a.ClientRandom == b.ClientRandom
+		a.Compat == b.Compat && a.ExtendedMasterSecret == b.ExtendedMasterSecret && a.SecureRenegotiation == b.SecureRenegotiation &&
+		a.Peer == b.Peer && a.ClientRandom == b.ClientRandom
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
@@ -164,6 +165,8 @@ func (s *side) hear(t testing.TB) (moved bool) {
 // answer answers an open Ask as the root's driver does.
 func (p *pair) answer(s *side) bool {
 	switch a := s.Ask().(type) {
+	case *flow.HelloAsk:
+		a.Reply(choose(a))
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:
@@ -175,6 +178,29 @@ func (p *pair) answer(s *side) bool {
 		return false
 	}
 	return true
+}
+
+// choose asks the hooks, those for the configuration before those for the
+// certificate.
+func choose(a *flow.HelloAsk) (*config.ServerConfig, *config.Certificate, error) {
+	cfg := a.Config
+	if cfg.GetConfigForClient != nil {
+		other, err := cfg.GetConfigForClient(a.Hello)
+		if err != nil {
+			return nil, nil, fault.ConfigHook.Because(err)
+		}
+		if other != nil {
+			cfg = other
+		}
+	}
+	if cfg.GetCertificate == nil {
+		return cfg, nil, nil
+	}
+	c, err := cfg.GetCertificate(a.Hello)
+	if err != nil {
+		return nil, nil, fault.CertificateHook.Because(err)
+	}
+	return cfg, c, nil
 }
 
 // send puts data on the way from s to peer.

@@ -32,7 +32,7 @@ func (p *pair) expect(t *testing.T, client, server flow.Epoch) {
 }
 
 func TestKeyUpdate(t *testing.T) {
-	for _, u := range suite.All() {
+	for _, u := range suite.ForVersion(iana.TLS13) {
 		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.CipherSuites = []iana.CipherSuite{u.ID} }).connect(t)
 		steps := []struct {
 			name           string
@@ -297,9 +297,30 @@ func TestNewSessionTicket(t *testing.T) {
 	refused(t, p.client, p.server, fault.WireTruncated)
 }
 
+// Tickets without end, and without data between, are a flood.
+func TestTicketFlood(t *testing.T) {
+	ticket := &wire.NewSessionTicket{Lifetime: 7200, AgeAdd: 1, Nonce: []byte{0}, Ticket: []byte("ticket")}
+	ticket.Extensions.Present = true
+	p := newPair(t).connect(t)
+	for range 3 {
+		for range maxPosts {
+			inject(t, p.server, ticket)
+		}
+		p.exchange(t, 1)
+	}
+	for range maxPosts + 1 {
+		inject(t, p.server, ticket)
+	}
+	p.pump(t)
+	refused(t, p.client, p.server, fault.Flood)
+}
+
 func TestOutOfOrderCalls(t *testing.T) {
 	p := newPair(t)
 	for _, s := range []*side{p.client, p.server} {
+		if err := s.CanSend(); !errors.Is(err, fault.NotConnected) {
+			t.Errorf("CanSend before CONNECTED: %v", err)
+		}
 		if out, err := s.Send([]byte("dst"), []byte("x")); !errors.Is(err, fault.NotConnected) || string(out) != "dst" {
 			t.Errorf("Send before CONNECTED: %q, %v", out, err)
 		}
@@ -372,7 +393,7 @@ func TestInterleaved(t *testing.T) {
 }
 
 func TestExporters(t *testing.T) {
-	for _, u := range suite.All() {
+	for _, u := range suite.ForVersion(iana.TLS13) {
 		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.CipherSuites = []iana.CipherSuite{u.ID} }).connect(t)
 		seen := map[string]bool{}
 		for _, c := range []struct {

@@ -183,6 +183,20 @@ func (s keySpy) SetRead(e flow.Epoch, u *suite.Suite, secret keys.Secret) error 
 	return s.layer.SetRead(e, u, secret)
 }
 
+func (s keySpy) SetWrite12(u *suite.Suite, k keys.WriteKeys) error {
+	s.note12(s.role, k)
+	return s.layer.SetWrite12(u, k)
+}
+
+func (s keySpy) SetRead12(u *suite.Suite, k keys.WriteKeys) error {
+	s.note12(s.role.Peer(), k)
+	return s.layer.SetRead12(u, k)
+}
+
+func (s keySpy) note12(writer fault.Role, k keys.WriteKeys) {
+	s.keys[fmt.Sprintf("%v application %x %x", writer, []byte(k.Key), []byte(k.IV))] = true
+}
+
 func (s keySpy) note(writer fault.Role, e flow.Epoch, u *suite.Suite, secret keys.Secret) {
 	key, iv := u.Hash.Key(secret, u.KeyLen, u.IVLen)
 	s.keys[fmt.Sprintf("%v %v %x %x", writer, e, key, iv)] = true

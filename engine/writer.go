@@ -215,8 +215,8 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 		e.putCCS()
 	}
 	var err error
-	if e.pending, err = e.seal(e.pending, t, payload); err != nil {
-		e.end(err)
+	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
+		e.err = e.placed(err) // and no alert, for which there is no room either
 	}
 }
 

@@ -47,13 +47,14 @@ const anytime = atHello | atRetry | inFlight | connected
 // explanation of the alert may hold, and the first one, the commonest, is taken.
 func momentOf(s State) moment {
 	switch s {
-	case WaitCH:
+	case WaitCH, Choosing:
 		return atStart
 	case WaitSH:
 		return atHello
 	case WaitSH2, WaitCH2:
 		return atRetry
-	case WaitEE, WaitCertCR, WaitCert, WaitCV, Verifying, WaitFinished, Signing:
+	case WaitEE, WaitCertCR, WaitCert, WaitCV, Verifying, WaitFinished, Signing,
+		WaitStatusSKE, WaitSKE, WaitCRSHD, WaitSHD, WaitCCS, WaitCKE:
 		return inFlight
 	case Connected:
 		return connected

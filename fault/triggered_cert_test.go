@@ -43,7 +43,7 @@ func chained(make func(w *workshop) [][]byte) scenario {
 
 // stapled is chained with an OCSP answer for the leaf.
 func stapled(make func(w *workshop) ([][]byte, []byte)) scenario {
-	return scenario{func(t *testing.T) error {
+	return scenario{run: func(t *testing.T) error {
 		p := newPair(t)
 		chain, staple := make(newWorkshop(t))
 		p.editServer = only(func(m *wire.Certificate) {
@@ -57,7 +57,7 @@ func stapled(make func(w *workshop) ([][]byte, []byte)) scenario {
 			}
 		})
 		return p.run(fault.Client)
-	}, fault.Client}
+	}, role: fault.Client}
 }
 
 func (w *workshop) leaf(a *pki.Authority, l pki.Leaf) *pki.Issued {
@@ -194,7 +194,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 	}),
 	// crypto/x509 loads the roots once, so nothing else here may use them. A
 	// directory in place of the file can't be read.
-	fault.CertNoSystemRoots: {func(t *testing.T) error {
+	fault.CertNoSystemRoots: {run: func(t *testing.T) error {
 		if runtime.GOOS != "linux" {
 			t.Skip("elsewhere the roots are not in a file, or the platform verifies")
 		}
@@ -203,7 +203,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 		p := newPair(t)
 		p.client.RootCAs = nil
 		return p.run(fault.Client)
-	}, fault.Client},
+	}, role: fault.Client},
 	fault.CertWrongName: leaves(pki.Leaf{Names: []string{"example.org", "*.example.net", "10.0.0.1"}}),
 	fault.CertNoSAN:     leaves(pki.Leaf{CommonName: host}),
 

@@ -157,7 +157,7 @@ func flip(b []byte) []byte {
 
 var ofHellos = map[*fault.Rule]scenario{
 	// what a client refuses
-	fault.ServerVersionUnsupported: answer(func(m *wire.ServerHello) { m.Extensions.Remove(iana.ExtSupportedVersions) }),
+	fault.ServerVersionUnsupported: in13(answer(func(m *wire.ServerHello) { m.Extensions.Remove(iana.ExtSupportedVersions) })),
 	fault.ServerVersionNotOffered:  answer(func(m *wire.ServerHello) { m.SupportedVersion = iana.TLS13 + 1 }),
 	fault.ServerLegacyVersion:      answer(func(m *wire.ServerHello) { m.LegacyVersion = iana.TLS11 }),
 	fault.Downgrade: answer(func(m *wire.ServerHello) {
@@ -173,7 +173,7 @@ var ofHellos = map[*fault.Rule]scenario{
 	fault.RetrySuiteChanged: retry(func(m *wire.ServerHello) { m.CipherSuite = iana.TLS_CHACHA20_POLY1305_SHA256 }),
 
 	// what a server refuses
-	fault.NoCommonVersion:     hello(func(h *wire.ClientHello) { h.SupportedVersions = wire.MakeList16(iana.TLS12) }),
+	fault.NoCommonVersion:     hello(func(h *wire.ClientHello) { h.SupportedVersions = wire.MakeList16(iana.TLS11) }),
 	fault.ClientLegacyVersion: hello(func(h *wire.ClientHello) { h.LegacyVersion = iana.TLS11 }),
 	fault.ClientCompression:   hello(func(h *wire.ClientHello) { h.Compressions = wire.MakeList8[wire.Compression](0, 1) }),
 	fault.NoCommonSuite: by(fault.Server, func(p *pair) {

@@ -142,7 +142,10 @@ var otherWays = []struct {
 	{"a hello after the handshake", fault.UnexpectedMessage, once(func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.HelloRequest), 0, 0, 0}) })},
 
 	// the server and the client's hellos
-	{"TLS 1.2 without supported_versions", fault.NoCommonVersion, hello(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtSupportedVersions) })},
+	{"TLS 1.2 without supported_versions", fault.NoCommonVersion, by(fault.Server, func(p *pair) {
+		p.server.MinVersion = iana.TLS13
+		p.editClient = only(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtSupportedVersions) })
+	})},
 	{"no key_share", fault.ExtensionMissing, hello(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtKeyShare) })},
 	{"no supported_groups", fault.ExtensionMissing, hello(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtSupportedGroups) })},
 	{"pre_shared_key without modes", fault.ExtensionMissing, hello(func(h *wire.ClientHello) {

@@ -96,6 +96,7 @@ type pair struct {
 	editClient, editServer func(wire.Message)
 	verify                 func(*flow.VerifyAsk) // nil: as the configuration says
 	sign                   func(*flow.SignAsk)
+	choose                 func(*flow.HelloAsk)
 	tap                    func(w *tap, t iana.ContentType, b []byte) // nil: pass on
 	after                  func()                                     // once both are connected
 
@@ -145,11 +146,10 @@ func (p *pair) connect() {
 	if p.editServer != nil {
 		p.s.Edit(p.editServer)
 	}
-	p.toS = &tap{from: fault.Client, keys: p.keys, suite: p.suite, hook: p.tap}
-	p.toC = &tap{from: fault.Server, keys: p.keys, suite: p.suite, hook: p.tap}
+	random := new([32]byte)
+	p.toS = &tap{from: fault.Client, keys: p.keys, info: p.s.Info, random: random, hook: p.tap}
+	p.toC = &tap{from: fault.Server, keys: p.keys, info: p.s.Info, random: random, hook: p.tap}
 }
-
-func (p *pair) suite() *suite.Suite { return suite.ByID(p.s.Info().CipherSuite) }
 
 // run goes on until neither side has more to say, and returns victim's error
 // after a look at the alert that it sent.
@@ -230,6 +230,8 @@ func (p *pair) recv(e *engine.Engine, in *[]byte, failed *error) int {
 
 func (p *pair) answer(e *engine.Engine) {
 	switch a := e.Ask().(type) {
+	case *flow.HelloAsk:
+		p.choose(a)
 	case *flow.SignAsk:
 		if p.sign != nil {
 			p.sign(a)
@@ -250,10 +252,11 @@ func (p *pair) answer(e *engine.Engine) {
 // A tap opens what one side sends, message by message, and seals it again for
 // the other. In between, its hook may do what a broken or hostile peer does.
 type tap struct {
-	from  fault.Role
-	keys  keyLog
-	suite func() *suite.Suite
-	hook  func(w *tap, t iana.ContentType, b []byte)
+	from   fault.Role
+	keys   keyLog
+	info   func() flow.Info // of the handshake that the tap is in
+	random *[32]byte        // the server's: keys of TLS 1.2 depend on it
+	hook   func(w *tap, t iana.ContentType, b []byte)
 
 	in, out   half
 	buf       []byte // not yet a whole record
@@ -268,6 +271,29 @@ type half struct {
 	secret   keys.Secret
 	epoch    flow.Epoch // of the keys in use
 	finished bool       // the sender's Finished is through, so its keys change
+}
+
+func (w *tap) suite() *suite.Suite { return suite.ByID(w.info().CipherSuite) }
+
+// old reports whether the connection speaks TLS 1.2, where a ChangeCipherSpec
+// changes the keys.
+func (w *tap) old() bool { return w.info().Version == iana.TLS12 }
+
+// keyBlock are the keys of both sides in TLS 1.2.
+func (w *tap) keyBlock() (client, server keys.WriteKeys) {
+	s, random := w.suite(), w.info().ClientRandom
+	main := keys.NewMaster12(s.Hash, bytes.Clone(w.keys[keys.LogMaster12]), random[:], w.random[:])
+	return main.KeyBlock(0, s.KeyLen, s.IVLen)
+}
+
+func (w *tap) install12(h *half) {
+	own, server := w.keyBlock()
+	if w.from == fault.Server {
+		own = server
+	}
+	if err := w.suite().Install12(&h.Half, own, 0); err != nil {
+		panic(err)
+	}
 }
 
 func (w *tap) install(h *half, secret keys.Secret) {
@@ -285,7 +311,7 @@ func (w *tap) relay(sent []byte) []byte {
 		if need > 0 || err != nil {
 			break
 		}
-		if h.Type == iana.ContentApplicationData && !w.ready(&w.in) {
+		if h.Type == iana.ContentApplicationData && !w.old() && !w.ready(&w.in) {
 			break
 		}
 		rec := w.buf[:record.HeaderLen+h.Len]
@@ -299,7 +325,12 @@ func (w *tap) relay(sent []byte) []byte {
 
 func (w *tap) record(t iana.ContentType, rec []byte) {
 	content := rec[record.HeaderLen:]
-	if t != iana.ContentApplicationData {
+	if t == iana.ContentChangeCipherSpec && w.old() {
+		w.install12(&w.in)
+		w.pass(t, content)
+		return
+	}
+	if t != iana.ContentApplicationData && !(w.old() && w.in.Protected()) {
 		if t == iana.ContentHandshake {
 			w.messages(content)
 			return
@@ -351,15 +382,23 @@ func (w *tap) messages(b []byte) {
 		}
 		msg := w.handshake[:n:n]
 		w.handshake = w.handshake[n:]
+		w.note(msg)
 		w.follow(&w.in, msg)
 		w.pass(iana.ContentHandshake, msg)
+	}
+}
+
+// note keeps the random of a ServerHello.
+func (w *tap) note(msg []byte) {
+	if iana.HandshakeType(msg[0]) == iana.ServerHello {
+		copy(w.random[:], msg[wire.HeaderLen+2:])
 	}
 }
 
 // follow changes the keys after a message that does.
 func (w *tap) follow(h *half, msg []byte) {
 	switch {
-	case len(msg) == 0 || !h.Protected():
+	case len(msg) == 0 || !h.Protected() || w.old():
 	case iana.HandshakeType(msg[0]) == iana.Finished:
 		h.finished = true
 	case iana.HandshakeType(msg[0]) == iana.KeyUpdate:
@@ -377,7 +416,12 @@ func (w *tap) pass(t iana.ContentType, b []byte) {
 
 // put sends a record under the keys that are due.
 func (w *tap) put(t iana.ContentType, b []byte) {
-	if (w.out.Protected() || w.in.Protected()) && !w.ready(&w.out) {
+	if w.old() && t == iana.ContentChangeCipherSpec {
+		w.clear(t, b)
+		w.install12(&w.out)
+		return
+	}
+	if !w.old() && (w.out.Protected() || w.in.Protected()) && !w.ready(&w.out) {
 		panic("a tap does not know its sender's keys")
 	}
 	for first := true; first || len(b) > 0; first = false {

@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -28,23 +28,46 @@ type step struct {
 	retry bool
 	last  iana.HandshakeType // of the peer; MessageHash: none
 	clear bool               // the peer has no keys yet
+	old   bool               // TLS 1.2
 }
+
+// lastCCS stands for the ChangeCipherSpec of TLS 1.2 among the last messages.
+const lastCCS iana.HandshakeType = 200
 
 // steps are the states in which a side waits for the peer, and the peer's last
 // message before. START, VERIFYING and SIGNING are missing: nothing is read there.
 var steps = []step{
-	{fault.Client, fault.WaitSH, false, iana.MessageHash, true},
-	{fault.Client, fault.WaitSH2, true, iana.ServerHello, true},
-	{fault.Client, fault.WaitEE, false, iana.ServerHello, false},
-	{fault.Client, fault.WaitCertCR, false, iana.EncryptedExtensions, false},
-	{fault.Client, fault.WaitCert, false, iana.CertificateRequest, false},
-	{fault.Client, fault.WaitCV, false, iana.Certificate, false},
-	{fault.Client, fault.WaitFinished, false, iana.CertificateVerify, false},
-	{fault.Client, fault.Connected, false, iana.Finished, false},
-	{fault.Server, fault.WaitCH, false, iana.MessageHash, true},
-	{fault.Server, fault.WaitCH2, true, iana.ClientHello, true},
-	{fault.Server, fault.WaitFinished, false, iana.ClientHello, false},
-	{fault.Server, fault.Connected, false, iana.Finished, false},
+	{fault.Client, fault.WaitSH, false, iana.MessageHash, true, false},
+	{fault.Client, fault.WaitSH2, true, iana.ServerHello, true, false},
+	{fault.Client, fault.WaitEE, false, iana.ServerHello, false, false},
+	{fault.Client, fault.WaitCertCR, false, iana.EncryptedExtensions, false, false},
+	{fault.Client, fault.WaitCert, false, iana.CertificateRequest, false, false},
+	{fault.Client, fault.WaitCV, false, iana.Certificate, false, false},
+	{fault.Client, fault.WaitFinished, false, iana.CertificateVerify, false, false},
+	{fault.Client, fault.Connected, false, iana.Finished, false, false},
+	{fault.Server, fault.WaitCH, false, iana.MessageHash, true, false},
+	{fault.Server, fault.WaitCH2, true, iana.ClientHello, true, false},
+	{fault.Server, fault.WaitFinished, false, iana.ClientHello, false, false},
+	{fault.Server, fault.Connected, false, iana.Finished, false, false},
+
+	{fault.Client, fault.WaitCert, false, iana.ServerHello, true, true},
+	{fault.Client, fault.WaitStatusSKE, false, iana.Certificate, true, true},
+	{fault.Client, fault.WaitSKE, false, iana.CertificateStatus, true, true},
+	{fault.Client, fault.WaitCRSHD, false, iana.ServerKeyExchange, true, true},
+	{fault.Client, fault.WaitSHD, false, iana.CertificateRequest, true, true},
+	{fault.Client, fault.WaitCCS, false, iana.ServerHelloDone, true, true},
+	{fault.Client, fault.WaitFinished, false, lastCCS, false, true},
+	{fault.Client, fault.Connected, false, iana.Finished, false, true},
+	{fault.Server, fault.WaitCKE, false, iana.ClientHello, true, true},
+	{fault.Server, fault.WaitCCS, false, iana.ClientKeyExchange, true, true},
+	{fault.Server, fault.WaitFinished, false, lastCCS, false, true},
+	{fault.Server, fault.Connected, false, iana.Finished, false, true},
+}
+
+// speaks reports whether the victim says something on its way into the state,
+// before any keys.
+func (s *step) speaks() bool {
+	return s.clear && (s.state == fault.WaitSH || s.state == fault.WaitSH2 || s.state == fault.WaitCCS)
 }
 
 // A misdeed is what the peer does then.
@@ -55,18 +78,19 @@ type misdeed struct {
 	connected *fault.Rule // and after; nil: a deadline of the user's, which is no fault
 	first     *fault.Rule // and if it is all that ever comes; nil: as in the handshake
 	keysOnly  bool        // it differs from the others only where there are keys
+	old       *fault.Rule // in TLS 1.2, where it differs
 }
 
 var misdeeds = []misdeed{
-	{"closes", nil, fault.ClosedEarly, fault.Truncated, nil, false},
-	{"resets", nil, fault.PeerReset, fault.PeerReset, nil, false},
-	{"stalls", nil, fault.PeerSilent, nil, nil, false},
-	{"sends garbage", func(w *tap) { w.raw([]byte("\xff\x00 what is this?")) }, fault.RecordType, fault.RecordType, fault.PeerSpeaksGarbage, false},
-	{"sends noise", func(w *tap) { w.raw(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...)) }, fault.BadRecordMAC, fault.BadRecordMAC, nil, true},
-	{"sends an alert", func(w *tap) { w.put(iana.ContentAlert, []byte{2, byte(iana.InternalError)}) }, fault.AlertReceived, fault.AlertReceived, nil, false},
-	{"sends an alert in clear", func(w *tap) { w.clear(iana.ContentAlert, []byte{2, byte(iana.InternalError)}) }, fault.AlertInClear, fault.RecordType, nil, true},
-	{"says goodbye", func(w *tap) { w.put(iana.ContentAlert, []byte{1, byte(iana.CloseNotify)}) }, fault.ClosedEarly, nil, nil, false},
-	{"sends another message", func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.SupplementalData), 0, 0, 0}) }, fault.UnexpectedMessage, fault.UnexpectedMessage, nil, false},
+	{"closes", nil, fault.ClosedEarly, fault.Truncated, nil, false, nil},
+	{"resets", nil, fault.PeerReset, fault.PeerReset, nil, false, nil},
+	{"stalls", nil, fault.PeerSilent, nil, nil, false, nil},
+	{"sends garbage", func(w *tap) { w.raw([]byte("\xff\x00 what is this?")) }, fault.RecordType, fault.RecordType, fault.PeerSpeaksGarbage, false, nil},
+	{"sends noise", func(w *tap) { w.raw(append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...)) }, fault.BadRecordMAC, fault.BadRecordMAC, nil, true, nil},
+	{"sends an alert", func(w *tap) { w.put(iana.ContentAlert, []byte{2, byte(iana.InternalError)}) }, fault.AlertReceived, fault.AlertReceived, nil, false, nil},
+	{"sends an alert in clear", func(w *tap) { w.clear(iana.ContentAlert, []byte{2, byte(iana.InternalError)}) }, fault.AlertInClear, fault.RecordType, nil, true, fault.BadRecordMAC},
+	{"says goodbye", func(w *tap) { w.put(iana.ContentAlert, []byte{1, byte(iana.CloseNotify)}) }, fault.ClosedEarly, nil, nil, false, nil},
+	{"sends another message", func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.SupplementalData), 0, 0, 0}) }, fault.UnexpectedMessage, fault.UnexpectedMessage, nil, false, nil},
 }
 
 // TestSteps: at each step the peer closes, resets, stalls, or sends what does not
@@ -77,7 +101,11 @@ func TestSteps(t *testing.T) {
 			if s.clear && m.keysOnly {
 				continue
 			}
-			t.Run(fmt.Sprintf("%v in %v/peer %s", s.role, s.state, m.name), func(t *testing.T) {
+			version := iana.TLS13
+			if s.old {
+				version = iana.TLS12
+			}
+			t.Run(fmt.Sprintf("%v/%v in %v/peer %s", version, s.role, s.state, m.name), func(t *testing.T) {
 				t.Parallel()
 				ours, theirs := net.Pipe()
 				watchdog := time.AfterFunc(10*time.Second, func() { ours.Close(); theirs.Close() })
@@ -86,6 +114,14 @@ func TestSteps(t *testing.T) {
 				p := newPair(t)
 				if s.retry {
 					p.client.KeyShares = []iana.Group{}
+				}
+				if s.old {
+					p.client.MaxVersion = iana.TLS12
+				}
+				if s.state == fault.WaitStatusSKE || s.state == fault.WaitSKE {
+					c := p.server.Certificates[0]
+					c.OCSPStaple = []byte("an answer")
+					p.server.Certificates = []config.Certificate{c}
 				}
 				peer := newPuppet(t, p, theirs, s, m)
 				conn := handclasp.Client(v, &p.client)
@@ -105,7 +141,7 @@ func TestSteps(t *testing.T) {
 				if peer.err != nil {
 					t.Fatalf("the script went wrong: %v", peer.err)
 				}
-				m.judge(t, s.role, s.state, s.last == iana.MessageHash, err)
+				m.judge(t, s, err)
 			})
 		}
 	}
@@ -123,14 +159,16 @@ func use(conn *handclasp.Conn) error {
 	return err
 }
 
-func (m *misdeed) judge(t *testing.T, role fault.Role, s fault.State, first bool, err error) {
+func (m *misdeed) judge(t *testing.T, s step, err error) {
 	t.Helper()
 	t.Log(err)
 	want := m.handshake
 	switch {
-	case s == fault.Connected:
+	case s.old && m.old != nil:
+		want = m.old
+	case s.state == fault.Connected:
 		want = m.connected
-	case first && m.first != nil:
+	case s.last == iana.MessageHash && m.first != nil:
 		want = m.first
 	}
 	if want == nil {
@@ -139,10 +177,10 @@ func (m *misdeed) judge(t *testing.T, role fault.Role, s fault.State, first bool
 		}
 		return
 	}
-	triggered(t, want, role, err)
+	triggered(t, want, s.role, err)
 	f, _ := errors.AsType[*fault.Error](err)
-	if f.State != s || !strings.Contains(err.Error(), s.String()) {
-		t.Errorf("the state is %v, want %v", f.State, s)
+	if f.State != s.state || !strings.Contains(err.Error(), s.state.String()) {
+		t.Errorf("the state is %v, want %v", f.State, s.state)
 	}
 }
 
@@ -187,23 +225,36 @@ func newPuppet(t *testing.T, p *pair, conn net.Conn, s step, m misdeed) *puppet 
 		u.engine, err = engine.NewClient(&p.client)
 	}
 	check(t, err)
-	u.tap = &tap{from: role, keys: p.keys, hook: func(w *tap, t iana.ContentType, b []byte) {
+	u.tap = &tap{from: role, keys: p.keys, info: u.engine.Info, random: new([32]byte), hook: func(w *tap, t iana.ContentType, b []byte) {
 		switch {
 		case u.ended:
 		case t == iana.ContentHandshake && last == iana.CertificateRequest && iana.HandshakeType(b[0]) == iana.Certificate:
-			w.put(t, certificateRequest())
+			if !s.old {
+				b = certificateRequest()
+				u.ended = true
+			}
+			w.put(t, b)
+		case t == iana.ContentHandshake && last == iana.CertificateRequest && iana.HandshakeType(b[0]) == iana.ServerHelloDone:
+			w.put(t, request12())
 			u.ended = true
+		case t == iana.ContentChangeCipherSpec:
+			w.put(t, b)
+			u.ended = last == lastCCS
 		default:
 			w.put(t, b)
 			u.ended = t == iana.ContentHandshake && iana.HandshakeType(b[0]) == last && last != iana.Finished
 		}
 	}}
-	u.tap.suite = func() *suite.Suite { return suite.ByID(u.engine.Info().CipherSuite) }
+	u.engine.Watch(func(ev *flow.Event) {
+		if ev.Kind == flow.Message && ev.Type == iana.ServerHello {
+			copy(u.tap.random[:], ev.Bytes[wire.HeaderLen+2:])
+		}
+	})
 	u.ended = last == iana.MessageHash
 	go u.listen()
 	go func() {
 		defer close(u.done)
-		u.err = u.run(last, m, s.clear)
+		u.err = u.run(last, m, s)
 	}()
 	return u
 }
@@ -232,13 +283,13 @@ func certificateRequest() []byte {
 }
 
 // run talks until the last message is out and the victim had time to answer.
-func (u *puppet) run(last iana.HandshakeType, m misdeed, clear bool) error {
+func (u *puppet) run(last iana.HandshakeType, m misdeed, s step) error {
 	defer close(u.stopped)
-	if err := u.talk(last, clear); err != nil {
+	if err := u.talk(last, s.speaks()); err != nil {
 		return err
 	}
 	if m.do != nil {
-		if !clear {
+		if !s.clear && !s.old {
 			u.tap.ready(&u.tap.out)
 		}
 		m.do(u.tap)
@@ -252,7 +303,7 @@ func (u *puppet) run(last iana.HandshakeType, m misdeed, clear bool) error {
 	return nil
 }
 
-func (u *puppet) talk(last iana.HandshakeType, clear bool) error {
+func (u *puppet) talk(last iana.HandshakeType, speaks bool) error {
 	var in []byte
 	for {
 		switch a := u.engine.Ask().(type) {
@@ -268,8 +319,8 @@ func (u *puppet) talk(last iana.HandshakeType, clear bool) error {
 		}
 		switch {
 		case u.tap.from == fault.Server && u.ended:
-			if clear {
-				<-u.heard // a hello that answers, or opens
+			if speaks {
+				<-u.heard // a hello that answers, or opens, or the flight of TLS 1.2
 			}
 			return nil
 		case u.tap.from == fault.Client && last == iana.MessageHash:

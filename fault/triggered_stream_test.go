@@ -81,7 +81,7 @@ var ofRecords = map[*fault.Rule]scenario{
 // greeted is an engine to which the first bytes that come are these. Its alert
 // goes out in the clear: a record of 7 bytes.
 func greeted(role fault.Role, first string) scenario {
-	return scenario{func(t *testing.T) error {
+	return scenario{run: func(t *testing.T) error {
 		p := newPair(t)
 		p.connect()
 		e := map[fault.Role]*engine.Engine{fault.Client: p.c, fault.Server: p.s}[role]
@@ -102,7 +102,7 @@ func greeted(role fault.Role, first string) scenario {
 			t.Errorf("sent % x, want % x", got, want)
 		}
 		return err
-	}, role}
+	}, role: role}
 }
 
 // update is a KeyUpdate that does not ask for another.

@@ -13,12 +13,13 @@ import (
 
 // A scenario breaks one rule and returns the error that a user gets.
 type scenario struct {
-	run  func(t *testing.T) error
-	role fault.Role // who notices; NoRole where there is no connection yet, or none at all
+	run     func(t *testing.T) error
+	role    fault.Role    // who notices; NoRole where there is no connection yet, or none at all
+	prepare func(p *pair) // of a scenario between two engines
 }
 
 // areas hold a scenario for each rule, by the file of the catalogue.
-var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, ofCertificates, ofStream, ofTransport, ofCallers, ofSTARTTLS}
+var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, of12, ofCertificates, ofStream, ofTransport, ofCallers, ofHooks, ofSTARTTLS}
 
 // by is a scenario between two engines: victim is who notices.
 func by(victim fault.Role, prepare func(p *pair)) scenario {
@@ -26,11 +27,27 @@ func by(victim fault.Role, prepare func(p *pair)) scenario {
 		p := newPair(t)
 		prepare(p)
 		return p.run(victim)
-	}, victim}
+	}, victim, prepare}
+}
+
+// in12 is s with a client that speaks TLS 1.2 alone.
+func in12(s scenario) scenario {
+	return by(s.role, func(p *pair) {
+		p.client.MaxVersion = iana.TLS12
+		s.prepare(p)
+	})
+}
+
+// in13 is s with a client that speaks TLS 1.3 alone.
+func in13(s scenario) scenario {
+	return by(s.role, func(p *pair) {
+		p.client.MinVersion = iana.TLS13
+		s.prepare(p)
+	})
 }
 
 // alone is a scenario without a connection.
-func alone(run func(t *testing.T) error) scenario { return scenario{run, fault.NoRole} }
+func alone(run func(t *testing.T) error) scenario { return scenario{run: run} }
 
 func TestEveryRuleIsTriggered(t *testing.T) {
 	all := make(map[*fault.Rule]scenario)
@@ -108,6 +125,7 @@ var sourceless = strings.Fields(`
 	message-too-large flood peer-reset peer-silent transport-failed not-connected
 	cert-too-many cert-too-large cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
+	config-hook
 	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh
 	starttls-refused starttls-unexpected starttls-too-long starttls-closed starttls-silent`)
 

@@ -32,15 +32,15 @@ func (d dead) SetWriteDeadline(time.Time) error { return nil }
 
 // dying is a client whose transport ends in err after the ClientHello.
 func dying(err error) scenario {
-	return scenario{func(t *testing.T) error {
+	return scenario{run: func(t *testing.T) error {
 		return handclasp.Client(dead{err: err}, &newPair(t).client).Handshake()
-	}, fault.Client}
+	}, role: fault.Client}
 }
 
 var ofTransport = map[*fault.Rule]scenario{
 	fault.ClosedEarly: dying(io.EOF),
 	fault.PeerReset:   dying(&net.OpError{Op: "read", Err: syscall.ECONNRESET}),
-	fault.PeerSilent: {func(t *testing.T) error {
+	fault.PeerSilent: {run: func(t *testing.T) error {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		go io.Copy(io.Discard, theirs)
@@ -51,9 +51,9 @@ var ofTransport = map[*fault.Rule]scenario{
 			t.Error("it does not count as a timeout")
 		}
 		return err
-	}, fault.Client},
+	}, role: fault.Client},
 	fault.TransportFailed: dying(errBroken),
-	fault.Truncated: {func(t *testing.T) error {
+	fault.Truncated: {run: func(t *testing.T) error {
 		p := newPair(t)
 		ours, theirs := net.Pipe()
 		done := make(chan error)
@@ -68,24 +68,24 @@ var ofTransport = map[*fault.Rule]scenario{
 		}
 		check(t, <-done)
 		return err
-	}, fault.Client},
+	}, role: fault.Client},
 }
 
 var ofCallers = map[*fault.Rule]scenario{
-	fault.NotConnected: {func(t *testing.T) error {
+	fault.NotConnected: {run: func(t *testing.T) error {
 		p := newPair(t)
 		p.connect()
 		_, err := p.c.Send(nil, []byte("data"))
 		return err
-	}, fault.Client},
-	fault.WriteClosed: {func(t *testing.T) error {
+	}, role: fault.Client},
+	fault.WriteClosed: {run: func(t *testing.T) error {
 		p := newPair(t)
 		p.connect()
 		p.pump()
 		p.s.Close()
 		_, err := p.s.Send(nil, []byte("data"))
 		return err
-	}, fault.Server},
+	}, role: fault.Server},
 
 	fault.ConfigValue: alone(func(t *testing.T) error {
 		_, err := engine.NewClient(&config.ClientConfig{ServerName: host, CurvePreferences: []iana.Group{iana.X448}})

@@ -74,7 +74,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.stapled = sh.Extensions.Has(iana.ExtStatusRequest)
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
 	c.tellChoice("version", c.info.Version.String(), names(offeredVersions(&c.hello)), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), names(c.hello.CipherSuites.Slice()), "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS12), "")
 	c.transcript.Start(c.suite.Hash)
 	c.transcript.Write(msg)
 	return fault.WaitCert, nil

@@ -70,7 +70,7 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 		more = "; it had to ask for our key share first"
 	}
 	c.tellChoice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), names(c.hello.CipherSuites.Slice()), "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
 	c.tellChoice("group", g.String(), names(c.hello.Groups.Slice()), more)
 
 	c.transcript.Start(c.suite.Hash)
@@ -100,10 +100,28 @@ func (c *client) shared() (groups []iana.Group) {
 // tellChoice says what the server chose from our hello.
 func (c *client) tellChoice(what, chosen string, offered []string, more string) {
 	c.decided(func() flow.Decision {
-		at := slices.Index(offered, chosen) + 1
 		return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
-			Reason: fmt.Sprintf("The server chose number %d of the %d that we offered%s.", at, len(offered), more)}
+			Reason: rank(slices.Index(offered, chosen), len(offered)) + more + "."}
 	})
+}
+
+// rank says what it means that a server chose from our list what it did.
+func rank(at, of int) string {
+	switch {
+	case of == 1:
+		return "It is the only one that we offered"
+	case at == 0:
+		return fmt.Sprintf("It is the first of the %d that we offered, so the one that we prefer", of)
+	}
+	return fmt.Sprintf("It is number %d of the %d that we offered: the server does not know the ones before it, or prefers this one", at+1, of)
+}
+
+// suitesOf are those of the hello's suites that the chosen version may use.
+func (c *client) suitesOf(v iana.Version) []string {
+	return names(slices.DeleteFunc(c.hello.CipherSuites.Slice(), func(id iana.CipherSuite) bool {
+		s := suite.ByID(id)
+		return s == nil || !s.For(v)
+	}))
 }
 
 func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
@@ -216,7 +234,7 @@ func (c *client) askVerdict() {
 
 // judged receives the verdict.
 func (c *client) judged(v *flow.Verdict, err error) {
-	if c.ask == nil {
+	if !asks[*flow.VerifyAsk](&c.core) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.verdict, c.refusal = nil, v, err

@@ -110,7 +110,7 @@ func (t trigger) String() string {
 }
 
 // An edge is one row of a state table: in state from, on what, do this; and
-// the states it may lead to.
+// the states it may lead to. One that leads nowhere refuses a message by name.
 type edge[M any] struct {
 	from fault.State
 	on   trigger
@@ -173,11 +173,11 @@ func step[M any](c *core, table []edge[M], m M, on trigger, msg []byte) error {
 	return nil
 }
 
-// legal lists what a state has rows for.
+// legal lists what a state has rows for, those left out that lead nowhere.
 func legal[M any](table []edge[M], s fault.State) string {
 	var names []string
 	for _, e := range table {
-		if e.from == s && e.on != answer && e.on != begin {
+		if e.from == s && e.to != 0 && e.on != answer && e.on != begin {
 			names = append(names, e.on.String())
 		}
 	}
@@ -209,6 +209,13 @@ func (c *core) fail(err error) error {
 
 // waitFor opens an Ask.
 func (c *core) waitFor(a flow.Ask) { c.ask = a }
+
+// asks reports whether an Ask of kind A is open: the second answer to another
+// kind must not pass for its own.
+func asks[A flow.Ask](c *core) bool {
+	_, ok := c.ask.(A)
+	return ok
+}
 
 // send has the last word from Edit, then encodes, hashes and queues m.
 func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {

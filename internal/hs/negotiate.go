@@ -54,11 +54,16 @@ func offersSecureRenegotiation(h *wire.ClientHello) bool {
 // allows (RFC 9846, Section 4.2.1).
 func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite) (flow.Decision, *suite.Suite, error) {
 	offered := h.CipherSuites.Slice()
+	ours = slices.DeleteFunc(slices.Clone(ours), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(v) })
 	d := decision("cipher_suite", names(offered), names(ours))
-	for i, id := range ours {
-		if s := suite.ByID(id); s.For(v) && h.CipherSuites.Has(id) {
-			d.Chosen, d.Reason = id.String(), fmt.Sprintf("It is number %d in the server's order and the first of them that the client offers.", i+1)
-			return d, s, nil
+	d.Reason = "It is the first in the server's order that the client offers."
+	if v < iana.TLS13 {
+		d.Reason = "It is the first in the server's order that the client offers and a certificate of the server fits."
+	}
+	for _, id := range ours {
+		if h.CipherSuites.Has(id) {
+			d.Chosen = id.String()
+			return d, suite.ByID(id), nil
 		}
 	}
 	return d, nil, fault.NoCommonSuite.In("cipher_suites").Saw("the client offers "+join(offered), join(ours))

@@ -11,26 +11,86 @@ import (
 	"github.com/handclasp/handclasp/iana"
 )
 
-// legalOrders is RFC 9846, Section 2 and Appendix A, written by hand: what each
-// side receives from its start to CONNECTED. "answer" is the reply to an Ask:
-// a signature for the server, a verdict for the client.
-var legalOrders = map[fault.Role]string{
-	fault.Client: `
-		start, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-		start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
-		start, hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-		start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished`,
-	fault.Server: `
-		client_hello, answer, finished
-		client_hello, client_hello, answer, finished`,
+// A machine is a role in one version: its tables, and what the RFCs say of it,
+// written by hand.
+type machine struct {
+	role    fault.Role
+	version iana.Version
+	table   []row
+
+	// orders are what the side receives from its start to CONNECTED (RFC 9846,
+	// Section 2 and Appendix A; RFC 5246, Section 7.3; RFC 6066, Section 8).
+	// "answer" is the reply to an Ask: a verdict for the client; a signature
+	// for the server, and before it a configuration if there are hooks.
+	orders string
+
+	// after is what may follow in CONNECTED, any number of times (RFC 9846,
+	// Section 4.7); refused has a row there only to be refused by name.
+	after, refused string
 }
 
-// legalAfter is what may follow in CONNECTED, any number of times (RFC 9846,
-// Section 4.7).
-var legalAfter = map[fault.Role]string{
-	fault.Client: "new_session_ticket, key_update",
-	fault.Server: "key_update",
+func machines() []*machine {
+	return []*machine{{
+		role: fault.Client, version: iana.TLS13,
+		table: combine(rows(clientHellos), rows(client13), fault.WaitEE),
+		orders: `
+			start, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
+			start, hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished`,
+		after: "new_session_ticket, key_update",
+	}, {
+		role: fault.Client, version: iana.TLS12,
+		table: combine(rows(clientHellos), rows(client12), fault.WaitCert, fault.WaitSH2),
+		orders: `
+			start, server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
+			start, server_hello, certificate, certificate_status, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			start, server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
+			start, server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished`, // the last two without a staple that was promised
+		refused: "hello_request",
+	}, {
+		role: fault.Server, version: iana.TLS13,
+		table: combine(rows(serverHellos), rows(server13), fault.Signing),
+		orders: `
+			client_hello, answer, finished
+			client_hello, client_hello, answer, finished
+			client_hello, answer, answer, finished
+			client_hello, answer, client_hello, answer, finished`,
+		after: "key_update",
+	}, {
+		role: fault.Server, version: iana.TLS12,
+		table: combine(rows(serverHellos), rows(server12), fault.Signing, fault.WaitCH2),
+		orders: `
+			client_hello, answer, client_key_exchange, change_cipher_spec, finished
+			client_hello, answer, answer, client_key_exchange, change_cipher_spec, finished`,
+		refused: "client_hello",
+	}}
 }
+
+// combine puts the rows of the hellos before those of a version, whose first
+// state is entry. Absent is a state of the hellos that the version has not.
+func combine(hellos, version []row, entry fault.State, absent ...fault.State) (all []row) {
+	for _, r := range hellos {
+		r.to = slices.DeleteFunc(r.to, func(s fault.State) bool {
+			return slices.Contains(absent, s) || s != entry && !startsIn(hellos, s)
+		})
+		if len(r.to) > 0 && !slices.Contains(absent, r.from) {
+			all = append(all, r)
+		}
+	}
+	return append(all, version...)
+}
+
+func startsIn(table []row, s fault.State) bool {
+	return slices.ContainsFunc(table, func(r row) bool { return r.from == s })
+}
+
+func (m *machine) String() string { return m.version.String() + " " + m.role.String() }
+
+// start is the state in which the machine is made.
+func (m *machine) start() fault.State { return m.table[0].from }
 
 // A row is an edge of either role.
 type row struct {
@@ -55,16 +115,6 @@ func rows[M any](table []edge[M]) (all []row) {
 	return all
 }
 
-// tables are what NewClient and NewServer put together, and where they start.
-func tables() map[fault.Role][]row {
-	return map[fault.Role][]row{
-		fault.Client: rows(slices.Concat(clientHellos, client13)),
-		fault.Server: rows(slices.Concat(serverHellos, server13)),
-	}
-}
-
-var starts = map[fault.Role]fault.State{fault.Client: fault.Start, fault.Server: fault.WaitCH}
-
 // paths lists what is received on each way from s to CONNECTED. It stops at a
 // state that is on the way already and reports it, for only CONNECTED may loop.
 func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.State) (all []string) {
@@ -88,50 +138,78 @@ func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.
 }
 
 func TestPaths(t *testing.T) {
-	for role, table := range tables() {
+	for _, m := range machines() {
 		var want []string
-		for line := range strings.Lines(legalOrders[role]) {
+		for line := range strings.Lines(m.orders) {
 			if line = strings.TrimSpace(line); line != "" {
 				want = append(want, line)
 			}
 		}
-		got := paths(t, table, starts[role], nil, nil)
+		got := paths(t, m.table, m.start(), nil, nil)
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("%v: the table allows\n\t%s\nand the RFC\n\t%s", role, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+			t.Errorf("%v: the table allows\n\t%s\nand the RFC\n\t%s", m, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 		}
-		var after []string
-		for _, r := range table {
-			if r.from == fault.Connected {
+		var after, refused []string
+		for _, r := range m.table {
+			switch {
+			case r.from != fault.Connected:
+			case len(r.to) == 0:
+				refused = append(refused, r.on.String())
+			default:
 				after = append(after, r.on.String())
 				if !slices.Equal(r.to, []fault.State{fault.Connected}) {
-					t.Errorf("%v: %v leads out of CONNECTED", role, r.on)
+					t.Errorf("%v: %v leads out of CONNECTED", m, r.on)
 				}
 			}
 		}
-		if got := strings.Join(after, ", "); got != legalAfter[role] {
-			t.Errorf("%v: in CONNECTED the table allows %s; the RFC %s", role, got, legalAfter[role])
+		if got := strings.Join(after, ", "); got != m.after {
+			t.Errorf("%v: in CONNECTED the table allows %q; the RFC %q", m, got, m.after)
+		}
+		if got := strings.Join(refused, ", "); got != m.refused {
+			t.Errorf("%v: in CONNECTED the table refuses %q by name, want %q", m, got, m.refused)
+		}
+	}
+}
+
+// TestEntries: the hellos lead to each other and to the first states of the
+// versions, and nowhere else.
+func TestEntries(t *testing.T) {
+	for _, c := range []struct {
+		hellos []row
+		entry  []fault.State
+	}{
+		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert}},
+		{rows(serverHellos), []fault.State{fault.Signing}},
+	} {
+		for _, r := range c.hellos {
+			for _, s := range r.to {
+				if !startsIn(c.hellos, s) && !slices.Contains(c.entry, s) {
+					t.Errorf("%v in %v leads to %v", r.on, r.from, s)
+				}
+			}
 		}
 	}
 }
 
 // odd are the handlers that are not named after their message.
 var odd = map[string]string{
-	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "client_hello of WAIT_CH2": "secondClientHello",
+	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
+	"client_hello of WAIT_CH2": "secondClientHello", "client_hello of CONNECTED": "renegotiation",
 }
 
 // TestRows: no row hides another, none is out of reach, and a handler's name
 // says which message it handles.
 func TestRows(t *testing.T) {
-	for role, table := range tables() {
-		for i, r := range table {
-			for _, other := range table[:i] {
+	for _, m := range machines() {
+		for i, r := range m.table {
+			for _, other := range m.table[:i] {
 				if other.from == r.from && other.on == r.on {
-					t.Errorf("%v: two rows for %v in %v", role, r.on, r.from)
+					t.Errorf("%v: two rows for %v in %v", m, r.on, r.from)
 				}
 				if other.handler == r.handler && other.on != r.on {
-					t.Errorf("%v: %s handles %v and %v", role, r.handler, r.on, other.on)
+					t.Errorf("%v: %s handles %v and %v", m, r.handler, r.on, other.on)
 				}
 			}
 			want, ok := odd[r.on.String()]
@@ -141,18 +219,18 @@ func TestRows(t *testing.T) {
 			if !ok {
 				want = strings.ReplaceAll(r.on.String(), "_", "")
 			}
-			if !strings.EqualFold(r.handler, want) {
-				t.Errorf("%v: %v in %v is handled by %s, want %s", role, r.on, r.from, r.handler, want)
+			if !strings.EqualFold(strings.TrimSuffix(r.handler, "12"), want) {
+				t.Errorf("%v: %v in %v is handled by %s, want %s", m, r.on, r.from, r.handler, want)
 			}
-			if len(r.to) == 0 || slices.Contains(r.to, fault.Failed) {
-				t.Errorf("%v: %v in %v leads to %v; only an error leads to FAILED", role, r.on, r.from, r.to)
+			if slices.Contains(r.to, fault.Failed) {
+				t.Errorf("%v: %v in %v leads to FAILED, to which only an error leads", m, r.on, r.from)
 			}
-			if !slices.Contains(from(table, starts[role]), r.from) {
-				t.Errorf("%v: nothing leads to %v", role, r.from)
+			if !slices.Contains(from(m.table, m.start()), r.from) {
+				t.Errorf("%v: nothing leads to %v", m, r.from)
 			}
 			for _, s := range r.to {
-				if !slices.Contains(from(table, s), fault.Connected) {
-					t.Errorf("%v: no way leads from %v to CONNECTED", role, s)
+				if !slices.Contains(from(m.table, s), fault.Connected) {
+					t.Errorf("%v: no way leads from %v to CONNECTED", m, s)
 				}
 			}
 		}
@@ -181,8 +259,8 @@ func from(table []row, s fault.State) []fault.State {
 func TestStates(t *testing.T) {
 	for s := fault.Start; s < fault.Failed; s++ {
 		used := false
-		for role, table := range tables() {
-			used = used || slices.Contains(from(table, starts[role]), s)
+		for _, m := range machines() {
+			used = used || slices.Contains(from(m.table, m.start()), s)
 		}
 		if !used {
 			t.Errorf("no machine is ever in %v", s)
@@ -194,7 +272,8 @@ func TestStates(t *testing.T) {
 // like a message.
 func TestTriggers(t *testing.T) {
 	for trg, want := range map[trigger]string{
-		begin: "start", answer: "answer", retryHello: "hello_retry_request", trigger(iana.Finished): "finished",
+		begin: "start", answer: "answer", retryHello: "hello_retry_request",
+		changeCipherSpec: "change_cipher_spec", trigger(iana.Finished): "finished",
 	} {
 		if trg.String() != want {
 			t.Errorf("%v, want %s", trg, want)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -25,7 +26,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // A tape is a Layer that only writes down.
 type tape struct {
-	sent     [][]byte
+	sent     [][]byte // nil for a ChangeCipherSpec
 	answered []error
 	epochs   []flow.Epoch // of SetWrite and SetRead, in order
 	finished bool
@@ -33,7 +34,7 @@ type tape struct {
 }
 
 func (l *tape) WriteMessage(msg []byte)   { l.sent = append(l.sent, msg) }
-func (l *tape) ChangeCipherSpec()         {}
+func (l *tape) ChangeCipherSpec()         { l.sent = append(l.sent, nil) }
 func (l *tape) SkipEarlyData(flow.Epoch)  {}
 func (l *tape) PeerFinished()             { l.finished = true }
 func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
@@ -43,6 +44,8 @@ func (l *tape) take() (messages [][]byte) { messages, l.sent = l.sent, nil; retu
 
 func (l *tape) SetWrite(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error { return l.set(e) }
 func (l *tape) SetRead(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error  { return l.set(e) }
+func (l *tape) SetWrite12(*suite.Suite, keys.WriteKeys) error              { return l.set(flow.Application) }
+func (l *tape) SetRead12(*suite.Suite, keys.WriteKeys) error               { return l.set(flow.Application) }
 
 type identity struct {
 	cert  config.Certificate
@@ -77,21 +80,34 @@ type duo struct {
 	toClient, toServer [][]byte // on the way
 }
 
-// newDuo makes both. With retry the client sends no key share at first.
-func newDuo(t *testing.T, retry bool) *duo {
+// A course is what a handshake goes through.
+type course struct {
+	version iana.Version // 0: both
+	retry   bool         // the client sends no key share at first
+	hook    bool         // the server's configuration has one
+	staple  bool         // the server has an OCSP answer
+}
+
+func newDuo(t *testing.T, o course) *duo {
 	t.Helper()
 	id, err := someone()
 	check(t, err)
+	if o.staple {
+		id.cert.OCSPStaple = []byte("an answer")
+	}
 	groups := []iana.Group{iana.X25519}
-	cc := &config.ClientConfig{ServerName: "localhost", RootCAs: id.roots, CurvePreferences: groups}
-	if retry {
+	cc := &config.ClientConfig{ServerName: "localhost", RootCAs: id.roots, CurvePreferences: groups, MinVersion: o.version, MaxVersion: o.version}
+	if o.retry {
 		cc.KeyShares = []iana.Group{}
+	}
+	sc := &config.ServerConfig{Certificates: []config.Certificate{id.cert}, CurvePreferences: groups}
+	if o.hook {
+		sc.GetCertificate = func(*config.HelloInfo) (*config.Certificate, error) { return nil, nil }
 	}
 	d := &duo{t: t, ctape: new(tape), stape: new(tape)}
 	d.client, err = NewClient(cc, &Options{Layer: d.ctape, Rand: rand.Reader})
 	check(t, err)
-	d.server, err = NewServer(&config.ServerConfig{Certificates: []config.Certificate{id.cert}, CurvePreferences: groups},
-		&Options{Layer: d.stape, Rand: rand.Reader})
+	d.server, err = NewServer(sc, &Options{Layer: d.stape, Rand: rand.Reader})
 	check(t, err)
 	return d
 }
@@ -117,21 +133,46 @@ func (d *duo) run(m Machine, s fault.State) {
 		case m.State() == s:
 			return
 		case d.server.Ask() != nil:
-			a := d.server.Ask().(*flow.SignAsk)
-			a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
+			reply(d.server.Ask())
 		case d.client.Ask() != nil:
-			d.client.Ask().(*flow.VerifyAsk).Reply(new(flow.Verdict), nil)
+			reply(d.client.Ask())
 		case len(d.toServer) > 0:
-			check(d.t, d.server.Receive(d.toServer[0]))
+			check(d.t, give(d.server, d.toServer[0]))
 			d.toServer = d.toServer[1:]
 		case s == fault.WaitCert && d.client.State() == fault.WaitCertCR:
 			check(d.t, d.client.Receive(request(d.t)))
+		case s == fault.WaitSHD && d.client.State() == fault.WaitCRSHD:
+			check(d.t, d.client.Receive(request12(d.t)))
 		case len(d.toClient) > 0:
-			check(d.t, d.client.Receive(d.toClient[0]))
+			check(d.t, give(d.client, d.toClient[0]))
 			d.toClient = d.toClient[1:]
 		}
 	}
 	d.t.Fatalf("the machine got stuck in %v on its way to %v", m.State(), s)
+}
+
+// reply answers an Ask with consent.
+func reply(ask flow.Ask) {
+	switch a := ask.(type) {
+	case *flow.SignAsk:
+		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
+	case *flow.VerifyAsk:
+		a.Reply(new(flow.Verdict), nil)
+	case *flow.HelloAsk:
+		a.Reply(a.Config, nil, nil)
+	}
+}
+
+// give hands over what a tape took. A ChangeCipherSpec means something in TLS
+// 1.2 alone.
+func give(m Machine, msg []byte) error {
+	switch {
+	case msg != nil:
+		return m.Receive(msg)
+	case m.Info().Version == iana.TLS12:
+		return m.ChangeCipherSpec()
+	}
+	return nil
 }
 
 // request is a CertificateRequest, which our own server does not send.
@@ -144,6 +185,14 @@ func request(t *testing.T) []byte {
 	return b
 }
 
+// request12 is request for TLS 1.2.
+func request12(t *testing.T) []byte {
+	t.Helper()
+	b, err := wire.Append(nil, &wire.CertificateRequest12{Types: wire.MakeList8(wire.ClientCertificateType(64)), SignatureSchemes: wire.MakeList16(iana.ED25519)})
+	check(t, err)
+	return b
+}
+
 // retryMessage is enough of a HelloRetryRequest to be told apart from a
 // ServerHello.
 func retryMessage() []byte {
@@ -151,30 +200,75 @@ func retryMessage() []byte {
 	return append(b, wire.RetryRandom[:]...)
 }
 
+var (
+	in13     = course{version: iana.TLS13}
+	in12     = course{version: iana.TLS12}
+	retried  = course{retry: true}
+	hooked   = course{hook: true}
+	hooked12 = course{version: iana.TLS12, hook: true}
+	stapled  = course{version: iana.TLS12, staple: true}
+)
+
 // welcome is what each state takes, written by hand.
 var welcome = []struct {
-	role  fault.Role
-	state fault.State
-	retry bool // a HelloRetryRequest is on the way there
-	takes string
+	role   fault.Role
+	state  fault.State
+	course course // on the way there
+	takes  string
 }{
-	{fault.Client, fault.Start, false, "no message now"},
-	{fault.Client, fault.WaitSH, false, "server_hello or hello_retry_request"},
-	{fault.Client, fault.WaitSH2, true, "server_hello"},
-	{fault.Client, fault.WaitEE, false, "encrypted_extensions"},
-	{fault.Client, fault.WaitCertCR, false, "certificate_request or certificate"},
-	{fault.Client, fault.WaitCert, false, "certificate"},
-	{fault.Client, fault.WaitCV, false, "certificate_verify"},
-	{fault.Client, fault.Verifying, false, "no message now"},
-	{fault.Client, fault.WaitFinished, false, "finished"},
-	{fault.Client, fault.Connected, false, "new_session_ticket or key_update"},
-	{fault.Client, fault.Connected, true, "new_session_ticket or key_update"},
-	{fault.Server, fault.WaitCH, false, "client_hello"},
-	{fault.Server, fault.WaitCH2, true, "client_hello"},
-	{fault.Server, fault.Signing, false, "no message now"},
-	{fault.Server, fault.Signing, true, "no message now"},
-	{fault.Server, fault.WaitFinished, false, "finished"},
-	{fault.Server, fault.Connected, false, "key_update"},
+	{fault.Client, fault.Start, course{}, "no message now"},
+	{fault.Client, fault.WaitSH, course{}, "server_hello or hello_retry_request"},
+	{fault.Client, fault.WaitSH2, retried, "server_hello"},
+	{fault.Client, fault.WaitEE, in13, "encrypted_extensions"},
+	{fault.Client, fault.WaitCertCR, in13, "certificate_request or certificate"},
+	{fault.Client, fault.WaitCert, in13, "certificate"},
+	{fault.Client, fault.WaitCV, in13, "certificate_verify"},
+	{fault.Client, fault.Verifying, in13, "no message now"},
+	{fault.Client, fault.WaitFinished, in13, "finished"},
+	{fault.Client, fault.Connected, in13, "new_session_ticket or key_update"},
+	{fault.Client, fault.Connected, retried, "new_session_ticket or key_update"},
+
+	{fault.Client, fault.WaitCert, in12, "certificate"},
+	{fault.Client, fault.WaitStatusSKE, stapled, "certificate_status or server_key_exchange"},
+	{fault.Client, fault.WaitSKE, in12, "server_key_exchange"},
+	{fault.Client, fault.WaitSKE, stapled, "server_key_exchange"},
+	{fault.Client, fault.WaitCRSHD, in12, "certificate_request or server_hello_done"},
+	{fault.Client, fault.WaitSHD, in12, "server_hello_done"},
+	{fault.Client, fault.Verifying, in12, "no message now"},
+	{fault.Client, fault.WaitCCS, in12, "change_cipher_spec"},
+	{fault.Client, fault.WaitFinished, in12, "finished"},
+	{fault.Client, fault.Connected, in12, "no message now"},
+
+	{fault.Server, fault.WaitCH, course{}, "client_hello"},
+	{fault.Server, fault.Choosing, hooked, "no message now"},
+	{fault.Server, fault.WaitCH2, retried, "client_hello"},
+	{fault.Server, fault.Signing, in13, "no message now"},
+	{fault.Server, fault.Signing, retried, "no message now"},
+	{fault.Server, fault.Signing, hooked, "no message now"},
+	{fault.Server, fault.WaitFinished, in13, "finished"},
+	{fault.Server, fault.Connected, in13, "key_update"},
+
+	{fault.Server, fault.Signing, in12, "no message now"},
+	{fault.Server, fault.Signing, hooked12, "no message now"},
+	{fault.Server, fault.WaitCKE, in12, "client_key_exchange"},
+	{fault.Server, fault.WaitCCS, in12, "change_cipher_spec"},
+	{fault.Server, fault.WaitFinished, in12, "finished"},
+	{fault.Server, fault.Connected, in12, "no message now"},
+}
+
+// TestWelcome: each state of each machine stands in the list above.
+func TestWelcome(t *testing.T) {
+	for _, m := range machines() {
+		for _, s := range from(m.table, m.start()) {
+			known := false
+			for _, w := range welcome {
+				known = known || w.role == m.role && w.state == s && (w.course.version == 0 || w.course.version == m.version)
+			}
+			if !known {
+				t.Errorf("%v: what does %v take?", m, s)
+			}
+		}
+	}
 }
 
 // types are the named messages, among them those of TLS 1.2, and two unknown.
@@ -185,43 +279,91 @@ var types = []iana.HandshakeType{
 	iana.CompressedCert, iana.MessageHash, 99, 255,
 }
 
+// drive makes a machine of role and brings it to state s.
+func drive(t *testing.T, role fault.Role, s fault.State, o course) (Machine, *tape) {
+	t.Helper()
+	d := newDuo(t, o)
+	m, l := d.client, d.ctape
+	if role == fault.Server {
+		m, l = d.server, d.stape
+	}
+	d.run(m, s)
+	l.take()
+	return m, l
+}
+
 // TestRefused drives a machine into each state and feeds it each message. What
 // has no row is refused, names what was legal, and ends the machine.
 func TestRefused(t *testing.T) {
 	for _, w := range welcome {
-		t.Run(w.role.String()+" "+w.state.String(), func(t *testing.T) {
-			messages := [][]byte{retryMessage()}
+		t.Run(fmt.Sprintf("%v %v %+v", w.role, w.state, w.course), func(t *testing.T) {
+			messages := [][]byte{nil, retryMessage()} // nil: a ChangeCipherSpec
 			for _, typ := range types {
 				messages = append(messages, []byte{byte(typ), 0, 0, 0})
 			}
 			for _, msg := range messages {
-				d := newDuo(t, w.retry)
-				m, l := d.client, d.ctape
-				if w.role == fault.Server {
-					m, l = d.server, d.stape
-				}
-				d.run(m, w.state)
-				on := trigger(msg[0])
-				if w.role == fault.Client && isRetry(msg) {
-					on = retryHello
-				}
-				if hasRow(w.role, w.state, on) {
+				m, l := drive(t, w.role, w.state, w.course)
+				on := triggerOf(w.role, msg)
+				if hasRow(w.role, m.Info().Version, w.state, on) {
 					continue
 				}
 				ask := m.Ask()
-				refused(t, w.role, w.state, on, w.takes, m.Receive(msg))
+				refused(t, w.role, w.state, on, w.takes, feed(m, msg))
 				if m.State() != fault.Failed || m.Ask() != nil || len(l.sent) > 0 {
 					t.Errorf("%v: then %v, Ask %v, %d messages", on, m.State(), m.Ask(), len(l.sent))
 				}
 				late(t, ask, m, l)
-				refused(t, w.role, fault.Failed, on, "no message now", m.Receive(msg))
+				refused(t, w.role, fault.Failed, on, "no message now", feed(m, msg))
 			}
 		})
 	}
 }
 
-func hasRow(role fault.Role, s fault.State, on trigger) bool {
-	return slices.ContainsFunc(tables()[role], func(r row) bool { return r.from == s && r.on == on })
+func feed(m Machine, msg []byte) error {
+	if msg == nil {
+		return m.ChangeCipherSpec()
+	}
+	return m.Receive(msg)
+}
+
+func triggerOf(role fault.Role, msg []byte) trigger {
+	switch {
+	case msg == nil:
+		return changeCipherSpec
+	case role == fault.Client && isRetry(msg):
+		return retryHello
+	}
+	return trigger(msg[0])
+}
+
+// hasRow reports whether on has a row in s. Before the version is known all
+// machines of a role agree on it.
+func hasRow(role fault.Role, v iana.Version, s fault.State, on trigger) bool {
+	return slices.ContainsFunc(machines(), func(m *machine) bool {
+		return m.role == role && (v == 0 || m.version == v) &&
+			slices.ContainsFunc(m.table, func(r row) bool { return r.from == s && r.on == on })
+	})
+}
+
+// TestRefusedByName: a row that leads nowhere always gives its own error, and
+// whatever the message holds.
+func TestRefusedByName(t *testing.T) {
+	for _, c := range []struct {
+		role fault.Role
+		typ  iana.HandshakeType
+	}{{fault.Client, iana.HelloRequest}, {fault.Server, iana.ClientHello}} {
+		for _, msg := range [][]byte{{byte(c.typ), 0, 0, 0}, {byte(c.typ), 0, 0, 2, 3, 3}} {
+			m, l := drive(t, c.role, fault.Connected, in12)
+			err := m.Receive(msg)
+			e, ok := errors.AsType[*fault.Error](err)
+			if !ok || e.Rule != fault.Renegotiation || e.Role != c.role || e.State != fault.Connected {
+				t.Errorf("%v: %v", c.typ, err)
+			}
+			if m.State() != fault.Failed || len(l.sent) > 0 {
+				t.Errorf("%v: then %v, %d messages", c.typ, m.State(), len(l.sent))
+			}
+		}
+	}
 }
 
 func refused(t *testing.T, role fault.Role, s fault.State, on trigger, takes string, err error) {
@@ -244,6 +386,8 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 		a.Reply([]byte("signature"), nil)
 	case *flow.VerifyAsk:
 		a.Reply(new(flow.Verdict), nil)
+	case *flow.HelloAsk:
+		a.Reply(a.Config, nil, nil)
 	}
 	if m.State() != fault.Failed || len(l.answered) != before {
 		t.Error("a late answer woke a failed machine")
@@ -252,13 +396,26 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 
 // TestAnswerTwice: the second answer to an Ask does nothing.
 func TestAnswerTwice(t *testing.T) {
-	d := newDuo(t, false)
-	d.run(d.client, fault.Verifying)
-	a := d.client.Ask().(*flow.VerifyAsk)
-	a.Reply(new(flow.Verdict), nil)
-	a.Reply(nil, errors.New("on second thoughts, no"))
-	if d.client.State() != fault.WaitFinished || len(d.ctape.answered) != 1 {
-		t.Errorf("%v after %d answers", d.client.State(), len(d.ctape.answered))
+	for _, c := range []struct {
+		course
+		next fault.State
+	}{{in13, fault.WaitFinished}, {in12, fault.WaitCCS}} {
+		d := newDuo(t, c.course)
+		d.run(d.client, fault.Verifying)
+		a := d.client.Ask().(*flow.VerifyAsk)
+		a.Reply(new(flow.Verdict), nil)
+		a.Reply(nil, errors.New("on second thoughts, no"))
+		if d.client.State() != c.next || len(d.ctape.answered) != 1 {
+			t.Errorf("%v after %d answers", d.client.State(), len(d.ctape.answered))
+		}
+	}
+	d := newDuo(t, hooked12)
+	d.run(d.server, fault.Choosing)
+	a := d.server.Ask().(*flow.HelloAsk)
+	a.Reply(a.Config, nil, nil)
+	a.Reply(nil, nil, errors.New("on second thoughts, no"))
+	if d.server.State() != fault.Signing || len(d.stape.answered) != 1 {
+		t.Errorf("%v after %d answers", d.server.State(), len(d.stape.answered))
 	}
 }
 
@@ -283,11 +440,18 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 
-	d := newDuo(t, false)
-	d.run(d.client, fault.Verifying)
-	d.client.Ask().(*flow.VerifyAsk).Reply(nil, nil) // neither a verdict nor a refusal
-	err := d.client.Receive(d.toClient[0])
-	if !errors.Is(err, fault.MissingProof) || len(d.ctape.sent) > 0 {
-		t.Errorf("%v; the client sent %d messages", err, len(d.ctape.sent))
+	for _, o := range []course{in13, in12} {
+		d := newDuo(t, o)
+		d.run(d.client, fault.Verifying)
+		d.client.Ask().(*flow.VerifyAsk).Reply(nil, nil) // neither a verdict nor a refusal
+		var err error
+		if o == in12 {
+			err = d.ctape.answered[0]
+		} else {
+			err = d.client.Receive(d.toClient[0])
+		}
+		if !errors.Is(err, fault.MissingProof) || len(d.ctape.sent) > 0 {
+			t.Errorf("%+v: %v; the client sent %d messages", o, err, len(d.ctape.sent))
+		}
 	}
 }

@@ -111,7 +111,7 @@ func (s *server) clientHello(msg []byte) (fault.State, error) {
 
 // choice receives what the hooks chose.
 func (s *server) choice(cfg *config.ServerConfig, c *config.Certificate, err error) {
-	if s.ask == nil {
+	if !asks[*flow.HelloAsk](&s.core) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.cfg, s.refusal = nil, cfg, err

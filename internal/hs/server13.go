@@ -128,7 +128,7 @@ func (s *server) wantsStaple(c *config.Certificate) bool {
 
 // answered receives the signature.
 func (s *server) answered(signature []byte, err error) {
-	if s.ask == nil {
+	if !asks[*flow.SignAsk](&s.core) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.signature, s.refusal = nil, signature, err
