@@ -48,21 +48,32 @@ func (r *Recorder) certificateRequest(s *Step, m *wire.CertificateRequest) {
 }
 
 func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) {
-	if len(m.List) == 0 {
-		s.say("The %v has no certificate to show, and says so with an empty list.", sender)
-		return
-	}
-	s.say("The %v shows who it is: %s. Anybody can show a certificate; the next message proves that it is the %v's.", sender, shown(len(m.List)), sender)
+	list := make([][]byte, len(m.List))
 	for i := range m.List {
-		e := &m.List[i]
-		c := describe(e.Data)
+		list[i] = m.List[i].Data
+	}
+	r.shows(s, list, sender, "the next message")
+	for i := range m.List {
+		e, c := &m.List[i], &s.Certificates[i]
 		c.OCSP, c.SCTs = len(e.OCSP), len(e.SCTs)
-		s.Certificates = append(s.Certificates, c)
 		for _, t := range e.Extensions.Types() {
 			if t != iana.ExtStatusRequest && t != iana.ExtSCT {
 				s.fact("also has", t.String(), t.String(), fmt.Sprintf("%s, with certificate %d", count(len(e.Extensions.Raw(t)), "byte"), i+1))
 			}
 		}
+	}
+}
+
+// shows tells of a chain, leaf first. Proof is the message that will show whose
+// it is.
+func (r *Recorder) shows(s *Step, list [][]byte, sender fault.Role, proof string) {
+	if len(list) == 0 {
+		s.say("The %v has no certificate to show, and says so with an empty list.", sender)
+		return
+	}
+	s.say("The %v shows who it is: %s. Anybody can show a certificate; %s proves that it is the %v's.", sender, shown(len(list)), proof, sender)
+	for _, der := range list {
+		s.Certificates = append(s.Certificates, describe(der))
 	}
 	if sender != r.role {
 		r.facts.certificates = s.Certificates
@@ -127,13 +138,18 @@ func (r *Recorder) proof(p *flow.Proven, at time.Duration) {
 			r.add(r.judged(p.Of, p.Verdict, true), at)
 		}
 	case "signature":
+		r.facts.proved = r.facts.proved || p.Of == fault.Server
 		s := &Step{Kind: KindVerify, Title: "The signature is right", Outcome: Passed}
 		key := "the private key of its certificate"
 		if c := r.facts.certificates; len(c) > 0 && c[0].Key != "" {
 			key = "the private key (" + c[0].Key + ") of its certificate"
 		}
 		s.say("The %v has proven that it holds %s, by %v. Whether to believe the certificate is the next question.", p.Of, key, p.Scheme)
-		s.Checks = []Check{{Name: "signature", Outcome: Passed, Detail: "the signature over the handshake verifies with the certificate's key"}}
+		over := "the handshake"
+		if old(r.facts.version) && p.Of == fault.Server {
+			over = "both randoms and the server's share"
+		}
+		s.Checks = []Check{{Name: "signature", Outcome: Passed, Detail: "the signature over " + over + " verifies with the certificate's key"}}
 		r.add(s, at)
 	case "finished":
 		s := &Step{Kind: KindVerify, Title: "The Finished is right", Outcome: Passed}

@@ -56,13 +56,33 @@ func certificate(t testing.TB, l pki.Leaf) config.Certificate {
 	t.Helper()
 	a, err := authority()
 	check(t, err)
+	issued := issue(t, a, l)
+	return own(t, issued.Chain, issued.Key)
+}
+
+func issue(t testing.TB, a *pki.Authority, l pki.Leaf) *pki.Issued {
+	t.Helper()
 	for {
 		issued, err := a.Issue(l)
 		check(t, err)
 		if usual(issued.Leaf) {
-			return own(t, issued.Chain, issued.Key)
+			return issued
 		}
 	}
+}
+
+// staple gives the server a certificate with a stapled OCSP answer and a signed
+// certificate timestamp. Only RSA makes both possible and all sizes the same.
+func (p *pair) staple(t testing.TB) {
+	t.Helper()
+	a, err := pki.NewAuthority("Handclasp test root", pki.Options{Now: birth, Key: pki.RSA2048})
+	check(t, err)
+	issued := issue(t, a, pki.Leaf{Names: []string{"localhost"}, Key: pki.Ed25519, MustStaple: true})
+	c := own(t, issued.Chain, issued.Key)
+	c.OCSPStaple, err = a.OCSP(issued, pki.Answer{})
+	check(t, err)
+	c.SignedCertificateTimestamps = [][]byte{make([]byte, 47)}
+	p.client.RootCAs, p.server.Certificates = a.Pool(), []config.Certificate{c}
 }
 
 func own(t testing.TB, chain [][]byte, key crypto.Signer) config.Certificate {
@@ -86,6 +106,7 @@ func check(t testing.TB, err error) {
 type pair struct {
 	client   config.ClientConfig
 	server   config.ServerConfig
+	issued   *pki.Issued        // the server's certificate
 	edit     func(wire.Message) // of what the client sends
 	editBack func(wire.Message) // of what the server sends
 	after    func(c, s *engine.Engine)
@@ -101,10 +122,12 @@ type pair struct {
 func newPair(t testing.TB) *pair {
 	a, err := authority()
 	check(t, err)
+	issued := issue(t, a, pki.Leaf{Names: []string{"localhost", "127.0.0.1"}, Key: pki.Ed25519})
 	return &pair{
+		issued: issued,
 		client: config.ClientConfig{ServerName: "localhost", RootCAs: a.Pool(), NextProtos: []string{"h2", "http/1.1"}, Time: func() time.Time { return birth }},
 		server: config.ServerConfig{
-			Certificates: []config.Certificate{certificate(t, pki.Leaf{Names: []string{"localhost", "127.0.0.1"}, Key: pki.Ed25519})},
+			Certificates: []config.Certificate{own(t, issued.Chain, issued.Key)},
 			NextProtos:   []string{"http/1.1"}, Time: func() time.Time { return birth },
 		},
 		role: fault.Client,
@@ -117,9 +140,13 @@ func (p *pair) run(t testing.TB) *explain.Story {
 	k := &clock{t: birth}
 	p.rec = explain.New(p.role, k.now)
 	p.rec.Target("localhost:443")
-	p.rec.Resolved("localhost", []string{"127.0.0.1"}, 300*time.Microsecond, nil)
-	p.rec.Connecting("127.0.0.1:443")
-	p.rec.Connected("127.0.0.1:50000", "127.0.0.1:443", 200*time.Microsecond)
+	if p.role == fault.Client {
+		p.rec.Resolved("localhost", []string{"127.0.0.1"}, 300*time.Microsecond, nil)
+		p.rec.Connecting("127.0.0.1:443")
+		p.rec.Connected("127.0.0.1:50000", "127.0.0.1:443", 200*time.Microsecond)
+	} else {
+		p.rec.Connected("127.0.0.1:443", "127.0.0.1:50000", 0)
+	}
 	if p.keyLog {
 		p.client.KeyLogWriter = p.rec.KeyLog(nil)
 	}

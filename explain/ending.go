@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/keys"
 )
 
 // Keys, alerts and failures.
@@ -38,10 +40,19 @@ func (r *Recorder) key(k *flow.Secret, at time.Duration) {
 		s = r.steps[n-1]
 	} else {
 		s = &Step{Kind: KindKeys, Title: "Keys exist: " + k.Derived}
-		r.tellKeys(s, k)
+		if title := titles12[k.Derived]; title != "" {
+			s.Title = title
+			r.tellKeys12(s, k)
+		} else {
+			r.tellKeys(s, k)
+		}
 		r.add(s, at)
 	}
-	out := Key{Label: k.Label, Derived: k.Derived, Protects: k.Protects, Epoch: k.Epoch.String(), Suite: k.Suite.String(), Value: r.keyLog[k.Label]}
+	logged := k.Label
+	if k.Label == "master_secret" {
+		logged = keys.LogMaster12
+	}
+	out := Key{Label: k.Label, Derived: k.Derived, Protects: k.Protects, Epoch: k.Epoch.String(), Suite: k.Suite.String(), Value: r.keyLog[logged]}
 	if k.Writer != fault.NoRole {
 		out.Writer = k.Writer.String()
 	}
@@ -51,7 +62,7 @@ func (r *Recorder) key(k *flow.Secret, at time.Duration) {
 func (r *Recorder) tellKeys(s *Step, k *flow.Secret) {
 	switch k.Epoch {
 	case flow.Handshake:
-		s.say("Both sides have computed the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", r.facts.group)
+		s.say("Both sides compute the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", r.facts.group)
 		s.say("From here on everything the server sends is encrypted, and so is what the client sends next; who listens on the path sees only sizes and times.")
 	case flow.Application:
 		s.say("The keys for the data itself, derived from the same secret and from the handshake up to the server's Finished. The handshake keys have nearly done their work.")
@@ -92,8 +103,24 @@ func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
 	s.Bytes, s.Fields = alertBytes(ev)
 	if ev.Alert != iana.CloseNotify {
 		s.Outcome = Broken
+		if !ev.Sent {
+			r.alerted = s
+		}
 	}
 	r.add(s, at)
+}
+
+// spare takes back that an alert of the peer's was the end, when a message
+// follows it: before TLS 1.3 alerts may be mere warnings. The event need not tell
+// the level.
+func (r *Recorder) spare(next *flow.Event) {
+	if s := r.alerted; s != nil && next.Kind == flow.Message {
+		a := *s.Alert // a story may have the old one
+		a.Causes, a.Hint = nil, ""
+		s.Outcome, s.Alert = "", &a
+		s.say("It is a mere warning: the connection goes on.")
+		r.alerted = nil
+	}
 }
 
 // alertBytes are level and description. The event of a received alert need not
@@ -139,16 +166,37 @@ func (r *Recorder) failure(e *fault.Error, at time.Duration) {
 }
 
 // culprit is the step that a broken rule speaks of: the last thing that came,
-// if it was the peer that broke it; for a rule about certificates, those.
+// if it was the peer that broke it; for a rule about certificates, those. A
+// stapled answer may have come in a message of its own.
 func (r *Recorder) culprit(e *fault.Error) *Step {
-	certificate := strings.HasPrefix(e.ID, "cert-") || strings.HasPrefix(e.ID, "ocsp-")
+	ocsp := strings.HasPrefix(e.ID, "ocsp-")
+	certificate := ocsp || strings.HasPrefix(e.ID, "cert-")
 	for i := len(r.steps) - 1; i >= 0 && (e.Received || e.Blame != fault.Local && e.Blame != fault.Network); i-- {
 		s := r.steps[i]
-		if s.Direction == Received && (!certificate || s.Message == "certificate") {
+		if s.Direction == Received && (!certificate || s.Message == "certificate" || ocsp && s.Message == "certificate_status") {
 			return s
 		}
 	}
 	return nil
+}
+
+// Words is err as a story ends with it, for an error that has no story: what
+// happened, in which step, whose fault it is, and what to do. Role is the side
+// that met it, unless the error says so itself. It is nil if err is nil.
+func Words(err error, role fault.Role) *Failure {
+	if err == nil {
+		return nil
+	}
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		e = plain(err)
+	}
+	r := New(role, nil)
+	if e.Role != fault.NoRole {
+		r = New(e.Role, nil)
+		r.facts.tlsBegun = true
+	}
+	return r.fail(e, r.role)
 }
 
 // fail words an error of the side role.
@@ -225,7 +273,7 @@ func (r *Recorder) during(b fault.Blame, s fault.State, role fault.Role) string 
 	case r.facts.tlsBegun:
 	case b == fault.Local:
 		return "preparing the connection"
-	case !r.facts.connectedTCP:
+	case !r.facts.connectedTCP && role == fault.Client:
 		return "reaching the server"
 	}
 	if words, ok := moments[s]; ok {
@@ -235,17 +283,24 @@ func (r *Recorder) during(b fault.Blame, s fault.State, role fault.Role) string 
 }
 
 var moments = map[fault.State]string{
-	fault.Start:        "opening the handshake",
-	fault.WaitSH:       "waiting for the ServerHello",
-	fault.WaitSH2:      "waiting for the ServerHello after a HelloRetryRequest",
-	fault.WaitEE:       "waiting for the EncryptedExtensions",
-	fault.WaitCertCR:   "waiting for the server's Certificate",
-	fault.WaitCert:     "waiting for the Certificate",
-	fault.WaitCV:       "waiting for the CertificateVerify",
-	fault.Verifying:    "judging the certificate",
-	fault.WaitFinished: "waiting for the Finished",
-	fault.WaitCH:       "waiting for the ClientHello",
-	fault.WaitCH2:      "waiting for the second ClientHello",
-	fault.Signing:      "signing the handshake",
-	fault.Connected:    "the connection, after the handshake",
+	fault.Start:         "opening the handshake",
+	fault.WaitSH:        "waiting for the ServerHello",
+	fault.WaitSH2:       "waiting for the ServerHello after a HelloRetryRequest",
+	fault.WaitEE:        "waiting for the EncryptedExtensions",
+	fault.WaitCertCR:    "waiting for the server's Certificate",
+	fault.WaitCert:      "waiting for the Certificate",
+	fault.WaitCV:        "waiting for the CertificateVerify",
+	fault.Verifying:     "judging the certificate",
+	fault.WaitFinished:  "waiting for the Finished",
+	fault.WaitStatusSKE: "waiting for the OCSP answer or the ServerKeyExchange",
+	fault.WaitSKE:       "waiting for the ServerKeyExchange",
+	fault.WaitCRSHD:     "waiting for the ServerHelloDone",
+	fault.WaitSHD:       "waiting for the ServerHelloDone",
+	fault.WaitCCS:       "waiting for the ChangeCipherSpec",
+	fault.WaitCH:        "waiting for the ClientHello",
+	fault.Choosing:      "choosing how to answer the ClientHello",
+	fault.WaitCH2:       "waiting for the second ClientHello",
+	fault.WaitCKE:       "waiting for the ClientKeyExchange",
+	fault.Signing:       "signing the handshake",
+	fault.Connected:     "the connection, after the handshake",
 }

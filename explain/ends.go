@@ -3,6 +3,8 @@ package explain
 import (
 	"fmt"
 	"strings"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // How the text ends: the failure, and the summary.
@@ -95,6 +97,11 @@ func (p *page) summary(s *Story) {
 		line("key exchange", sum.exchange())
 	}
 	line("server proved", sum.identity())
+	line("we proved", s.ownIdentity())
+	line("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
+		"NOT extended: it depends on the key shares and both randoms only (RFC 7627)"))
+	line("renegotiation", said(sum.Renegotiation, "secure (RFC 5746), and never done by Handclasp",
+		"NOT secure: somebody may have put words of his own before the client's (RFC 5746)"))
 	line("application", sum.ALPN)
 	line("round trips", sum.trips())
 	line("time", sum.Time.words())
@@ -130,6 +137,30 @@ func (s *Summary) identity() string {
 	return text
 }
 
+// ownIdentity is what a server showed of itself.
+func (s *Story) ownIdentity() string {
+	if s.Role != fault.Server.String() || s.Summary.Signature == "" {
+		return ""
+	}
+	for i := range s.Steps {
+		if c := s.Steps[i].Certificates; len(c) > 0 && s.Steps[i].Direction == Sent {
+			return fmt.Sprintf("%s, with %s", c[0].Subject, s.Summary.Signature)
+		}
+	}
+	return ""
+}
+
+// said is the word for yes or for no, if either was said.
+func said(b *bool, yes, no string) string {
+	switch {
+	case b == nil:
+		return ""
+	case *b:
+		return yes
+	}
+	return no
+}
+
 func (s *Summary) trips() string {
 	var parts []string
 	if s.RoundTripsTCP > 0 {
@@ -139,6 +170,8 @@ func (s *Summary) trips() string {
 		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
 		if s.Retried {
 			text += ", one of them for the HelloRetryRequest"
+		} else if s.RoundTripsTLS > 1 {
+			text += ", one more than TLS 1.3 needs"
 		}
 		parts = append(parts, text)
 	}

@@ -83,8 +83,7 @@ func EventJSON(ev *flow.Event, at time.Duration) ([]byte, error) {
 	case flow.Proof:
 		l.Proof = prove(ev.Proven)
 	case flow.Failure:
-		r := Recorder{facts: settled{tlsBegun: true}}
-		l.Error = r.fail(ev.Err, ev.Role)
+		l.Error = Words(ev.Err, ev.Role)
 	}
 	return json.Marshal(l)
 }

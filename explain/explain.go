@@ -165,7 +165,8 @@ type Alert struct {
 	Hint    string   `json:"hint,omitempty"`
 }
 
-// A Transition is a step of the state machine (RFC 9846, Appendix A).
+// A Transition is a step of the state machine (RFC 9846, Appendix A; for TLS 1.2
+// the names are ours).
 type Transition struct {
 	At   int64  `json:"at_us"`
 	From string `json:"from"`
@@ -203,6 +204,8 @@ type Summary struct {
 	Group          string   `json:"group,omitempty"`
 	PostQuantum    bool     `json:"post_quantum"` // the key exchange
 	Signature      string   `json:"signature_scheme,omitempty"`
+	Extended       *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next
+	Renegotiation  *bool    `json:"secure_renegotiation,omitempty"`
 	ServerName     string   `json:"server_name,omitempty"` // as sent in SNI
 	Peer           string   `json:"peer,omitempty"`
 	Verified       *bool    `json:"verified,omitempty"` // absent if no certificate was judged

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -18,14 +19,15 @@ type Field struct {
 }
 
 // Annotate names every byte of msg, one handshake message with its 4-byte
-// header. Of a message that does not parse it names what could be read, calls
-// the rest "unparsed", and returns a *fault.Error that says where it stopped.
-// Values are escaped.
-func Annotate(msg []byte) ([]Field, error) {
+// header, of a connection that speaks v; v is 0 as long as none is settled. Of a
+// message that does not parse it names what could be read, calls the rest
+// "unparsed", and returns a *fault.Error that says where it stopped. Values are
+// escaped.
+func Annotate(msg []byte, v iana.Version) ([]Field, error) {
 	if len(msg) < wire.HeaderLen {
 		return unparsed(nil, len(msg), 0), nil
 	}
-	m := wire.New(messageType(msg))
+	m := empty(messageType(msg), v)
 	if m == nil {
 		return unknown(msg), nil
 	}

@@ -52,16 +52,32 @@ func FuzzStory(f *testing.F) {
 		}
 	}
 	f.Add([]byte{4, 0, 0, 1, 0}, uint8(0), "\u202e")
+	p = newPair(f)
+	p.server.MaxVersion = iana.TLS12
+	var hello []byte // of TLS 1.2
+	for _, step := range p.run(f).Steps {
+		if step.Message == "server_hello" {
+			hello = step.Bytes
+		}
+		if step.Kind == explain.KindMessage {
+			f.Add([]byte(step.Bytes), uint8(8), "name")
+		}
+	}
 	f.Fuzz(func(t *testing.T, msg []byte, mode uint8, name string) {
 		if len(msg) < 4 {
 			return
 		}
-		fields, _ := explain.Annotate(msg)
-		covers(t, msg, fields)
+		for _, v := range []iana.Version{0, iana.TLS12, iana.TLS13} {
+			fields, _ := explain.Annotate(msg, v)
+			covers(t, msg, fields)
+		}
 
 		r := explain.New(fault.Client, func() time.Time { return birth })
 		r.Target(name)
 		r.Resolved(name, []string{name, "::1"}, 0, nil)
+		if mode&8 != 0 {
+			r.Watch(&flow.Event{Kind: flow.Message, Type: iana.ServerHello, Bytes: hello})
+		}
 		r.Watch(&flow.Event{Kind: flow.Choice, Decision: &flow.Decision{What: "group", By: fault.Server, Chosen: name, Offered: []string{name}, Reason: name}})
 		r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentType(mode), Size: int(mode) * 8, Epoch: flow.Epoch(mode % 5)})
 		ev := &flow.Event{Kind: flow.Message, Type: iana.HandshakeType(msg[0]), Retry: mode&1 != 0, Sent: mode&2 != 0, Bytes: msg, Epoch: flow.Epoch(mode % 5)}

@@ -109,7 +109,7 @@ func (p *page) row(indent int, labels []string, widths []int, style, text string
 	text = printable(text)
 	if !fits {
 		if strings.TrimSpace(line) != "" {
-			p.put(pad(indent), p.paint(dim, line))
+			p.put(pad(indent), p.paint(dim, strings.TrimRight(line, " ")))
 		}
 		line = ""
 	}

@@ -22,6 +22,33 @@ import (
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
+// toldIn is the text of a message that follows a ServerHello with version v.
+func toldIn(t *testing.T, v iana.Version, msg []byte) string {
+	t.Helper()
+	hello := &wire.ServerHello{LegacyVersion: min(v, iana.TLS12), CipherSuite: iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, SupportedVersion: v}
+	if v > iana.TLS12 {
+		hello.Extensions.Add(iana.ExtSupportedVersions)
+	}
+	r := explain.New(fault.Client, (&clock{t: birth}).now)
+	b, err := wire.Append(nil, hello)
+	check(t, err)
+	for _, m := range [][]byte{b, msg} {
+		r.Watch(&flow.Event{Kind: flow.Message, Type: iana.HandshakeType(m[0]), Bytes: m})
+	}
+	s := r.Story()
+	covers(t, s.Steps[1].Bytes, s.Steps[1].Fields)
+	s.Steps = s.Steps[1:]
+	return strings.Join(strings.Fields(text(t, s, explain.TextOptions{Width: 200, Bytes: true})), " ")
+}
+
+// told12 is toldIn for a message of TLS 1.2.
+func told12(t *testing.T, m wire.Message) string {
+	t.Helper()
+	msg, err := wire.Append(nil, m)
+	check(t, err)
+	return toldIn(t, iana.TLS12, msg)
+}
+
 // told is the text of the step that one received message makes.
 func told(t *testing.T, m wire.Message) string {
 	t.Helper()
@@ -68,7 +95,9 @@ func TestMessages(t *testing.T) {
 		{"unreadable Certificate", told(t, &wire.Certificate{List: []wire.CertificateEntry{{Data: []byte{1}}}}), []string{"It can't be read"}},
 		{"empty EncryptedExtensions", told(t, new(wire.EncryptedExtensions)), []string{"nothing to add"}},
 		{"KeyUpdate", told(t, new(wire.KeyUpdate)), []string{"need not do the same", "update_not_requested"}},
-		{"of TLS 1.2", toldBytes(t, []byte{14, 0, 0, 0}), []string{"ServerHelloDone", "In TLS 1.2 and below"}},
+		{"before any version", toldBytes(t, []byte{0, 0, 0, 0}), []string{"HelloRequest", "In TLS 1.2 and below", "Handclasp never does so"}},
+		{"of TLS 1.2 in TLS 1.3", toldIn(t, iana.TLS13, []byte{14, 0, 0, 0}), []string{"ServerHelloDone", "In TLS 1.2 and below"}},
+		{"of TLS 1.3 in TLS 1.2", toldIn(t, iana.TLS12, []byte{8, 0, 0, 2, 0, 0}), []string{"EncryptedExtensions", "body (2 bytes)"}},
 		{"unknown", toldBytes(t, []byte{99, 0, 0, 2, 7, 8}), []string{"Unknown message (type 99)", "body (2 bytes)"}},
 		{"truncated", toldBytes(t, []byte{1, 0, 1, 0, 3, 3}), []string{"does not parse", "unparsed"}},
 	}

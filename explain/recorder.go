@@ -36,6 +36,7 @@ type Recorder struct {
 	server         []flow.Decision // as the server at the other end does
 	otherWrong     *fault.Error    // of the server at the other end
 	failed         *Failure        // what became of the first error
+	alerted        *Step           // an alert of the peer's that may yet prove a mere warning
 	broken         *Step           // the step that broke the rule
 	hello          *Step           // the last ClientHello
 	keyLog         map[string][]byte
@@ -51,14 +52,22 @@ type settled struct {
 	connectedTCP       bool
 	connected          bool
 	retried            bool
+	offers13           bool // the client, in its hello
 	version            iana.Version
 	suite              iana.CipherSuite
 	group              iana.Group
 	scheme             iana.SignatureScheme
+	proved             bool   // the server, by a signature with scheme
 	name, alpn         string // escaped
 	certificates       []Certificate
 	verdict            *verdict
 	bytesSent, bytesIn int
+
+	// of TLS 1.2
+	extended, renegotiation bool
+	keyed                   bool                // both write keys exist
+	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished
+	secondTrip              bool                // the client waited for the server's Finished
 }
 
 // verdict is what the story keeps of a flow.Verdict.
@@ -70,7 +79,12 @@ type verdict struct {
 
 // New is a Recorder for the side role of one connection. now is the clock.
 func New(role fault.Role, now func() time.Time) *Recorder {
-	return &Recorder{role: role, now: now}
+	r := &Recorder{role: role, now: now}
+	r.facts.changed, r.facts.finished = map[fault.Role]bool{}, map[fault.Role]bool{}
+	if role == fault.Server {
+		r.state = fault.WaitCH
+	}
+	return r
 }
 
 // Target says what was asked for, such as "example.com:443".
@@ -118,6 +132,9 @@ func (r *Recorder) Connected(local, remote string, took time.Duration) {
 	r.facts.tcp += took
 	r.facts.connectedTCP = true
 	s := &Step{Kind: KindConnect, Title: "Connect to " + escape(remote), Outcome: Passed, Took: took.Microseconds()}
+	if r.role == fault.Server {
+		s.Title = "A connection from " + escape(remote)
+	}
 	s.say("A TCP connection is open: the client asked (SYN), the server agreed (SYN, ACK), the client confirmed (ACK) and may send at once. That took one round trip. Nothing is protected yet.")
 	s.fact("uses", "local", "our address", escape(local))
 	s.fact("uses", "remote", "their address", escape(remote))
@@ -140,6 +157,7 @@ func (r *Recorder) Watch(ev *flow.Event) {
 	defer r.mu.Unlock()
 	at := r.since(0)
 	r.settle(ev)
+	r.spare(ev)
 	if !r.facts.tlsBegun && ev.Kind != flow.Failure {
 		r.facts.tlsBegun, r.facts.tlsFrom = true, at
 	}

@@ -3,15 +3,29 @@ package explain
 import (
 	"time"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/suite"
 )
 
+// tag is how many bytes every suite that we know adds to a record for its
+// authentication.
+const tag = 16
+
 // overhead is what protection adds to the content of a record: the header, the
-// inner content type and the tag, which all suites of TLS 1.3 make 16 bytes
-// long (RFC 9846, Section 5.2).
-const overhead = record.HeaderLen + 1 + 16
+// tag and, in TLS 1.3, the inner content type (RFC 9846, Section 5.2), in TLS 1.2
+// what travels of the nonce (RFC 5246, Section 6.2.3.3).
+func (f *settled) overhead() int {
+	if !old(f.version) {
+		return record.HeaderLen + 1 + tag
+	}
+	if x := suite.ByID(f.suite); x != nil {
+		return record.HeaderLen + x.Explicit + tag
+	}
+	return record.HeaderLen + tag
+}
 
 // A lane is one direction of the record layer. It finds out which record
 // carried which message. Events do not say; but records arrive before the
@@ -37,16 +51,17 @@ type openRecord struct {
 }
 
 type waiting struct {
-	step *Step
-	left int
+	step  *Step
+	left  int
+	early bool // told before CONNECTED
 }
 
 // content is how much a record of size bytes can hold.
-func content(size int, e flow.Epoch) int {
+func (f *settled) content(size int, e flow.Epoch) int {
 	if e == flow.Clear {
 		return max(size-record.HeaderLen, 0)
 	}
-	return max(size-overhead, 0)
+	return max(size-f.overhead(), 0)
 }
 
 // record takes the event of a record.
@@ -57,7 +72,7 @@ func (r *Recorder) record(ev *flow.Event, at time.Duration) {
 		l = &r.sent
 	}
 	l.count++
-	n := content(ev.Size, ev.Epoch)
+	n := r.facts.content(ev.Size, ev.Epoch)
 	rec := openRecord{Record{l.count, ev.Size}, n, n, ev.Epoch}
 	switch {
 	case ev.Content == iana.ContentChangeCipherSpec:
@@ -69,9 +84,13 @@ func (r *Recorder) record(ev *flow.Event, at time.Duration) {
 	}
 }
 
+// tally counts the bytes of the handshake. Its last message may leave after
+// CONNECTED.
 func (r *Recorder) tally(ev *flow.Event) {
+	w := r.sent.waiting
+	late := ev.Sent && len(w) > 0 && w[0].early
 	switch {
-	case r.facts.connected:
+	case r.facts.connected && !late:
 	case ev.Sent:
 		r.facts.bytesSent += ev.Size
 	default:
@@ -182,12 +201,17 @@ func (r *Recorder) data(l *lane, direction string, rec openRecord) {
 	l.data.Records = append(l.data.Records, rec.Record)
 }
 
-// changeCipherSpec tells of the dummy record of middlebox compatibility mode. On
-// the wire it goes before messages that were told before it.
+// changeCipherSpec tells of the record that changes the keys of TLS 1.2, or of
+// the dummy of TLS 1.3's middlebox compatibility mode. On the wire it goes before
+// messages that were told before it.
 func (r *Recorder) changeCipherSpec(ev *flow.Event, rec Record, at time.Duration) {
 	s := &Step{Kind: KindCCS, Title: "ChangeCipherSpec", Direction: direction(ev.Sent), Epoch: flow.Clear.String(),
 		Size: 1, Records: []Record{rec}, Bytes: Hex{1}}
-	s.say("One byte without meaning: it makes the connection look like TLS 1.2 to devices on the path that would otherwise cut it (middlebox compatibility mode, RFC 9846, Appendix E.4). The receiver drops it.")
+	if old(r.facts.version) {
+		r.changed12(s, r.sender(ev))
+	} else {
+		s.say("One byte without meaning: it makes the connection look like TLS 1.2 to devices on the path that would otherwise cut it (middlebox compatibility mode, RFC 9846, Appendix E.4). The receiver drops it.")
+	}
 	s.Fields = []Field{{Name: "type", Value: "change_cipher_spec (1)", Len: 1}}
 	place := len(r.steps)
 	if ev.Sent && len(r.sent.waiting) > 0 {
@@ -199,6 +223,14 @@ func (r *Recorder) changeCipherSpec(ev *flow.Event, rec Record, at time.Duration
 		}
 	}
 	r.insert(s, at, place)
+}
+
+// sender is the side that an event on the wire comes from.
+func (r *Recorder) sender(ev *flow.Event) fault.Role {
+	if ev.Sent {
+		return r.role
+	}
+	return r.role.Peer()
 }
 
 func direction(sent bool) string {

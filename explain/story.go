@@ -6,7 +6,6 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
-	"github.com/handclasp/handclasp/iana"
 )
 
 // Story is what has happened so far. It is a copy: more may happen to the
@@ -61,12 +60,12 @@ func (r *Recorder) attach(story *Story) {
 		early = afterRetry()
 	}
 	for _, d := range decided {
-		place(story.Steps, early[d.What], d)
+		r.place(story.Steps, early[d.What], d)
 	}
 	for _, d := range guessed {
 		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What })
 		if !told || r.facts.retried && early[d.What][0] != carriers[d.What][0] {
-			place(story.Steps, carriers[d.What], d)
+			r.place(story.Steps, carriers[d.What], d)
 		}
 	}
 }
@@ -76,12 +75,12 @@ func (r *Recorder) attach(story *Story) {
 var carriers = map[string][]string{
 	"version":              {"server_hello", "hello_retry_request", "client_hello"},
 	"cipher_suite":         {"server_hello", "hello_retry_request", "client_hello"},
-	"group":                {"server_hello", "hello_retry_request", "client_hello"},
+	"group":                {"server_key_exchange", "server_hello", "hello_retry_request", "client_hello"},
 	"key_share":            {"server_hello", "hello_retry_request", "client_hello"},
 	"retry":                {"hello_retry_request", "client_hello"},
 	"application_protocol": {"encrypted_extensions", "server_hello", "client_hello"},
 	"certificate":          {"certificate", "server_hello", "client_hello"},
-	"signature_scheme":     {"certificate_verify", "certificate", "server_hello", "client_hello"},
+	"signature_scheme":     {"server_key_exchange", "certificate_verify", "certificate", "server_hello", "client_hello"},
 }
 
 // afterRetry is carriers for a server that has sent a HelloRetryRequest.
@@ -93,11 +92,14 @@ func afterRetry() map[string][]string {
 	return m
 }
 
-// place puts d beside the last step of the first message that there is.
-func place(steps []Step, messages []string, d flow.Decision) {
+// place puts d beside the last step of the first message that there is. Either
+// side may send a certificate and prove it; ours are not the other's.
+func (r *Recorder) place(steps []Step, messages []string, d flow.Decision) {
+	ours := direction(d.By == r.role)
 	for _, message := range messages {
+		mutual := message == "certificate" || message == "certificate_verify"
 		for i := len(steps) - 1; i >= 0; i-- {
-			if steps[i].Message == message {
+			if steps[i].Message == message && (!mutual || steps[i].Direction == ours) {
 				steps[i].Choices = append(steps[i].Choices, Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Accepted, d.Reason})
 				return
 			}
@@ -118,7 +120,7 @@ func (r *Recorder) summary() Summary {
 	if f.group != 0 {
 		s.Group, s.PostQuantum = f.group.String(), postQuantum(f.group)
 	}
-	if f.scheme != 0 {
+	if f.scheme != 0 && (f.proved || r.role == fault.Server) {
 		s.Signature = f.scheme.String()
 	}
 	if len(f.certificates) > 0 {
@@ -127,7 +129,11 @@ func (r *Recorder) summary() Summary {
 	if v := f.verdict; v != nil {
 		s.Verified, s.Root, s.Failed = &v.verified, v.root, slices.Clone(v.failed)
 	}
-	s.ForwardSecrecy = f.connected && f.version == iana.TLS13 && f.group != 0
+	if old(f.version) {
+		extended, renegotiation := f.extended, f.renegotiation
+		s.Extended, s.Renegotiation = &extended, &renegotiation
+	}
+	s.ForwardSecrecy = f.connected && f.group != 0 // all our groups make fresh shares
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
 	}
@@ -142,9 +148,13 @@ func (r *Recorder) summary() Summary {
 }
 
 // roundTrips counts those that the client waited for the server before it could
-// send data: one, and one more for a HelloRetryRequest.
+// send data: one, one more for a HelloRetryRequest, and in TLS 1.2 one more for
+// the server's Finished.
 func (r *Recorder) roundTrips() int {
 	n := 0
+	if r.facts.secondTrip {
+		n++
+	}
 	for _, s := range r.steps {
 		if s.Message == "hello_retry_request" || s.Message == "server_hello" {
 			n++

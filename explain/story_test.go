@@ -65,7 +65,7 @@ var stories = []struct {
 		p.edit = func(m wire.Message) {
 			if h, ok := m.(*wire.ClientHello); ok {
 				h.Extensions.AddRaw(0x2a2a, nil)
-				h.Extensions.Add(iana.ExtExtendedMasterSecret, iana.ExtRecordSizeLimit)
+				h.Extensions.Add(iana.ExtEncryptThenMAC, iana.ExtRecordSizeLimit)
 				h.RecordSizeLimit = 16385
 				h.Extensions.AddRaw(0xabcd, []byte("private"))
 			}
@@ -78,6 +78,37 @@ var stories = []struct {
 				ee.Extensions.Add(iana.ExtEarlyData)
 			}
 		}
+	}},
+	{"tls12", func(_ *testing.T, p *pair) { p.server.MaxVersion = iana.TLS12 }},
+	{"tls12-served", func(_ *testing.T, p *pair) {
+		p.role = fault.Server
+		p.client.MaxVersion = iana.TLS12
+	}},
+	{"tls12-staple", func(t *testing.T, p *pair) {
+		p.server.MaxVersion = iana.TLS12
+		p.staple(t)
+	}},
+	{"tls12-no-ems", func(_ *testing.T, p *pair) { // nor renegotiation_info: a server of old
+		p.server.MaxVersion = iana.TLS12
+		p.edit = func(m wire.Message) {
+			if h, ok := m.(*wire.ClientHello); ok {
+				h.Extensions.Remove(iana.ExtExtendedMasterSecret)
+				h.Extensions.Remove(iana.ExtRenegotiationInfo)
+			}
+		}
+	}},
+	{"tls12-forged", func(_ *testing.T, p *pair) {
+		p.alone = true
+		p.server.MaxVersion = iana.TLS12
+		p.editBack = func(m wire.Message) {
+			if x, ok := m.(*wire.ServerKeyExchange); ok {
+				x.Signature[0] ^= 1
+			}
+		}
+	}},
+	{"tls12-no-common-suite", func(_ *testing.T, p *pair) {
+		p.client.MaxVersion = iana.TLS12
+		p.client.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 	}},
 	{"afterwards", func(_ *testing.T, p *pair) {
 		p.after = func(c, s *engine.Engine) {
@@ -197,9 +228,10 @@ func TestKeyLogPassesOn(t *testing.T) {
 
 // TestRecords: the story's records carry all messages, and what it says of them
 // fits what crossed the wire.
-func TestRecords(t *testing.T) {
-	p := newPair(t)
-	s := p.run(t)
+func TestRecords(t *testing.T) { carried(t, newPair(t).run(t)) }
+
+func carried(t *testing.T, s *explain.Story) {
+	t.Helper()
 	total := map[string]int{}
 	seen := map[explain.Record]bool{}
 	for _, step := range s.Steps {
@@ -231,24 +263,29 @@ func TestOrder(t *testing.T) {
 	for _, role := range []fault.Role{fault.Client, fault.Server} {
 		p := newPair(t)
 		p.role = role
-		s := p.run(t)
-		var got []string
-		at := int64(0)
-		for i, step := range s.Steps {
-			if step.Number != i+1 || step.At < at {
-				t.Errorf("step %d: number %d at %d after %d", i+1, step.Number, step.At, at)
-			}
-			at = step.At
-			if step.Direction != "" {
-				got = append(got, step.Title)
-			}
-		}
+		got := onWire(t, p.run(t))
 		want := []string{"ClientHello", "ServerHello", "ChangeCipherSpec", "EncryptedExtensions", "Certificate",
 			"CertificateVerify", "Finished", "ChangeCipherSpec", "Finished"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%v: got %q", role, got)
 		}
 	}
+}
+
+// onWire are the titles of what was sent and received, in order.
+func onWire(t *testing.T, s *explain.Story) (titles []string) {
+	t.Helper()
+	at := int64(0)
+	for i, step := range s.Steps {
+		if step.Number != i+1 || step.At < at {
+			t.Errorf("step %d: number %d at %d after %d", i+1, step.Number, step.At, at)
+		}
+		at = step.At
+		if step.Direction != "" {
+			titles = append(titles, step.Title)
+		}
+	}
+	return titles
 }
 
 func TestUnreachable(t *testing.T) {

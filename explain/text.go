@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // TextOptions say how WriteText lays the story out.
@@ -135,6 +137,9 @@ func carriage(story *Story, s *Step) string {
 	how := "readable for all on the path"
 	if s.Encrypted {
 		how = "encrypted with the " + s.Epoch + " keys"
+		if story.Summary.Extended != nil { // TLS 1.2, where a direction has one key
+			how = "encrypted with the " + story.writer(s) + "'s write key"
+		}
 		if s.KeyUpdate > 0 {
 			how += fmt.Sprintf(" after %s", count(int(s.KeyUpdate), "update"))
 		}
@@ -167,6 +172,14 @@ func carriage(story *Story, s *Step) string {
 	return how + "."
 }
 
+// writer is the side that sent s.
+func (s *Story) writer(step *Step) string {
+	if (step.Direction == Sent) == (s.Role == fault.Server.String()) {
+		return fault.Server.String()
+	}
+	return fault.Client.String()
+}
+
 // sharing are the numbers of other steps in the same records.
 func sharing(story *Story, s *Step) []string {
 	var with []string
@@ -185,7 +198,7 @@ var columns = []int{12, 16}
 
 // choiceOf names the decision that lies behind a fact.
 var choiceOf = map[string]string{
-	"selected_version": "version", "cipher_suite": "cipher_suite", "key_share": "group",
+	"selected_version": "version", "cipher_suite": "cipher_suite", "key_share": "group", "namedcurve": "group",
 	"application_layer_protocol_negotiation": "application_protocol", "algorithm": "signature_scheme",
 }
 

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
-	"github.com/handclasp/handclasp/flow"
 )
 
 // A brokenError is an error of a connection with what its story says of it.
@@ -102,12 +100,7 @@ func inWords(err error, role fault.Role) *explain.Failure {
 	if e, ok := errors.AsType[*brokenError](err); ok && e.told != nil {
 		return e.told
 	}
-	rec := explain.New(role, time.Now)
-	if e, ok := errors.AsType[*fault.Error](err); ok && e.Role != fault.NoRole {
-		rec.Watch(&flow.Event{Kind: flow.State, Role: e.Role, To: e.State})
-	}
-	rec.Done(err)
-	return rec.Story().Error
+	return explain.Words(err, role)
 }
 
 // inLine is f in one line, for a log.

@@ -1,0 +1,252 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// What TLS 1.2 says in its own way: messages and keys (RFC 5246).
+
+// tell12 tells of the messages that TLS 1.3 has not, or not in this form.
+func (r *Recorder) tell12(s *Step, m wire.Message, sender fault.Role) {
+	switch m := m.(type) {
+	case *wire.HelloRequest:
+		s.say("%s", iana.HelloRequest.Meaning())
+		s.say("Handclasp never does so (RFC 9325, Section 3.5).")
+	case *wire.Certificate12:
+		r.certificate12(s, m, sender)
+	case *wire.CertificateStatus:
+		s.say("The OCSP answer that the server promised: the authority behind its certificate says whether that was revoked. It is judged together with the certificate.")
+		s.fact("carries", "response", "OCSP answer", size(m.OCSP))
+	case *wire.ServerKeyExchange:
+		r.serverKeyExchange(s, m)
+	case *wire.CertificateRequest12:
+		s.certificateRequest12(m)
+	case *wire.ServerHelloDone:
+		s.say("The server has said all it has to say for now; it is the client's turn. One round trip is over. In TLS 1.3 the keys for data would exist now; here it takes another.")
+	case *wire.ClientKeyExchange:
+		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. It is the last handshake message that the client sends in the clear.")
+		s.fact("gives", "ecdh_Yc", "key share", share(r.facts.group, m.Point))
+	case *wire.NewSessionTicket12:
+		r.newSessionTicket12(s, m)
+	}
+}
+
+func share(g iana.Group, point []byte) string {
+	if g == 0 {
+		return count(len(point), "byte")
+	}
+	return fmt.Sprintf("%v (%s)", g, count(len(point), "byte"))
+}
+
+func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
+	f := &r.facts
+	f.extended = m.Extensions.Has(iana.ExtExtendedMasterSecret)
+	f.renegotiation = m.Extensions.Has(iana.ExtRenegotiationInfo)
+	s.say("The server answers with its choices. In %v its key share comes later, in a message of its own.", f.version)
+	s.say("All handshake messages up to the Finished are readable for everybody on the path, the certificate too; TLS 1.3 encrypts from here on.")
+	s.fact("sets", "selected_version", "version", f.version.String())
+	s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String()).Note = protection(m.CipherSuite)
+	if len(m.ALPN) > 0 {
+		f.alpn = escape(string(m.ALPN[0]))
+		s.fact("sets", "application_layer_protocol_negotiation", "protocol", texts(m.ALPN)...)
+	}
+	s.promises12(m)
+	if n := len(m.SessionID); n > 0 {
+		s.fact("carries", "session_id", "session ID", count(n, "byte")).Note = "A name for this session, by which it could be resumed; if it is the client's own, an earlier session is."
+	}
+	s.downgrade(m, f.offers13)
+	s.others(&m.Extensions, told12)
+	s.lacks12(m)
+}
+
+// promises12 are the answers to what the client asked for.
+func (s *Step) promises12(m *wire.ServerHello) {
+	x := &m.Extensions
+	if x.Has(iana.ExtServerName) {
+		s.fact("confirms", "server_name", "server name", "the name was used")
+	}
+	if x.Has(iana.ExtExtendedMasterSecret) {
+		s.fact("confirms", "extended_master_secret", "master secret", "extended").Note = "It will be bound to the whole handshake, so no other connection can have the same (RFC 7627)."
+	}
+	if x.Has(iana.ExtRenegotiationInfo) {
+		s.fact("confirms", "renegotiation_info", "renegotiation", "secure").Note = "The server can tell a first handshake from a later one, so nobody can put words of his own before the client's (RFC 5746). Handclasp does not renegotiate at all."
+	}
+	if x.Has(iana.ExtStatusRequest) {
+		s.fact("promises", "status_request", "revocation", "a stapled OCSP answer, after the certificate")
+	}
+	if x.Has(iana.ExtSessionTicket) {
+		s.fact("promises", "session_ticket", "session ticket", "a NewSessionTicket before its ChangeCipherSpec")
+	}
+	if n := len(m.SCTs); n > 0 {
+		s.fact("carries", "signed_certificate_timestamp", "transparency", count(n, "signed certificate timestamp"))
+	}
+}
+
+// lacks12 tells what ought to be there and is not.
+func (s *Step) lacks12(m *wire.ServerHello) {
+	if !m.Extensions.Has(iana.ExtExtendedMasterSecret) {
+		s.fact("lacks", "extended_master_secret", "master secret", "not extended").Note = "It depends on the key shares and both randoms only, not on the certificate: a server in the middle may be able to give two connections the same one, so this one has no exporters (RFC 7627)."
+	}
+	if !m.Extensions.Has(iana.ExtRenegotiationInfo) {
+		s.fact("lacks", "renegotiation_info", "renegotiation", "not secure").Note = "Should the server renegotiate, somebody may have put words of his own before the client's: to the server this handshake would then be his second one (RFC 5746)."
+	}
+}
+
+// told12 are the extensions of a ServerHello that facts of their own tell.
+var told12 = map[iana.ExtensionType]bool{
+	iana.ExtServerName: true, iana.ExtStatusRequest: true, iana.ExtALPN: true, iana.ExtSCT: true, iana.ExtExtendedMasterSecret: true,
+	iana.ExtRenegotiationInfo: true, iana.ExtSessionTicket: true, iana.ExtSupportedVersions: true,
+}
+
+// downgrade tells of the mark that a server leaves in its random if it speaks TLS
+// 1.3 and chose less (RFC 9846, Section 4.2.3).
+func (s *Step) downgrade(m *wire.ServerHello, offered bool) {
+	end := string(m.Random[24:])
+	marked := end == "DOWNGRD\x01" || end == "DOWNGRD\x00"
+	switch {
+	case marked && offered:
+		s.fact("carries", "random", "downgrade mark", "DOWNGRD").Note = "The server says in its random that it speaks a newer version. The client has offered TLS 1.3, so somebody on the path may have taken it out of the hello."
+	case marked:
+		s.fact("carries", "random", "downgrade mark", "DOWNGRD").Note = "The server says in its random that it speaks a newer version. The client has not offered TLS 1.3, so all is well."
+	case offered:
+		s.fact("carries", "random", "downgrade mark", "none").Note = "The client has offered TLS 1.3. A server that speaks it would mark its random, which it is going to sign; so this one does not, and nobody on the path has brought the older version about."
+	}
+}
+
+func (r *Recorder) certificate12(s *Step, m *wire.Certificate12, sender fault.Role) {
+	proof := "the signature in the ServerKeyExchange"
+	if sender == fault.Client {
+		proof = "the CertificateVerify"
+	}
+	r.shows(s, m.List, sender, proof)
+	if len(m.List) > 0 {
+		s.say("Everybody on the path can read it, and so learns who the %v is. TLS 1.3 sends it encrypted.", sender)
+	}
+}
+
+func (r *Recorder) serverKeyExchange(s *Step, m *wire.ServerKeyExchange) {
+	r.facts.group, r.facts.scheme = m.Group, m.Scheme
+	s.say("The server's key share, made for this connection alone, signed together with both randoms with the private key of its certificate. Nobody else can sign it, so it proves that the certificate is the server's and that nobody has put another share in its place; the fresh randoms make it fit no other connection.")
+	s.say("The signature does not cover what the hellos offered. Only the Finished messages do.")
+	s.fact("sets", "namedcurve", "group", m.Group.String()).Note = exchange(m.Group)
+	s.fact("gives", "public", "key share", count(len(m.Point), "byte"))
+	f := s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
+	if strings.HasPrefix(m.Scheme.String(), "ecdsa_secp") {
+		f.Note = "In TLS 1.2 the name says ECDSA and the hash; the curve may be another."
+	}
+	s.fact("proves with", "signature", "signature", size(m.Signature))
+}
+
+func (s *Step) certificateRequest12(m *wire.CertificateRequest12) {
+	s.say("%s", iana.CertificateRequest.Meaning())
+	var types []string
+	for i := range m.Types.Len() {
+		types = append(types, m.Types.At(i).String())
+	}
+	s.fact("accepts", "certificate_types", "kinds of key", types...)
+	s.fact("accepts", "supported_signature_algorithms", "signatures", names(m.SignatureSchemes.Slice())...)
+	var authorities []string
+	for _, der := range m.Authorities {
+		authorities = append(authorities, distinguished(der))
+	}
+	s.fact("accepts", "certificate_authorities", "authorities", authorities...)
+}
+
+func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {
+	s.say("%s", iana.NewSessionTicket.Meaning())
+	s.fact("gives", "ticket", "ticket", size(m.Ticket))
+	s.fact("gives", "ticket_lifetime_hint", "good for", (time.Duration(m.LifetimeHint) * time.Second).String())
+	if r.role == fault.Client {
+		s.say("This client does not resume sessions, so it ignores the ticket.")
+	}
+}
+
+// finished12: each side's Finished is the first thing that it encrypts.
+func (r *Recorder) finished12(s *Step, m *wire.Finished, sender fault.Role) {
+	second := r.facts.finished[sender.Peer()]
+	r.facts.finished[sender] = true
+	also := ""
+	if second {
+		also = fmt.Sprintf(", the %v's Finished included", sender.Peer())
+	}
+	s.say("The first message that the %v encrypts: a keyed checksum over every handshake message before it%s, made with the master secret. If a single byte of them had been changed on the way, an offer removed from a hello for one, it would not match.", sender, also)
+	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (PRF with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
+	switch {
+	case !second:
+		s.say("The %v sends no data yet: first it wants to see the %v's Finished.", sender, sender.Peer())
+	case sender == fault.Server:
+		r.facts.secondTrip = true
+		s.say("With it the handshake is complete, after two round trips; application data may follow at once.")
+	default:
+		s.say("With it the handshake is complete; application data may follow at once.")
+	}
+}
+
+// changed12 says what a ChangeCipherSpec of TLS 1.2 does, or why it does
+// nothing.
+func (r *Recorder) changed12(s *Step, sender fault.Role) {
+	f := &r.facts
+	switch {
+	case f.changed[sender]:
+		s.say("The %v has changed to its keys already; another change means nothing.", sender)
+		return
+	case !f.keyed:
+		s.say("It comes too early: there are no keys yet to change to.")
+		return
+	}
+	f.changed[sender] = true
+	s.say("From here on everything that the %v sends is encrypted and protected against change with its write key. The next thing must be its Finished.", sender)
+	if f.changed[sender.Peer()] {
+		s.say("Now both directions are encrypted; who listens on the path sees only the kind, the size and the time of each record.")
+		return
+	}
+	s.say("It is a record of its own and no handshake message, so no Finished covers it. In TLS 1.3 it is but a dummy.")
+}
+
+// Titles of the steps in which secrets of TLS 1.2 come to be, by where those come
+// from.
+var titles12 = map[string]string{
+	"key exchange":     "The premaster secret exists",
+	"premaster_secret": "The master secret exists",
+	"master_secret":    "The keys exist",
+}
+
+func (r *Recorder) tellKeys12(s *Step, k *flow.Secret) {
+	prf := "the PRF, which is made of HMAC with " + hashName(k.Suite)
+	switch k.Derived {
+	case "key exchange":
+		s.say("Each side computes the same value from its own private key and the other's share (%v): the client when it has the ServerKeyExchange, the server when it has the ClientKeyExchange. It never crosses the wire, and who only listens can't compute it.", r.facts.group)
+	case "premaster_secret":
+		if r.facts.extended {
+			s.say("From the premaster secret and the session hash, %s, makes 48 bytes. The session hash covers every handshake message from ClientHello to ClientKeyExchange, so the secret belongs to this handshake alone (extended master secret, RFC 7627).", prf)
+		} else {
+			s.say("From the premaster secret and both randoms, %s, makes 48 bytes (RFC 5246, Section 8.1). Nothing else of the handshake goes into it, since the two sides have not agreed on extended_master_secret.", prf)
+		}
+		s.say("The premaster secret has done its work and is forgotten.")
+	default:
+		r.facts.keyed = true
+		s.say("The PRF stretches the master secret and both randoms into the key block, which is cut up: %s.", cut(k.Suite))
+		s.say("Each side begins to use its key with its ChangeCipherSpec. The same keys protect the Finished messages and the data; TLS 1.3 has other keys for the handshake.")
+	}
+}
+
+// cut says what a key block holds.
+func cut(id iana.CipherSuite) string {
+	x := suite.ByID(id)
+	if x == nil {
+		return "a key for each direction"
+	}
+	text := fmt.Sprintf("for each direction a key of %s and %s", count(x.KeyLen, "byte"), count(x.IVLen, "byte"))
+	if x.Explicit > 0 {
+		return text + fmt.Sprintf(" of the nonce, whose other %d travel with each record", x.Explicit)
+	}
+	return text + " from which, with its number, each record's nonce is made"
+}
