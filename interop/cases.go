@@ -1,16 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/iana"
@@ -21,19 +14,20 @@ import (
 
 // A testCase is one handshake with data after it.
 type testCase struct {
-	server bool // we are the server
-	suite  iana.CipherSuite
-	group  iana.Group
-	key    pki.Key
-	retry  bool // the client's first key share is for another group
+	version iana.Version
+	server  bool // we are the server
+	suite   iana.CipherSuite
+	group   iana.Group
+	key     pki.Key
+	retry   bool // the client's first key share is for another group
 }
 
 func (c testCase) String() string {
-	role := "as client"
+	role := "our client"
 	if c.server {
-		role = "as server"
+		role = "our server"
 	}
-	s := fmt.Sprintf("%s  %v  %v  %v", role, c.suite, c.group, c.key)
+	s := fmt.Sprintf("%s  %v  %v  %v  %v", role, c.version, c.suite, c.group, c.key)
 	if c.retry {
 		s += "  HelloRetryRequest"
 	}
@@ -42,130 +36,148 @@ func (c testCase) String() string {
 
 var keyKinds = []pki.Key{pki.P256, pki.P384, pki.P521, pki.RSA2048, pki.Ed25519}
 
-// allCases are both roles times every suite with every group and every
-// certificate type, and a HelloRetryRequest for every suite.
-func allCases() (cases []testCase) {
-	for _, server := range []bool{false, true} {
+// underTest are the versions that our configuration takes, highest first.
+func underTest() (versions []iana.Version) {
+	for _, v := range []iana.Version{iana.TLS13, iana.TLS12} {
+		if _, err := (&handclasp.ClientConfig{MinVersion: v, MaxVersion: v}).Params(); err == nil {
+			versions = append(versions, v)
+		}
+	}
+	return versions
+}
+
+// allCases are, for each version, every suite with every group and every
+// certificate type, and a HelloRetryRequest for every suite of TLS 1.3.
+func allCases(server bool) (cases []testCase) {
+	for _, v := range underTest() {
 		for _, s := range suite.All() {
-			for _, g := range kex.Groups() {
-				for _, k := range keyKinds {
-					cases = append(cases, testCase{server: server, suite: s.ID, group: g, key: k})
-				}
+			if s.For(v) {
+				cases = append(cases, product(v, server, s.ID)...)
 			}
-			cases = append(cases, testCase{server: server, suite: s.ID, group: iana.Secp384r1, key: pki.P256, retry: true})
 		}
 	}
 	return cases
 }
 
-// classic reports whether g is no hybrid: all that OpenSSL 3.0 and its like
-// know.
-func classic(g iana.Group) bool { return !kex.PostQuantum(g) }
+func product(v iana.Version, server bool, s iana.CipherSuite) (cases []testCase) {
+	for _, g := range kex.Groups() {
+		for _, k := range keyKinds {
+			if c := (testCase{version: v, server: server, suite: s, group: g, key: k}); c.exists() {
+				cases = append(cases, c)
+			}
+		}
+	}
+	if v == iana.TLS13 {
+		cases = append(cases, testCase{version: v, server: server, suite: s, group: iana.Secp384r1, key: pki.P256, retry: true})
+	}
+	return cases
+}
+
+// exists tells whether the parts of a case go together. In TLS 1.2 the suite
+// says what signs (RFC 8422, Section 2; Ed25519 counts as ECDSA, Section 5.10),
+// and there are no hybrid groups (RFC 10024).
+func (c testCase) exists() bool {
+	if c.version == iana.TLS13 {
+		return true
+	}
+	rsa := strings.HasPrefix(c.suite.String(), "TLS_ECDHE_RSA_")
+	return rsa == (c.key == pki.RSA2048) && !kex.PostQuantum(c.group)
+}
+
+// curve is the group of an ECDSA certificate's key; 0 for other certificates.
+func (c testCase) curve() iana.Group {
+	return map[pki.Key]iana.Group{pki.P256: iana.Secp256r1, pki.P384: iana.Secp384r1, pki.P521: iana.Secp521r1}[c.key]
+}
+
+// offered are the groups that a client of the case offers. In TLS 1.2 the list
+// bounds the curves of certificates too (RFC 8422, Section 5.1.1), so that of
+// the server's certificate stands in it, behind the one to use.
+func (c testCase) offered() []iana.Group {
+	switch k := c.curve(); {
+	case c.retry:
+		return []iana.Group{iana.Secp256r1, c.group} // both of one kind: some send a share of each
+	case c.version == iana.TLS12 && k != 0 && k != c.group:
+		return []iana.Group{c.group, k}
+	}
+	return []iana.Group{c.group}
+}
+
+// theirs are the groups that the peer is configured with. Servers that know
+// only one list for both purposes need the certificate's curve in it.
+func (c testCase) theirs() []iana.Group {
+	if c.retry && !c.server {
+		return []iana.Group{c.group}
+	}
+	return c.offered()
+}
+
+// A pair is two of the values that a case has.
+type pair struct {
+	version iana.Version
+	a, b    any // a suite, group or key
+}
+
+// sample picks cases in which each pair of suite, group and certificate type
+// that the given ones hold comes up, and so does each HelloRetryRequest.
+func sample(cases []testCase) (picked []testCase) {
+	seen := map[pair]bool{}
+	for _, c := range cases {
+		fresh := c.retry
+		for _, p := range []pair{{c.version, c.suite, c.group}, {c.version, c.suite, c.key}, {c.version, c.group, c.key}} {
+			fresh = fresh || !seen[p]
+			seen[p] = true
+		}
+		if fresh {
+			picked = append(picked, c)
+		}
+	}
+	return picked
+}
+
+// settled checks that a case negotiated what it was meant to.
+func (c testCase) settled(i handclasp.Info) error {
+	if i.Version != c.version || i.CipherSuite != c.suite || i.Group != c.group || i.Retried != c.retry {
+		return fmt.Errorf("negotiated %v, %v with %v, retried: %v", i.Version, i.CipherSuite, i.Group, i.Retried)
+	}
+	return nil
+}
 
 // clientConfig is our configuration as client of a case.
 func (f *files) clientConfig(c testCase) *handclasp.ClientConfig {
-	cfg := &handclasp.ClientConfig{
-		ServerName: "localhost", RootCAs: f.roots,
-		CipherSuites: []iana.CipherSuite{c.suite}, CurvePreferences: []iana.Group{c.group},
+	return &handclasp.ClientConfig{
+		ServerName: "localhost", RootCAs: f.roots, MinVersion: c.version, MaxVersion: c.version,
+		CipherSuites: []iana.CipherSuite{c.suite}, CurvePreferences: c.offered(),
 	}
-	if c.retry {
-		cfg.CurvePreferences = []iana.Group{iana.X25519, c.group}
-	}
-	return cfg
 }
 
 // serverConfig is our configuration as server of a case.
 func (f *files) serverConfig(c testCase) *handclasp.ServerConfig {
 	return &handclasp.ServerConfig{
-		Certificates: []handclasp.Certificate{f.ids[c.key].ours},
+		Certificates: []handclasp.Certificate{f.ids[c.key].ours}, MinVersion: c.version, MaxVersion: c.version,
 		CipherSuites: []iana.CipherSuite{c.suite}, CurvePreferences: []iana.Group{c.group},
 	}
 }
 
-// files are an authority and one certificate of each type, on disk for the
-// peers and in memory for us.
-type files struct {
-	dir   string
-	ca    string
-	roots *x509.CertPool
-	ids   map[pki.Key]identity
+// --- what peers can't do ---
+
+// lacks makes a reason out of the cases that have one of the groups or keys.
+type lacks struct {
+	groups []iana.Group
+	keys   []pki.Key
+	why    string
 }
 
-type identity struct {
-	cert, key string // paths
-	ours      handclasp.Certificate
-	std       tls.Certificate
-}
-
-func newFiles() (*files, error) {
-	dir, err := os.MkdirTemp("", "handclasp-interop-")
-	if err != nil {
-		return nil, err
-	}
-	a, err := pki.NewAuthority("Handclasp interop root", pki.Options{Now: time.Now()})
-	if err != nil {
-		return nil, err
-	}
-	f := &files{dir: dir, ca: filepath.Join(dir, "ca.pem"), roots: a.Pool(), ids: map[pki.Key]identity{}}
-	if err := os.WriteFile(f.ca, a.PEM(), 0o644); err != nil {
-		return nil, err
-	}
-	for _, k := range keyKinds {
-		if f.ids[k], err = f.issue(a, k); err != nil {
-			return nil, err
-		}
-	}
-	return f, nil
-}
-
-func (f *files) issue(a *pki.Authority, k pki.Key) (id identity, err error) {
-	issued, err := a.Issue(pki.Leaf{Names: []string{"localhost", "127.0.0.1"}, Key: k})
-	if err != nil {
-		return id, err
-	}
-	key, err := issued.KeyPEM()
-	if err != nil {
-		return id, err
-	}
-	id.cert = filepath.Join(f.dir, fmt.Sprintf("cert-%d.pem", k))
-	id.key = filepath.Join(f.dir, fmt.Sprintf("key-%d.pem", k))
-	if err := errors.Join(os.WriteFile(id.cert, issued.PEM(), 0o644), os.WriteFile(id.key, key, 0o600)); err != nil {
-		return id, err
-	}
-	if id.ours, err = handclasp.X509KeyPair(issued.PEM(), key); err != nil {
-		return id, err
-	}
-	id.std, err = tls.X509KeyPair(issued.PEM(), key)
-	return id, err
-}
-
-// exchange sends n random bytes each way at once, and compares.
-func exchange(a, b io.ReadWriter, n int) error {
-	data := make([]byte, n)
-	rand.Read(data)
-	errs := make(chan error, 4)
-	for _, end := range []io.ReadWriter{a, b} {
-		go func() { _, err := end.Write(data); errs <- err }()
-		go func() {
-			got := make([]byte, n)
-			_, err := io.ReadFull(end, got)
-			if err == nil && !bytes.Equal(got, data) {
-				err = errors.New("the data that arrived is not what was sent")
+// except is a peer's can: the first reason that holds for a case, or "".
+func except(reasons ...lacks) func(testCase) string {
+	return func(c testCase) string {
+		for _, r := range reasons {
+			if slices.Contains(r.groups, c.group) || slices.Contains(r.keys, c.key) {
+				return r.why
 			}
-			errs <- err
-		}()
+		}
+		return ""
 	}
-	var err error
-	for range 4 {
-		err = errors.Join(err, <-errs)
-	}
-	return err
 }
 
-// settled checks that a case negotiated what it was meant to.
-func (c testCase) settled(i handclasp.Info) error {
-	if i.CipherSuite != c.suite || i.Group != c.group || i.Retried != c.retry {
-		return fmt.Errorf("negotiated %v with %v, retried %v", i.CipherSuite, i.Group, i.Retried)
-	}
-	return nil
-}
+// hybrids are the groups with a post-quantum half.
+var hybrids = []iana.Group{iana.X25519MLKEM768, iana.SecP256r1MLKEM768, iana.SecP384r1MLKEM1024}

@@ -2,113 +2,57 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/http"
-	"os/exec"
 	"strings"
 
-	"github.com/handclasp/handclasp"
-	"github.com/handclasp/handclasp/internal/pki"
+	"github.com/handclasp/handclasp/iana"
 )
 
-var opensslVersion = program("openssl", "version")
+// opensslCan holds for all that is built on Debian 12's OpenSSL.
+var opensslCan = except(lacks{groups: hybrids, why: "OpenSSL has hybrid groups from 3.5 on, Debian 12 has 3.0"})
 
-func opensslCan(c testCase) string {
-	if !classic(c.group) {
-		return "OpenSSL before 3.5 has no hybrid groups"
-	}
-	return ""
+func opensslOpen(_ context.Context, k *kit) (*player, error) {
+	return &player{client: k.opensslClient, server: k.opensslServer}, nil
 }
 
-func opensslRun(ctx context.Context, r *runner, c testCase) error {
-	groups := groupName(c)
-	if c.server {
-		if c.retry {
-			groups = "X25519:" + groups
-		}
-		return opensslClient(ctx, r, c, groups)
-	}
-	return opensslServer(ctx, r, c, groups)
+// opensslGroups is OpenSSL's list of groups; ianaGroups has their names in TLS.
+func opensslGroups(groups []iana.Group) string {
+	return joined(groups, ":", func(g iana.Group) string {
+		return map[iana.Group]string{iana.X25519: "X25519", iana.Secp256r1: "P-256", iana.Secp384r1: "P-384", iana.Secp521r1: "P-521"}[g]
+	})
 }
 
-// groupName is OpenSSL's name of a group.
-func groupName(c testCase) string {
-	return map[string]string{"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}[c.group.String()]
+func ianaGroups(groups []iana.Group) string { return joined(groups, ":", iana.Group.String) }
+
+func joined(groups []iana.Group, by string, name func(iana.Group) string) string {
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = name(g)
+	}
+	return strings.Join(names, by)
 }
 
-func opensslServer(ctx context.Context, r *runner, c testCase, groups string) error {
-	port, err := freePort()
-	if err != nil {
-		return err
+// opensslParams are what the two commands have in common.
+func opensslParams(c testCase) []string {
+	args := []string{"-quiet", "-groups", opensslGroups(c.theirs())}
+	if c.version == iana.TLS13 {
+		return append(args, "-tls1_3", "-ciphersuites", c.suite.OpenSSL())
 	}
-	id := r.files.ids[c.key]
-	p, err := start(ctx, "openssl", "s_server", "-quiet", "-naccept", "1", "-accept", "127.0.0.1:"+port, "-tls1_3",
-		"-cert", id.cert, "-key", id.key, "-ciphersuites", c.suite.String(), "-groups", groups)
-	if err != nil {
-		return err
-	}
-	return p.explain(r.asClient(ctx, c, "127.0.0.1:"+port, p))
+	return append(args, "-tls1_2", "-cipher", c.suite.OpenSSL())
 }
 
-func opensslClient(ctx context.Context, r *runner, c testCase, groups string) error {
-	l, err := listen()
-	if err != nil {
-		return err
+func (k *kit) opensslServer(ctx context.Context, c testCase) error {
+	id := k.files.ids[c.key]
+	run := func(port string) (*process, error) {
+		return start(ctx, "openssl", append([]string{"s_server", "-naccept", "1", "-accept", "127.0.0.1:" + port,
+			"-cert", id.cert, "-key", id.key}, opensslParams(c)...)...)
 	}
-	defer l.Close()
-	p, err := start(ctx, "openssl", "s_client", "-quiet", "-connect", l.Addr().String(), "-tls1_3", "-servername", "localhost",
-		"-verify_hostname", "localhost", "-verify_return_error", "-CAfile", r.files.ca,
-		"-ciphersuites", c.suite.String(), "-groups", groups)
-	if err != nil {
-		return err
-	}
-	conn, err := l.Accept()
-	if err != nil {
-		return p.explain(err)
-	}
-	defer conn.Close()
-	return p.explain(r.finish(ctx, c, handclasp.Server(conn, r.files.serverConfig(c)), p))
+	return k.serves(ctx, c, run, func(p *process) talk { return stream(p, k.data) })
 }
 
-// --- curl fetches a page ---
-
-var curlVersion = program("curl", "--version")
-
-// curlCases are those in which we serve: curl is no server.
-func curlCases() (cases []testCase) {
-	for _, c := range allCases() {
-		if c.server && !c.retry && (c.key == pki.P256 || c.group == 0x1d) {
-			cases = append(cases, c)
-		}
+func (k *kit) opensslClient(ctx context.Context, c testCase) error {
+	run := func(port string) (*process, error) {
+		return start(ctx, "openssl", append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-servername", "localhost",
+			"-verify_hostname", "localhost", "-verify_return_error", "-CAfile", k.files.ca}, opensslParams(c)...)...)
 	}
-	return cases
-}
-
-func curlCan(c testCase) string {
-	if !classic(c.group) {
-		return "curl with this OpenSSL has no hybrid groups"
-	}
-	return ""
-}
-
-func curlRun(ctx context.Context, r *runner, c testCase) error {
-	inner, err := listen()
-	if err != nil {
-		return err
-	}
-	const page = "<p>It works.</p>"
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(handclasp.NewListener(inner, r.files.serverConfig(c))) }()
-	defer func() { srv.Close(); <-done }()
-	_, port, err := net.SplitHostPort(inner.Addr().String())
-	if err != nil {
-		return err
-	}
-	out, err := exec.CommandContext(ctx, "curl", "-sS", "--cacert", r.files.ca, "--tlsv1.3", "https://localhost:"+port+"/").CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != page {
-		return fmt.Errorf("curl: %v: %s", err, out)
-	}
-	return nil
+	return k.calls(ctx, c, run, func(p *process) talk { return stream(p, k.data) })
 }

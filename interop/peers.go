@@ -2,173 +2,146 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os/exec"
-	"runtime"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/handclasp/handclasp"
 )
 
 // A peer is a stack to run against.
 type peer struct {
-	name    string
-	version func(context.Context) (string, error) // an error: it is not here
-	cases   func() []testCase
-	can     func(testCase) string // why it can't do a case, or ""
-	run     func(context.Context, *runner, testCase) error
+	name       string
+	version    func(context.Context) (string, error) // an error: it is not here
+	can        func(testCase) string                 // why it can't do a case, or ""
+	sample     bool                                  // not the full cross product, since its cases take long
+	everywhere string                                // the program of it that can't be told to listen on loopback only
+	open       func(context.Context, *kit) (*player, error)
 }
 
+// peers stand in the order in which they run.
 var peers = []peer{
-	{"crypto/tls", stdVersion, allCases, stdCan, stdRun},
-	{"openssl", opensslVersion, allCases, opensslCan, opensslRun},
-	{"curl", curlVersion, curlCases, curlCan, curlRun},
+	{name: "crypto/tls", version: stdVersion, can: except(), open: stdOpen},
+	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen},
+	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, everywhere: "gnutls-serv"},
+	{name: "botan", version: program("botan", "version"), can: botanCan, open: botanOpen, everywhere: "botan tls_server"},
+	{name: "java", version: program("java", "--version"), can: javaCan, open: javaOpen, sample: true},
+	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: opensslCan, open: nodeOpen, sample: true},
+	{name: "python", version: program("python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0] + ',', ssl.OPENSSL_VERSION)"), can: opensslCan, open: pythonOpen, sample: true},
+	{name: "curl", version: program("curl", "--version"), can: opensslCan, open: curlOpen},
+	{name: "wget", version: program("wget", "--version"), can: gnutlsCan, open: wgetOpen},
+	{name: "chromium", version: program("chromium", "--version"), can: chromiumCan, open: chromiumOpen},
+	{name: "nginx", version: program("nginx", "-v"), can: opensslCan, open: nginxOpen},
+	{name: "haproxy", version: program("haproxy", "-v"), can: opensslCan, open: haproxyOpen},
+	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: opensslCan, open: lighttpdOpen("mod_openssl", opensslGroups)},
+	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: gnutlsCan, open: lighttpdOpen("mod_gnutls", opensslGroups)},
+	{name: "lighttpd-mbedtls", version: lighttpdVersion("mod_mbedtls", "libmbedtls"), can: mbedtlsCan, open: lighttpdOpen("mod_mbedtls", ianaGroups)},
+	{name: "lighttpd-wolfssl", version: lighttpdVersion("mod_wolfssl", "libwolfssl"), can: wolfsslCan, open: lighttpdOpen("mod_wolfssl", noCurves)},
 }
 
-// program is the first line of a program's own account of its version.
-func program(name string, args ...string) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		if _, err := exec.LookPath(name); err != nil {
-			return "", fmt.Errorf("%s is not installed", name)
+func peerNames() (names []string) {
+	for _, p := range peers {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// choose gives the peers of a comma list; all for the empty one.
+func choose(list string) (chosen []peer, err error) {
+	if list == "" {
+		return peers, nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.Index(peerNames(), name)
+		if i < 0 {
+			return nil, fmt.Errorf("there is no peer %q; there are %s", name, strings.Join(peerNames(), ", "))
 		}
-		out, err := exec.CommandContext(ctx, name, args...).Output()
-		line, _, _ := strings.Cut(string(out), "\n")
-		return line, err
+		chosen = append(chosen, peers[i])
 	}
+	return chosen, nil
 }
 
-// listen gives a loopback listener.
-func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+// A play is one case with a peer in one role. It ends when ctx does.
+type play func(ctx context.Context, c testCase) error
 
-// freePort is a port that nobody listens on just now.
-func freePort() (string, error) {
-	l, err := listen()
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+// A player is a peer made ready: what it needs for several cases runs.
+type player struct {
+	client, server play   // by the peer's role; nil: it does not play it
+	close          func() // ends what runs; may be nil
 }
 
-// dial connects to a server that may still be starting.
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+// A kit is what peers are given.
+type kit struct {
+	files *files
+	data  int
+	can   func(testCase) string // of the peer
 }
 
-// A process is a program whose standard input and output are the application
-// data of its TLS connection.
-type process struct {
-	io.Writer
-	io.Reader
-	cmd    *exec.Cmd
-	stderr strings.Builder
-}
-
-func start(ctx context.Context, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, name, args...)}
-	p.cmd.Stderr = &p.stderr
-	var err error
-	if p.Writer, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if p.Reader, err = p.cmd.StdoutPipe(); err != nil {
-		return nil, err
-	}
-	return p, p.cmd.Start()
-}
-
-// stop ends the process by its own id.
-func (p *process) stop() {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
-}
-
-// explain adds what the process said to an error of a case.
-func (p *process) explain(err error) error {
-	p.stop()
-	if err == nil || p.stderr.Len() == 0 {
-		return err
-	}
-	return fmt.Errorf("%w\n      the peer says: %s", err, strings.TrimSpace(p.stderr.String()))
-}
-
-// asClient runs a case as client of a server at addr whose application data is
-// at theirs.
-func (r *runner) asClient(ctx context.Context, c testCase, addr string, theirs io.ReadWriter) error {
-	raw, err := dial(ctx, addr)
+// asClient runs a case as client of the server on port.
+func (k *kit) asClient(ctx context.Context, c testCase, port string, t talk) error {
+	raw, err := dial(ctx, port)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	return r.finish(ctx, c, handclasp.Client(raw, r.files.clientConfig(c)), theirs)
+	return finish(ctx, c, handclasp.Client(raw, k.files.clientConfig(c)), t)
+}
+
+// accept runs a case as server of the next client that connects to l.
+func (k *kit) accept(ctx context.Context, c testCase, l *net.TCPListener, t talk) error {
+	raw, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	if by, ok := ctx.Deadline(); ok {
+		if err := raw.SetDeadline(by); err != nil {
+			return err
+		}
+	}
+	return finish(ctx, c, handclasp.Server(raw, k.files.serverConfig(c)), t)
 }
 
 // finish completes the handshake on our side, checks it and moves data.
-func (r *runner) finish(ctx context.Context, c testCase, ours *handclasp.Conn, theirs io.ReadWriter) error {
+func finish(ctx context.Context, c testCase, ours *handclasp.Conn, t talk) error {
 	if err := ours.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	if err := c.settled(ours.Info()); err != nil {
 		return err
 	}
-	if err := exchange(ours, theirs, r.data); err != nil {
+	if err := t(ours); err != nil {
 		return err
 	}
 	return ours.Close()
 }
 
-// --- crypto/tls, in this process ---
+// serves starts a program that serves the case on the port it is told, and runs
+// the case as its client.
+func (k *kit) serves(ctx context.Context, c testCase, start func(port string) (*process, error), t func(*process) talk) error {
+	ports, err := freePorts(ctx, 1)
+	if err != nil {
+		return err
+	}
+	p, err := start(ports[0])
+	if err != nil {
+		return err
+	}
+	return p.once(func() error { return k.asClient(ctx, c, ports[0], t(p)) })
+}
 
-func stdVersion(context.Context) (string, error) { return runtime.Version(), nil }
-
-func stdCan(c testCase) string { return "" }
-
-func stdRun(ctx context.Context, r *runner, c testCase) error {
-	l, err := listen()
+// calls starts a program that connects to the port it is told, and runs the
+// case as its server.
+func (k *kit) calls(ctx context.Context, c testCase, start func(port string) (*process, error), t func(*process) talk) error {
+	l, err := listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	cfg := &tls.Config{
-		MinVersion: tls.VersionTLS13, ServerName: "localhost", RootCAs: r.files.roots,
-		Certificates: []tls.Certificate{r.files.ids[c.key].std}, CurvePreferences: []tls.CurveID{tls.CurveID(c.group)},
-	}
-	if c.retry && c.server {
-		cfg.CurvePreferences = nil // its first shares are for X25519MLKEM768 and X25519
-	}
-	conn, err := dial(ctx, l.Addr().String())
+	p, err := start(portOf(l))
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	accepted, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	defer accepted.Close()
-	ours, theirs := handclasp.Client(conn, r.files.clientConfig(c)), tls.Server(accepted, cfg)
-	if c.server {
-		ours, theirs = handclasp.Server(accepted, r.files.serverConfig(c)), tls.Client(conn, cfg)
-	}
-	done := make(chan error, 1)
-	go func() { done <- theirs.HandshakeContext(ctx) }()
-	err = r.finish(ctx, c, ours, theirs)
-	return errors.Join(err, <-done)
+	return p.once(func() error { return k.accept(ctx, c, l, t(p)) })
 }
