@@ -83,7 +83,7 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	for i, t := range c.Certificates {
 		cert, err := FromTLS(t)
 		if err != nil {
-			return nil, fmt.Errorf("Certificates[%d]: %w", i, err)
+			return nil, fmt.Errorf("handclasp: Certificates[%d]: %w", i, err)
 		}
 		cfg.Certificates = append(cfg.Certificates, cert)
 	}

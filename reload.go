@@ -50,14 +50,22 @@ func NewCertificateFiles(certFile, keyFile string) (*CertificateFiles, error) {
 // GetCertificate is the hook for ServerConfig. It never fails: there is always
 // the certificate that worked last.
 func (f *CertificateFiles) GetCertificate(*HelloInfo) (*Certificate, error) {
+	c := f.Current()
+	return &c, nil
+}
+
+// Current is the certificate that a handshake would use now, for a
+// GetConfigForClient that has several files to choose from: with all of them in
+// Certificates of its answer, the choice by name and by what the client can
+// verify works as without files.
+func (f *CertificateFiles) Current() Certificate {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.checked) >= time.Second {
 		f.checked = now
 		f.reload()
 	}
-	c := f.current
-	return &c, nil
+	return f.current
 }
 
 // reload reads the files if they changed.
