@@ -59,6 +59,9 @@ func (p *Params) settle() error {
 	p.Suites = slices.DeleteFunc(slices.Clone(p.Suites), func(id iana.CipherSuite) bool {
 		return !slices.ContainsFunc(p.Versions, suite.ByID(id).For)
 	})
+	if !slices.Contains(p.Versions, iana.TLS13) {
+		p.Groups = slices.DeleteFunc(slices.Clone(p.Groups), kex.PostQuantum)
+	}
 	return nil
 }
 

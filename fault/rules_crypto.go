@@ -34,16 +34,16 @@ var (
 var (
 	PeerSpeaksHTTP = rule("peer-speaks-http", iana.NoAlert, Both, "",
 		"The peer speaks plain HTTP here, without TLS.",
-		"Use an http:// address or the port that serves HTTPS, which is usually 443.")
+		"If the peer is a server, use its HTTPS port, usually 443, or an http:// address; if it is a client, give it an https:// address.")
 	PeerSpeaksSMTP = rule("peer-speaks-smtp", iana.NoAlert, Both, "",
 		"The peer greets in clear text like an SMTP or FTP server.",
-		"Use the port with implicit TLS (465 for mail submission, 990 for FTP), or send STARTTLS or AUTH TLS before the TLS handshake.")
+		"Use the port with implicit TLS (465 for mail submission, 990 for FTP), or begin in clear text and ask for TLS: --starttls smtp or --starttls ftp.")
 	PeerSpeaksIMAP = rule("peer-speaks-imap", iana.NoAlert, Both, "",
 		"The peer greets in clear text like an IMAP server.",
-		"Use port 993, where IMAP runs over TLS, or send STARTTLS before the TLS handshake.")
+		"Use port 993, where IMAP runs over TLS, or begin in clear text and ask for TLS: --starttls imap.")
 	PeerSpeaksPOP3 = rule("peer-speaks-pop3", iana.NoAlert, Both, "",
 		"The peer greets in clear text like a POP3 server.",
-		"Use port 995, where POP3 runs over TLS, or send STLS before the TLS handshake.")
+		"Use port 995, where POP3 runs over TLS, or begin in clear text and ask for TLS: --starttls pop3.")
 	PeerSpeaksSSH = rule("peer-speaks-ssh", iana.NoAlert, Both, "",
 		"The peer speaks SSH.",
 		"Use an SSH client for this port, or find the port that speaks TLS.")

@@ -115,16 +115,18 @@ func (l *listener) refuse(raw net.Conn, err error) {
 	}
 	logf("httptls: handshake with %v: %s", raw.RemoteAddr(), complaint(err))
 	if errors.Is(err, fault.PeerSpeaksHTTP) {
-		answerPlain(raw)
+		AnswerPlain(raw)
 	}
 }
 
 const badRequest = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 	"This port speaks HTTPS, not plain HTTP: use an https:// address.\n"
 
-// answerPlain answers in the clear. It reads on for a moment, because closing
-// a connection with bytes unread resets it, and the answer with it.
-func answerPlain(raw net.Conn) {
+// AnswerPlain answers somebody who speaks plain HTTP with 400 in the clear, within
+// a second; Serve does so by itself. It reads on for a moment, because closing
+// a connection with bytes unread resets it, and the answer with it. The caller
+// closes raw.
+func AnswerPlain(raw net.Conn) {
 	if raw.SetDeadline(time.Now().Add(answerTimeout)) != nil {
 		return
 	}

@@ -24,10 +24,20 @@ var ports = map[string]string{
 	"tls": "", "ssl": "",
 }
 
+// plainPorts are those of the protocols of --starttls, and of the URL schemes that
+// go by the same names.
+var plainPorts = map[string]string{
+	"smtp": "25", "imap": "143", "pop3": "110", "ftp": "21", "ldap": "389", "xmpp": "5222", "postgres": "5432", "mysql": "3306",
+}
+
 // parseTarget reads HOST, HOST:PORT, an IPv6 address with or without brackets,
 // or a URL, of which only host and port count. port is what an address without
-// one means; "" demands one.
-func parseTarget(s, port string) (target, error) {
+// one means; "" demands one. plain is the protocol in which TLS is to begin, whose
+// port goes before; "" if it begins at once.
+func parseTarget(s, port, plain string) (target, error) {
+	if plain != "" {
+		port = plainPorts[plain]
+	}
 	if s == "" {
 		return target{}, badAddress(s, "is empty", "Give a host and a port, such as example.com:443.")
 	}
@@ -35,7 +45,7 @@ func parseTarget(s, port string) (target, error) {
 		return target{}, badAddress(s, "holds a blank or a control character", "Write host and port together, such as example.com:443.")
 	}
 	if scheme, _, ok := strings.Cut(s, "://"); ok {
-		return parseURL(s, strings.ToLower(scheme), port)
+		return parseURL(s, strings.ToLower(scheme), port, plain)
 	}
 	if strings.ContainsAny(s, "/?#@") {
 		return target{}, badAddress(s, "holds more than a host and a port", "Leave out user and path, or write a whole URL, such as https://example.com/path.")
@@ -47,11 +57,10 @@ func parseTarget(s, port string) (target, error) {
 	return checkTarget(s, target{host, given}, port)
 }
 
-func parseURL(s, scheme, port string) (target, error) {
+func parseURL(s, scheme, port, plain string) (target, error) {
 	own, ok := ports[scheme]
-	if !ok {
-		return target{}, badAddress(s, fmt.Sprintf("is a URL of scheme %q, which does not begin with TLS", scheme),
-			"Give the host and the port where TLS is spoken, such as example.com:443.")
+	if err := checkScheme(s, scheme, ok, plain); err != nil {
+		return target{}, err
 	}
 	u, err := url.Parse(s)
 	if err != nil {
@@ -64,6 +73,23 @@ func parseURL(s, scheme, port string) (target, error) {
 		port = own
 	}
 	return checkTarget(s, target{u.Hostname(), u.Port()}, port)
+}
+
+// checkScheme sees to it that TLS begins in a URL's scheme as --starttls says, or
+// at once.
+func checkScheme(s, scheme string, atOnce bool, plain string) error {
+	if plain != "" && scheme != plain {
+		return badAddress(s, fmt.Sprintf("is a URL of scheme %q, and --starttls says %s", scheme, plain),
+			"Leave out the scheme, if the host is right, or --starttls.")
+	}
+	if plain != "" || atOnce {
+		return nil
+	}
+	hint := "Give the host and the port where TLS is spoken, such as example.com:443."
+	if _, ok := plainPorts[scheme]; ok {
+		hint = fmt.Sprintf("Add --starttls %s, and TLS begins after the greeting; or give the host and the port where it begins at once.", scheme)
+	}
+	return badAddress(s, fmt.Sprintf("is a URL of scheme %q, which does not begin with TLS", scheme), hint)
 }
 
 // splitPort takes the port off; "" if there is none.

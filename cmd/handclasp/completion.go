@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/internal/starttls"
 )
 
 var shells = []string{"bash", "zsh", "fish", "powershell"}
@@ -60,8 +61,9 @@ func complete(cmd *cobra.Command) {
 		"min-version": versionNumbers(texts(known.Versions)),
 		"max-version": versionNumbers(texts(known.Versions)),
 		"alpn":        {"h2", "http/1.1"},
+		"starttls":    starttls.Protocols(),
 	} {
-		many := strings.HasSuffix(flag, "s") || flag == "alpn"
+		many := flag == "suites" || flag == "groups" || flag == "sigalgs" || flag == "alpn"
 		cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 			if !many {
 				return names, cobra.ShellCompDirectiveNoFileComp

@@ -26,13 +26,18 @@ At the end of stdin it tells the server that no more will come, and reads on
 until the server closes. Ctrl-C ends the connection in order. One line on stderr
 says what was agreed and who the server is.
 
+With --starttls the connection begins in plain text, as mail servers and
+databases have it, and changes to TLS before anything else is said; the port is
+then the protocol's own unless given.
+
 Suites, groups and algorithms go by their IANA names or OpenSSL's familiar ones.
 The system's authorities are trusted, unless --ca names others.`,
 		Example: `  handclasp connect example.com:443
   printf 'HEAD / HTTP/1.0\r\n\r\n' | handclasp connect example.com:443
   handclasp connect --ca handclasp-ca.pem localhost:8443
   handclasp connect 192.0.2.7:443 --name www.example.com
-  handclasp connect mail.example.com:993 --groups x25519 --timeout 3s`,
+  handclasp connect mail.example.com:993 --groups x25519 --timeout 3s
+  handclasp connect --starttls smtp mail.example.com:587`,
 		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, true) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.connect(cmd.Context(), args[0], &flags)
@@ -56,7 +61,7 @@ func oneAddress(cmd *cobra.Command, args []string, must bool) error {
 }
 
 func (a *app) connect(ctx context.Context, addr string, flags *client) (err error) {
-	t, err := parseTarget(addr, "")
+	t, err := parseTarget(addr, "", string(flags.starttls))
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,14 +31,17 @@ keys exist, who proved what, and where encryption begins.
 
 Without a host it starts a server of its own on this machine, with a certificate
 authority made on the spot, and connects to that. With a host it connects to
-that; the port is 443 unless given, and a URL will do.
+that; the port is 443 unless given, and a URL will do. With --starttls it first
+asks for TLS in plain text, at the port of that protocol.
 
 Keys appear by name. Only with --keylog does the story show their values.`,
 		Example: `  handclasp explain                              all on this machine
   handclasp explain example.com                  a real server
   handclasp explain --bytes | less -R            every byte with its meaning
   handclasp explain example.com --json           for programs
+  handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
+  handclasp explain --starttls smtp mail.example.com
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
 		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
@@ -60,9 +65,11 @@ type page struct{ bytes, json bool }
 func (a *app) explain(ctx context.Context, args []string, flags *client, page page) (err error) {
 	t := target{host: "localhost"}
 	if len(args) > 0 {
-		if t, err = parseTarget(args[0], "443"); err != nil {
+		if t, err = parseTarget(args[0], "443", string(flags.starttls)); err != nil {
 			return err
 		}
+	} else if flags.starttls != "" {
+		return &usageError{"--starttls needs a server: the one that explain starts itself speaks nothing but TLS.", fmt.Sprintf("Give its address: 'handclasp explain --starttls %s mail.example.com'.", flags.starttls)}
 	}
 	cfg, err := flags.config(t.host)
 	if err != nil {
@@ -123,7 +130,11 @@ func (a *app) explainRemote(ctx context.Context, t target, flags *client, cfg *h
 
 // explainOwn makes the handshake with a server of our own.
 func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder) error {
-	o, err := newOwn("Handclasp demonstration authority")
+	kind, err := keyFor(cfg)
+	if err != nil {
+		return err
+	}
+	o, err := newOwn("Handclasp demonstration authority", kind)
 	if err != nil {
 		return err
 	}
@@ -143,19 +154,29 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 		answerOnce(ctx, listener, &handclasp.ServerConfig{Certificates: o.certificates, NextProtos: cfg.NextProtos}, out, rec)
 	}()
 	at := listener.Addr().(*net.TCPAddr)
-	local := &app{lookup: func(ctx context.Context, network, host string) ([]netip.Addr, error) {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		a.lookup(ctx, network, host) // as anybody would; but whatever it says, the server is here:
-		return []netip.Addr{at.AddrPort().Addr()}, nil
-	}}
-	s, err := local.open(ctx, target{"localhost", port(at)}, flags, cfg, out, rec)
+	local := &app{lookup: a.only(at.AddrPort().Addr())}
+	own := target{"localhost", port(at)}
+	if ips, err := local.lookup(ctx, "ip", own.host); err != nil || len(ips) == 0 {
+		own.host = at.IP.String() // this machine does not call itself localhost
+	}
+	s, err := local.open(ctx, own, flags, cfg, out, rec)
 	if err == nil {
 		s.part(s.patience())
 	}
 	listener.Close()
 	<-done
 	return err // the server has had its say too
+}
+
+// only is our look-up without the addresses at which our own server does not
+// listen.
+func (a *app) only(at netip.Addr) func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	return func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		ips, err := a.lookup(ctx, network, host)
+		return slices.DeleteFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() != at.Unmap() }), err
+	}
 }
 
 // answerOnce is the server of explainOwn: one handshake, and then it waits for

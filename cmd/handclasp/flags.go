@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/starttls"
 )
 
 // common are the flags that every command with a handshake has.
@@ -32,6 +34,7 @@ type client struct {
 	ca       []string
 	name     string
 	insecure bool
+	starttls plainText
 }
 
 func (c *common) declare(f *pflag.FlagSet) {
@@ -39,7 +42,7 @@ func (c *common) declare(f *pflag.FlagSet) {
 	c.schemes.parse, c.alpn.parse = iana.ParseSignatureScheme, parseProtocol
 	c.timeout = limit(10 * time.Second)
 	f.SortFlags = false
-	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take, such as 1.3")
+	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take: 1.2 or 1.3")
 	f.Var(&c.max, "max-version", "highest `VERSION` of TLS to take")
 	f.Var(&c.suites, "suites", "`LIST` of cipher suites with commas, best first")
 	f.Var(&c.groups, "groups", "`LIST` of key-exchange groups, such as x25519,P-256")
@@ -55,6 +58,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.ca, "ca", nil, "trust only the authorities in `FILE` (PEM); repeatable")
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
 	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
+	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
 }
 
@@ -181,6 +185,27 @@ func (v *version) String() string {
 }
 
 func (*version) Type() string { return "version" }
+
+// plainText is a flag with a protocol in which TLS begins; "" means that it begins
+// at once.
+type plainText string
+
+func (p *plainText) Set(s string) error {
+	if !slices.Contains(starttls.Protocols(), strings.ToLower(s)) {
+		return fmt.Errorf("unknown protocol %q; choose %s", s, oneOf(starttls.Protocols()))
+	}
+	*p = plainText(strings.ToLower(s))
+	return nil
+}
+
+func (p *plainText) String() string { return string(*p) }
+func (*plainText) Type() string     { return "protocol" }
+
+// oneOf lists names to choose from.
+func oneOf(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // limit is a flag with a time that can pass.
 type limit time.Duration

@@ -19,6 +19,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/pki"
 )
 
 func TestExitCode(t *testing.T) {
@@ -180,7 +181,7 @@ func TestServeLog(t *testing.T) {
 		io.Copy(io.Discard, c) // until the server closes
 	}
 	talk("GET / HTTP/1.1\r\n\r\n")
-	await(t, &said, regexp.MustCompile(`127\.0\.0\.1:\d+: failed after .* The peer speaks plain HTTP here, without TLS\. .*Hint: Use an http:// address`))
+	await(t, &said, regexp.MustCompile(`127\.0\.0\.1:\d+: failed after .* The peer speaks plain HTTP here, without TLS\. .*Hint: If the peer is a server`))
 	talk("\x16\x03\x01")
 	await(t, &said, regexp.MustCompile(`failed after \d+\.\d ms: The peer did not answer in time\. .*waiting for the ClientHello`))
 	conn, err := handclasp.Dial("tcp", addr, &handclasp.ClientConfig{InsecureSkipVerify: true, ServerName: "some.test"})
@@ -212,7 +213,7 @@ func await(t *testing.T, b *buffer, want *regexp.Regexp) []string {
 // testServer serves each connection with f, and gives its address.
 func testServer(t *testing.T, f func(*handclasp.Conn)) string {
 	t.Helper()
-	o, err := newOwn("Test root")
+	o, err := newOwn("Test root", pki.P256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func (a *app) root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "handclasp",
 		Short: "Speak TLS, and see each step of it",
-		Long: `handclasp speaks TLS 1.3 and says what it does.
+		Long: `handclasp speaks TLS 1.3 and TLS 1.2, and says what it does.
 
 New to TLS? Run 'handclasp explain'. It needs no server, no certificate and no
 network: it starts its own server, connects to it, and tells the handshake

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -61,6 +64,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
+			"talk": cmdTalk, "get": cmdGet,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[serverKey{}] = new(running)
@@ -162,6 +166,12 @@ func cmdPeer(ts *testscript.TestScript, _ bool, args []string) {
 	kind, after, _ := strings.Cut(args[1], "@")
 	limit, _ := strconv.Atoi(after)
 	behave := behaviours[kind]
+	if dialogue, ok := dialogues[kind]; ok {
+		behave = dialogue.behave
+	}
+	if behave == nil {
+		ts.Fatalf("no peer behaves like %q", kind)
+	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
@@ -191,6 +201,42 @@ func cmdPeer(ts *testscript.TestScript, _ bool, args []string) {
 		mu.Unlock()
 		wg.Wait()
 	})
+}
+
+// cmdTalk sends bytes, quoted as in Go, to a port and prints the answer, quoted:
+// talk PORT BYTES
+func cmdTalk(ts *testscript.TestScript, _ bool, args []string) {
+	say, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	conn, err := net.Dial("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, say)
+	ts.Check(err)
+	ts.Check(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+	answer, err := io.ReadAll(conn)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%q\n", answer)
+}
+
+// cmdGet fetches a page over HTTPS with the standard library, in the version of
+// HTTP that it agrees on, and up to a version of TLS: get CAFILE TLS HTTP URL
+func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(ts.ReadFile(args[0])))
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, Protocols: new(http.Protocols)}
+	defer tr.CloseIdleConnections()
+	if args[1] == "1.2" {
+		tr.TLSClientConfig.MaxVersion = tls.VersionTLS12
+	}
+	tr.Protocols.SetHTTP1(args[2] == "1.1")
+	tr.Protocols.SetHTTP2(args[2] == "2")
+	res, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Get(args[3])
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s %s\n%s", res.Proto, res.Status, body)
 }
 
 // limited is a connection that fails once so many bytes were written.
@@ -232,7 +278,14 @@ var behaviours = map[string]func(raw net.Conn, conn *handclasp.Conn){
 	},
 	"http":    func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "HTTP/1.1 400 Bad Request\r\n\r\n") },
 	"ssh":     func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "SSH-2.0-OpenSSH_9.6\r\n") },
+	"greets":  func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "220 mail.test ESMTP\r\n") },
 	"alert40": func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "\x15\x03\x03\x00\x02\x02\x28") },
+	"alert70": func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "\x15\x03\x00\x00\x02\x02\x46") },
+	"ssl3":    func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, oldServerHello(0)) },
+	"tls10":   func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, oldServerHello(1)) },
+	"ssl2": func(raw net.Conn, _ *handclasp.Conn) { // SERVER-HELLO with no certificate and no cipher
+		answerRaw(raw, "\x80\x1b\x04\x00\x01\x00\x02\x00\x00\x00\x00\x00\x10"+strings.Repeat("c", 16))
+	},
 	"echo": func(_ net.Conn, conn *handclasp.Conn) {
 		io.Copy(conn, conn)
 		conn.Close()
@@ -253,6 +306,13 @@ var behaviours = map[string]func(raw net.Conn, conn *handclasp.Conn){
 		io.Copy(io.Discard, conn)
 		raw.Close()
 	},
+}
+
+// oldServerHello is one of version 3.minor, in a record of it, that chooses
+// TLS_RSA_WITH_AES_256_CBC_SHA.
+func oldServerHello(minor byte) string {
+	v := "\x03" + string(minor)
+	return "\x16" + v + "\x00\x2a\x02\x00\x00\x26" + v + strings.Repeat("r", 32) + "\x00\x00\x35\x00"
 }
 
 // readPending takes what has come, so that closing does not reset.

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp"
-	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/pki"
 )
 
 // serve are the flags of the command serve.
@@ -34,9 +34,14 @@ func (a *app) serveCmd() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve a page about each handshake over HTTPS, or an echo",
 		Long: `serve is a TLS server to try clients against. It answers HTTP GET with a short
-page about the handshake the page was asked over, or echoes with --echo. Each
-connection gets a line on stderr: who, what was agreed, or why it failed and
-what to do. Listening at :8443 means at all addresses of this machine.
+page about the handshake the page was asked over, in HTTP/2 or HTTP/1.1, or
+echoes with --echo. Each connection gets a line on stderr: who, what was agreed,
+or why it failed and what to do. Listening at :8443 means at all addresses of
+this machine.
+
+The files of --cert and --key are read again when they change: new connections
+get the new certificate, open ones stay. Of several pairs each client gets the
+one that fits the name it asks for and what it can verify.
 
 Without --cert and --key it makes up a certificate authority and a certificate
 for localhost, 127.0.0.1, ::1 and the host of --listen. The authority's own
@@ -84,15 +89,20 @@ func (s *serve) check(f *pflag.FlagSet) error {
 		return &usageError{"--ca-out has no meaning with --cert: no authority is made up.", "Leave out --ca-out, or --cert and --key."}
 	}
 	for _, p := range s.alpn.values {
-		if !s.echo && (p == "h2" || p == "h3") {
-			return &usageError{fmt.Sprintf("--http speaks http/1.1 and can't answer in %s.", p), "Leave out --alpn, or use --echo, which takes any protocol."}
+		if !s.echo && p == "h3" {
+			return &usageError{"--http speaks h2 and http/1.1, and can't answer in h3, which needs QUIC.", "Leave out --alpn, or use --echo, which takes any protocol."}
 		}
 	}
 	return checkListen(s.listen)
 }
 
 func (a *app) serve(ctx context.Context, flags *serve) (err error) {
-	certificates, authority, err := flags.certificates()
+	log := &lines{w: a.err}
+	files, err := flags.files(log)
+	if err != nil {
+		return err
+	}
+	certificates, authority, err := flags.certificates(files)
 	if err != nil {
 		return err
 	}
@@ -101,7 +111,7 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 		return err
 	}
 	if !flags.echo && cfg.NextProtos == nil {
-		cfg.NextProtos = []string{"http/1.1"}
+		cfg.NextProtos = []string{"h2", "http/1.1"}
 	}
 	inner, err := net.Listen("tcp", flags.listen)
 	if err != nil {
@@ -119,50 +129,30 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
 	cfg.KeyLogWriter = out.keys()
+	follow(cfg, files)
 	a.announce(inner.Addr(), flags, authority != nil)
-	s := &server{log: &lines{w: a.err}, cfg: cfg, timeout: time.Duration(flags.timeout), out: out}
+	s := &server{log: log, cfg: cfg, timeout: time.Duration(flags.timeout), out: out}
 	if !flags.echo {
 		s.web = newWeb(inner.Addr(), s.timeout)
 	}
 	return s.serve(ctx, inner)
 }
 
-// certificates reads the files, or makes an authority up and returns its
-// certificate too.
-func (s *serve) certificates() ([]handclasp.Certificate, []byte, error) {
-	if len(s.certs) == 0 {
-		var names []string
-		if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
-			names = []string{serverName(host)}
-		}
-		o, err := newOwn("Handclasp made-up authority", names...)
-		if err != nil {
-			return nil, nil, err
-		}
-		return o.certificates, o.authority, nil
+// certificates are those of the files, or else made up, with the certificate of
+// the authority.
+func (s *serve) certificates(files []*handclasp.CertificateFiles) ([]handclasp.Certificate, []byte, error) {
+	if len(files) > 0 {
+		return current(files), nil, nil
 	}
-	var list []handclasp.Certificate
-	for i := range s.certs {
-		for flag, file := range map[string]string{"--cert": s.certs[i], "--key": s.keys[i]} {
-			if _, err := os.Stat(file); err != nil {
-				return nil, nil, fileError(flag, file, err)
-			}
-		}
-		c, err := handclasp.LoadX509KeyPair(s.certs[i], s.keys[i])
-		if err != nil {
-			return nil, nil, ofFiles(err, s.certs[i], s.keys[i])
-		}
-		list = append(list, c)
+	var names []string
+	if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
+		names = []string{serverName(host)}
 	}
-	return list, nil, nil
-}
-
-// ofFiles says which files an error is about, if it does not say so itself.
-func ofFiles(err error, cert, key string) error {
-	if e, ok := errors.AsType[*fault.Error](err); ok && e.Got == "" {
-		return e.Saw(fmt.Sprintf("certificate %s with key %s", quote(cert), quote(key)), e.Want)
+	o, err := newOwn("Handclasp made-up authority", pki.P256, names...)
+	if err != nil {
+		return nil, nil, err
 	}
-	return err
+	return o.certificates, o.authority, nil
 }
 
 // needsName reports whether host stands for something that the made-up

@@ -12,6 +12,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/httptls"
 	"github.com/handclasp/handclasp/fault"
 )
 
@@ -91,6 +92,9 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	if err := v.HandshakeContext(ctx); err != nil {
 		rec.Done(err)
 		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
+		if s.web != nil && errors.Is(err, fault.PeerSpeaksHTTP) {
+			httptls.AnswerPlain(raw)
+		}
 		raw.Close()
 		return
 	}

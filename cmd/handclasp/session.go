@@ -30,8 +30,9 @@ type session struct {
 	rtt   time.Duration // at least that of the TCP handshake
 }
 
-// open reaches the target and does the handshake, all within timeout. An error
-// is in the story then; the session has a connection only without one.
+// open reaches the target, asks for TLS where it begins in plain text, and does
+// the handshake, all within timeout. An error is in the story then; the session
+// has a connection only without one.
 func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.timeout))
 	defer cancel()
@@ -42,7 +43,15 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 		rec.Done(err)
 		return nil, err
 	}
-	s := &session{rec: rec, conn: handclasp.Client(raw, cfg), rtt: time.Since(start)}
+	rtt := time.Since(start)
+	if c.starttls != "" {
+		if _, err := upgrade(ctx, raw, string(c.starttls), cfg.ServerName); err != nil {
+			rec.Done(err)
+			raw.Close()
+			return nil, err
+		}
+	}
+	s := &session{rec: rec, conn: handclasp.Client(raw, cfg), rtt: rtt}
 	events := out.events.watcher(0)
 	s.conn.Watch(func(ev *handclasp.Event) {
 		events(ev)

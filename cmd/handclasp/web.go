@@ -10,9 +10,11 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
 )
 
@@ -22,7 +24,8 @@ var pageSource string
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // A web is the HTTP server behind serve. As a listener it gives the connections
-// whose handshake is complete.
+// whose handshake is complete. Package httptls does the same for who only wants
+// to serve; here each handshake is watched, and its story told.
 type web struct {
 	http  http.Server
 	addr  net.Addr
@@ -33,18 +36,35 @@ type web struct {
 func newWeb(addr net.Addr, timeout time.Duration) *web {
 	w := &web{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
 	w.http = http.Server{
-		Handler:           http.HandlerFunc(answer),
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
+		Handler: http.HandlerFunc(answer),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, visitKey{}, visitOf(c))
+		},
 		ReadHeaderTimeout: timeout,
 		WriteTimeout:      timeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // what matters, each visit tells
+		Protocols:         new(http.Protocols),
 	}
+	w.http.Protocols.SetHTTP1(true)
+	w.http.Protocols.SetUnencryptedHTTP2(true) // as a disguised is taken for
 	return w
 }
 
 type visitKey struct{}
+
+// disguised is a visit in HTTP/2 as net/http must see it: of any TLS but its own
+// it would expect HTTP/1. The embedded interface has no ConnectionState.
+type disguised struct{ net.Conn }
+
+// visitOf is the visit behind what net/http knows of it.
+func visitOf(c net.Conn) *visit {
+	if d, ok := c.(disguised); ok {
+		c = d.Conn
+	}
+	return c.(*visit)
+}
 
 func (w *web) serve() { w.http.Serve(w) }
 
@@ -56,8 +76,12 @@ func (w *web) stop(ctx context.Context) {
 	}
 }
 
-// take gives a connection to the HTTP server, which then owns it.
-func (w *web) take(c net.Conn) {
+// take gives a visit to the HTTP server, which then owns it.
+func (w *web) take(v *visit) {
+	var c net.Conn = v
+	if v.Info().ALPN == "h2" {
+		c = disguised{v}
+	}
 	select {
 	case w.conns <- c:
 	case <-w.done:
@@ -88,7 +112,8 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var page bytes.Buffer
-	if err := pageTemplate.Execute(&page, about(r.Context().Value(visitKey{}).(*visit))); err != nil {
+	rows := about(r.Context().Value(visitKey{}).(*visit), r.Proto)
+	if err := pageTemplate.Execute(&page, map[string]any{"Rows": rows}); err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}
@@ -104,30 +129,33 @@ type row struct {
 	Offered           []string
 }
 
-// about is what the page says of a visit.
-func about(v *visit) map[string]any {
+// about is what the page says of a visit that asks in a version of HTTP.
+func about(v *visit, http string) []row {
 	info := v.Info()
 	trips := "1 for TCP, 1 for TLS"
-	if info.Retried {
+	switch {
+	case info.Version == iana.TLS12:
+		trips = "1 for TCP, 2 for TLS"
+	case info.Retried:
 		trips = "1 for TCP, 2 for TLS: this server asked for another key share"
 	}
 	group := info.Group.String()
 	if kex.PostQuantum(info.Group) {
 		group += " (post-quantum)"
 	}
-	rows := []row{
+	return []row{
 		v.row("Version", info.Version.String(), "version"),
 		v.row("Cipher suite", info.CipherSuite.String(), "cipher_suite"),
 		v.row("Key exchange", group, "group"),
 		v.row("Certificate", v.chosen("certificate").Chosen, "certificate"),
 		v.row("Signature", info.SignatureScheme.String(), "signature_scheme"),
 		v.row("Protocol", orNone(info.ALPN), "application_protocol"),
+		{Label: "HTTP version", Value: strings.Replace(http, "HTTP/2.0", "HTTP/2", 1)},
 		{Label: "Name asked for", Value: orNone(info.ServerName)},
 		{Label: "Round trips", Value: trips},
 		{Label: "Time", Value: took(v.took) + ", as the server saw it"},
 		{Label: "Your address", Value: v.name},
 	}
-	return map[string]any{"Rows": rows}
 }
 
 func (v *visit) row(label, value, what string) row {
