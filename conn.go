@@ -160,7 +160,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 		if err := c.put(c.sealed); err != nil {
 			// Nobody can say how much of p the peer will get to see.
-			return written, c.engine.Fail(transport(err))
+			return written, c.gone(err)
 		}
 		if written += len(chunk); written == len(p) {
 			return written, nil
@@ -209,11 +209,26 @@ func (c *Conn) put(b []byte) error {
 }
 
 // flushOut sends what the engine has to say besides data. A deadline that passes
-// leaves the rest for later; any other error ends the connection.
+// leaves the rest for later; any other error ends the connection. An alert has
+// a time limit, for nothing depends on it.
 func (c *Conn) flushOut() error {
+	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		defer c.restoreDeadline()
+	}
 	err := c.put(c.engine.Output(nil))
-	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) && c.engine.Err() == nil {
 		return err
+	}
+	return c.gone(err)
+}
+
+// gone ends a connection that can't be written to any more, and forgets what
+// was left unsent.
+func (c *Conn) gone(err error) error {
+	c.unsent = nil
+	c.leftover.Store(false)
+	if errors.Is(err, net.ErrClosed) && c.closed.Load() {
+		return net.ErrClosed
 	}
 	return c.engine.Fail(transport(err))
 }

@@ -72,6 +72,23 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestCurveOfCertificate: a TLS 1.2 client that does not list a certificate's
+// curve gets another one if there is any, and this one if not.
+func TestCurveOfCertificate(t *testing.T) {
+	client := clientConfig()
+	client.MaxVersion, client.CurvePreferences = iana.TLS12, []iana.Group{iana.X25519}
+	server := serverConfig() // P-256
+	conn, err, _ := handshake(t, client, server)
+	if err != nil || conn.Info().CipherSuite != iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 {
+		t.Errorf("P-256 alone: %v, %v", conn.Info().CipherSuite, err)
+	}
+	server.Certificates = append(server.Certificates, identities[pki.RSA2048]().ours)
+	conn, err, _ = handshake(t, client, server)
+	if err != nil || conn.Info().CipherSuite != iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 {
+		t.Errorf("with RSA beside it: %v, %v", conn.Info().CipherSuite, err)
+	}
+}
+
 // TestCertificateFiles: new files are used by new connections, bad ones are
 // not, and connections that stand stay.
 func TestCertificateFiles(t *testing.T) {

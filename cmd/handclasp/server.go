@@ -12,8 +12,8 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
-	"github.com/handclasp/handclasp/httptls"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/httptls"
 )
 
 // How long open connections may go on after the server was told to stop.

@@ -2,7 +2,10 @@ package hs
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -192,17 +195,11 @@ func (s *server) settle12() error {
 	if err != nil {
 		return err
 	}
-	var unfit error
-	for left := s.signable(); ; left = left[slices.Index(left, s.suite.ID)+1:] {
-		suiteChoice, chosen, err := chooseSuite(&s.hello, iana.TLS12, left)
-		if err != nil && unfit != nil {
-			return unfit
-		}
-		if err != nil {
-			return err
-		}
-		s.suite = chosen
-		if unfit = s.chooseCertificate(); unfit != nil {
+	// A certificate whose curve the client does not list comes second to any
+	// other (RFC 8422, Section 5.3): most clients can verify it all the same.
+	for _, s.anyCurve = range []bool{false, true} {
+		var suiteChoice flow.Decision
+		if suiteChoice, err = s.settleSuite12(); err != nil {
 			continue
 		}
 		s.group = g
@@ -211,6 +208,41 @@ func (s *server) settle12() error {
 		s.decided(func() flow.Decision { return groupChoice })
 		return nil
 	}
+	return err
+}
+
+// settleSuite12 goes through the common suites until a certificate fits one.
+func (s *server) settleSuite12() (flow.Decision, error) {
+	var unfit error
+	for left := s.signable(); ; left = left[slices.Index(left, s.suite.ID)+1:] {
+		d, chosen, err := chooseSuite(&s.hello, iana.TLS12, left)
+		if err != nil && unfit != nil {
+			return d, unfit
+		}
+		if err != nil {
+			return d, err
+		}
+		s.suite = chosen
+		if unfit = s.chooseCertificate(); unfit == nil {
+			return d, nil
+		}
+	}
+}
+
+// curveListed reports whether the client lists the curve of leaf's key, or names
+// no groups at all.
+func curveListed(h *wire.ClientHello, leaf *x509.Certificate) bool {
+	key, ok := leaf.PublicKey.(*ecdsa.PublicKey)
+	if !ok || !h.Extensions.Has(iana.ExtSupportedGroups) {
+		return true
+	}
+	switch key.Curve {
+	case elliptic.P256():
+		return h.Groups.Has(iana.Secp256r1)
+	case elliptic.P384():
+		return h.Groups.Has(iana.Secp384r1)
+	}
+	return h.Groups.Has(iana.Secp521r1)
 }
 
 // signable are the suites of ours that ask for a key which some certificate

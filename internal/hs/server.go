@@ -54,6 +54,7 @@ type server struct {
 	app      traffic
 	key      *kex.Private            // TLS 1.2: our half of the secret
 	exchange *wire.ServerKeyExchange // TLS 1.2
+	anyCurve bool                    // TLS 1.2: certificates on curves that the client does not list may serve
 	evidence evidence
 
 	signature []byte // what the answer brought
@@ -306,7 +307,8 @@ func (s *server) chooseCertificate() error {
 	for i := range s.certs {
 		c := &s.certs[i]
 		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
-		if s.suite.Auth.Fits(c.Leaf().PublicKey) {
+		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
+		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
 			ours[i].Schemes = s.usable(inOrder(s.params.Schemes, c.Signer().Schemes()))
 		}
 	}
