@@ -34,6 +34,14 @@ func (c *clock) now() time.Time {
 	return c.t
 }
 
+// pass is time that goes by.
+func (c *clock) pass(d time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+	return d
+}
+
 var authority = sync.OnceValues(func() (*pki.Authority, error) {
 	root, err := pki.NewAuthority("Handclasp test root", pki.Options{Now: birth, Key: pki.Ed25519})
 	if err != nil {
@@ -106,9 +114,10 @@ func check(t testing.TB, err error) {
 type pair struct {
 	client   config.ClientConfig
 	server   config.ServerConfig
-	issued   *pki.Issued        // the server's certificate
-	edit     func(wire.Message) // of what the client sends
-	editBack func(wire.Message) // of what the server sends
+	issued   *pki.Issued                     // the server's certificate
+	edit     func(wire.Message)              // of what the client sends
+	editBack func(wire.Message)              // of what the server sends
+	before   func(*explain.Recorder, *clock) // the handshake
 	after    func(c, s *engine.Engine)
 	mangle   func([]byte) []byte // of what the server sends, as bytes
 	alone    bool                // the server is not ours to listen to
@@ -146,6 +155,9 @@ func (p *pair) run(t testing.TB) *explain.Story {
 		p.rec.Connected("127.0.0.1:50000", "127.0.0.1:443", 200*time.Microsecond)
 	} else {
 		p.rec.Connected("127.0.0.1:443", "127.0.0.1:50000", 0)
+	}
+	if p.before != nil {
+		p.before(p.rec, k)
 	}
 	if p.keyLog {
 		p.client.KeyLogWriter = p.rec.KeyLog(nil)

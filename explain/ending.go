@@ -1,7 +1,7 @@
 package explain
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,8 +97,11 @@ func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
 		}
 	}
 	if n := len(l.open); n > 0 {
-		s.Records = []Record{l.open[n-1].Record}
-		l.open = l.open[:n-1]
+		rec := l.open[n-1]
+		if s.Encrypted && !old(r.facts.version) {
+			rec.Padding = max(rec.whole-s.Size, 0)
+		}
+		s.Records, l.open = []Record{rec.Record}, l.open[:n-1]
 	}
 	s.Bytes, s.Fields = alertBytes(ev)
 	if ev.Alert != iana.CloseNotify {
@@ -111,8 +114,8 @@ func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
 }
 
 // spare takes back that an alert of the peer's was the end, when a message
-// follows it: before TLS 1.3 alerts may be mere warnings. The event need not tell
-// the level.
+// follows it: before TLS 1.3 alerts may be mere warnings. Not all who warn say so
+// by the level.
 func (r *Recorder) spare(next *flow.Event) {
 	if s := r.alerted; s != nil && next.Kind == flow.Message {
 		a := *s.Alert // a story may have the old one
@@ -123,25 +126,19 @@ func (r *Recorder) spare(next *flow.Event) {
 	}
 }
 
-// alertBytes are level and description. The event of a received alert need not
-// tell its level, which means nothing in TLS 1.3; then it is left out.
+// alertBytes are level and description, or the latter alone if that is all that
+// the event tells.
 func alertBytes(ev *flow.Event) (Hex, []Field) {
-	description := Field{Name: "description", Value: fmt.Sprintf("%v (%d)", ev.Alert, uint8(ev.Alert)), Off: 1, Len: 1}
-	level := byte(2)
-	switch {
-	case len(ev.Bytes) == 2:
-		level = ev.Bytes[0]
-	case !ev.Sent:
-		description.Off = 0
+	description := Field{Name: "description", Value: fmt.Sprintf("%v (%d)", ev.Alert, uint8(ev.Alert)), Len: 1}
+	if len(ev.Bytes) != 2 {
 		return Hex{byte(ev.Alert)}, []Field{description}
-	case ev.Alert == iana.CloseNotify || ev.Alert == iana.UserCanceled:
-		level = 1
 	}
-	name := map[byte]string{1: "warning (1)", 2: "fatal (2)"}[level]
-	if name == "" {
-		name = fmt.Sprint(level)
+	level := Field{Name: "level", Value: fmt.Sprint(ev.Bytes[0]), Len: 1}
+	if word := map[byte]string{1: "warning", 2: "fatal"}[ev.Bytes[0]]; word != "" {
+		level.Value = word + " (" + level.Value + ")"
 	}
-	return Hex{level, byte(ev.Alert)}, []Field{{Name: "level", Value: name, Len: 1}, description}
+	description.Off = 1
+	return bytes.Clone(ev.Bytes), []Field{level, description}
 }
 
 // failure tells of the first error. Our own alert, which went out because of it,
@@ -160,6 +157,8 @@ func (r *Recorder) failure(e *fault.Error, at time.Duration) {
 		s.Title = "The connection breaks off"
 	} else if r.facts.tlsBegun {
 		s.Title = "The handshake fails"
+	} else if r.facts.plainOnly != "" {
+		s.Title = "TLS does not begin"
 	}
 	s.say("%s", r.failed.Text)
 	r.insert(s, at, r.beforeOwnAlert())
@@ -187,10 +186,7 @@ func Words(err error, role fault.Role) *Failure {
 	if err == nil {
 		return nil
 	}
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		e = plain(err)
-	}
+	e := asFault(err)
 	r := New(role, nil)
 	if e.Role != fault.NoRole {
 		r = New(e.Role, nil)
@@ -271,6 +267,8 @@ func side(b fault.Blame, role fault.Role) string {
 func (r *Recorder) during(b fault.Blame, s fault.State, role fault.Role) string {
 	switch {
 	case r.facts.tlsBegun:
+	case r.facts.plainOnly != "":
+		return "asking for TLS in " + r.facts.plainOnly
 	case b == fault.Local:
 		return "preparing the connection"
 	case !r.facts.connectedTCP && role == fault.Client:

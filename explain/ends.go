@@ -166,6 +166,9 @@ func (s *Summary) trips() string {
 	if s.RoundTripsTCP > 0 {
 		parts = append(parts, fmt.Sprintf("%d for TCP", s.RoundTripsTCP))
 	}
+	if s.RoundTripsStartTLS > 0 {
+		parts = append(parts, fmt.Sprintf("%d for STARTTLS", s.RoundTripsStartTLS))
+	}
 	if s.RoundTripsTLS > 0 {
 		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
 		if s.Retried {
@@ -183,7 +186,7 @@ func (t *Times) words() string {
 	for _, x := range []struct {
 		name string
 		us   int64
-	}{{"DNS", t.DNS}, {"TCP", t.TCP}, {"TLS", t.TLS}} {
+	}{{"DNS", t.DNS}, {"TCP", t.TCP}, {"STARTTLS", t.StartTLS}, {"TLS", t.TLS}} {
 		if x.us > 0 {
 			parts = append(parts, x.name+" "+span(x.us))
 		}

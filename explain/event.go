@@ -75,11 +75,11 @@ func EventJSON(ev *flow.Event, at time.Duration) ([]byte, error) {
 		}
 	case flow.Record:
 		l.on(ev)
-		l.Content, l.Size = ev.Content.String(), ev.Size
+		l.Content, l.Size, l.Bytes = ev.Content.String(), ev.Size, ev.Bytes
 	case flow.Alert:
 		l.on(ev)
 		code := int(ev.Alert)
-		l.Alert, l.Code = ev.Alert.String(), &code
+		l.Alert, l.Code, l.Bytes = ev.Alert.String(), &code, ev.Bytes
 	case flow.Proof:
 		l.Proof = prove(ev.Proven)
 	case flow.Failure:

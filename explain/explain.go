@@ -37,15 +37,16 @@ type Story struct {
 
 // Kinds of a Step.
 const (
-	KindResolve = "resolve"
-	KindConnect = "connect"
-	KindMessage = "message"
-	KindCCS     = "change_cipher_spec"
-	KindKeys    = "keys"
-	KindVerify  = "verify"
-	KindAlert   = "alert"
-	KindData    = "data"
-	KindFailure = "failure"
+	KindResolve  = "resolve"
+	KindConnect  = "connect"
+	KindStartTLS = "starttls"
+	KindMessage  = "message"
+	KindCCS      = "change_cipher_spec"
+	KindKeys     = "keys"
+	KindVerify   = "verify"
+	KindAlert    = "alert"
+	KindData     = "data"
+	KindFailure  = "failure"
 )
 
 // Directions of a Step, as the side that tells sees them.
@@ -87,6 +88,8 @@ type Step struct {
 	Checks       []Check       `json:"checks,omitempty"`
 	Alert        *Alert        `json:"alert,omitempty"`
 
+	Lines []PreambleLine `json:"lines,omitempty"` // said before TLS began
+
 	Bytes  Hex     `json:"bytes,omitempty"`  // of a message with its header, an alert or a ChangeCipherSpec
 	Fields []Field `json:"fields,omitempty"` // what each of them means
 }
@@ -94,8 +97,11 @@ type Step struct {
 // A Record carries one message or several, or a part of one. Steps that share a
 // record give the same number.
 type Record struct {
-	Number int `json:"number"` // from 1, for each direction
-	Size   int `json:"size"`   // on the wire, with its 5-byte header
+	Number  int     `json:"number"`            // from 1, for each direction
+	Size    int     `json:"size"`              // on the wire, with its 5-byte header
+	Padding int     `json:"padding,omitempty"` // of Size, as far as it shows
+	Header  Hex     `json:"header,omitempty"`  // the first 5 bytes
+	Fields  []Field `json:"fields,omitempty"`  // what each byte of the whole record is
 }
 
 // A Fact is something that a step says, under its RFC name.
@@ -198,35 +204,37 @@ type Failure struct {
 
 // A Summary is what one wants to know in the end.
 type Summary struct {
-	Connected      bool     `json:"connected"`
-	Version        string   `json:"version,omitempty"`
-	CipherSuite    string   `json:"cipher_suite,omitempty"`
-	Group          string   `json:"group,omitempty"`
-	PostQuantum    bool     `json:"post_quantum"` // the key exchange
-	Signature      string   `json:"signature_scheme,omitempty"`
-	Extended       *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next
-	Renegotiation  *bool    `json:"secure_renegotiation,omitempty"`
-	ServerName     string   `json:"server_name,omitempty"` // as sent in SNI
-	Peer           string   `json:"peer,omitempty"`
-	Verified       *bool    `json:"verified,omitempty"` // absent if no certificate was judged
-	Root           string   `json:"root,omitempty"`
-	ALPN           string   `json:"alpn,omitempty"`
-	Retried        bool     `json:"retried"`
-	ForwardSecrecy bool     `json:"forward_secrecy"`
-	RoundTripsTCP  int      `json:"round_trips_tcp"`
-	RoundTripsTLS  int      `json:"round_trips_tls"`
-	Time           Times    `json:"time"`
-	Sent           int      `json:"bytes_sent"`     // all records up to CONNECTED
-	Received       int      `json:"bytes_received"` // likewise
-	Failed         []string `json:"failed_checks,omitempty"`
+	Connected          bool     `json:"connected"`
+	Version            string   `json:"version,omitempty"`
+	CipherSuite        string   `json:"cipher_suite,omitempty"`
+	Group              string   `json:"group,omitempty"`
+	PostQuantum        bool     `json:"post_quantum"` // the key exchange
+	Signature          string   `json:"signature_scheme,omitempty"`
+	Extended           *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next
+	Renegotiation      *bool    `json:"secure_renegotiation,omitempty"`
+	ServerName         string   `json:"server_name,omitempty"` // as sent in SNI
+	Peer               string   `json:"peer,omitempty"`
+	Verified           *bool    `json:"verified,omitempty"` // absent if no certificate was judged
+	Root               string   `json:"root,omitempty"`
+	ALPN               string   `json:"alpn,omitempty"`
+	Retried            bool     `json:"retried"`
+	ForwardSecrecy     bool     `json:"forward_secrecy"`
+	RoundTripsTCP      int      `json:"round_trips_tcp"`
+	RoundTripsStartTLS int      `json:"round_trips_starttls,omitempty"` // of the plain text before TLS
+	RoundTripsTLS      int      `json:"round_trips_tls"`
+	Time               Times    `json:"time"`
+	Sent               int      `json:"bytes_sent"`     // all records up to CONNECTED
+	Received           int      `json:"bytes_received"` // likewise
+	Failed             []string `json:"failed_checks,omitempty"`
 }
 
 // Times is where the time went, in microseconds.
 type Times struct {
-	DNS   int64 `json:"dns_us"`
-	TCP   int64 `json:"tcp_us"`
-	TLS   int64 `json:"tls_us"` // from the first byte of the handshake to CONNECTED, or to its failure
-	Total int64 `json:"total_us"`
+	DNS      int64 `json:"dns_us"`
+	TCP      int64 `json:"tcp_us"`
+	StartTLS int64 `json:"starttls_us,omitempty"` // the plain text before TLS
+	TLS      int64 `json:"tls_us"`                // from the first byte of the handshake to CONNECTED, or to its failure
+	Total    int64 `json:"total_us"`
 }
 
 // Hex is bytes that print as hexadecimal digits.
@@ -247,13 +255,17 @@ func (s *Story) JSON() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// WithoutBytes is a copy of s without the bytes of the messages and their
-// fields.
+// WithoutBytes is a copy of s without the bytes of the messages, the headers of
+// the records, and the fields of both.
 func (s *Story) WithoutBytes() *Story {
 	c := *s
 	c.Steps = slices.Clone(s.Steps)
 	for i := range c.Steps {
-		c.Steps[i].Bytes, c.Steps[i].Fields = nil, nil
+		step := &c.Steps[i]
+		step.Bytes, step.Fields, step.Records = nil, nil, slices.Clone(step.Records)
+		for j := range step.Records {
+			step.Records[j].Header, step.Records[j].Fields = nil, nil
+		}
 	}
 	return &c
 }

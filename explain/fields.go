@@ -7,8 +7,8 @@ import (
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
-// A Field names bytes of a message: bytes[Off : Off+Len]. An outer field comes
-// before the inner ones, which have a greater depth.
+// A Field names bytes of a message or of a record: bytes[Off : Off+Len]. An outer
+// field comes before the inner ones, which have a greater depth.
 type Field struct {
 	Name   string `json:"name"` // the RFC's
 	Value  string `json:"value,omitempty"`

@@ -75,11 +75,12 @@ func FuzzStory(f *testing.F) {
 		r := explain.New(fault.Client, func() time.Time { return birth })
 		r.Target(name)
 		r.Resolved(name, []string{name, "::1"}, 0, nil)
+		r.Preamble(name, []explain.PreambleLine{{Text: name}, {Sent: true, Text: string(msg)}}, 0, nil)
 		if mode&8 != 0 {
 			r.Watch(&flow.Event{Kind: flow.Message, Type: iana.ServerHello, Bytes: hello})
 		}
 		r.Watch(&flow.Event{Kind: flow.Choice, Decision: &flow.Decision{What: "group", By: fault.Server, Chosen: name, Offered: []string{name}, Reason: name}})
-		r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentType(mode), Size: int(mode) * 8, Epoch: flow.Epoch(mode % 5)})
+		r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentType(mode), Size: 5 + int(mode)*8, Bytes: []byte{mode, 3, mode, 0, 0}, Epoch: flow.Epoch(mode % 5)})
 		ev := &flow.Event{Kind: flow.Message, Type: iana.HandshakeType(msg[0]), Retry: mode&1 != 0, Sent: mode&2 != 0, Bytes: msg, Epoch: flow.Epoch(mode % 5)}
 		r.Watch(ev)
 		line, err := explain.EventJSON(ev, 0)
@@ -88,6 +89,11 @@ func FuzzStory(f *testing.F) {
 		r.Watch(&flow.Event{Kind: flow.Alert, Alert: iana.Alert(mode), Sent: mode&4 != 0})
 		r.Watch(&flow.Event{Kind: flow.Failure, Err: fault.WireLength.In(name).At(int(mode)).Saw(name, name)})
 		s := r.Story()
+		for _, step := range s.Steps {
+			for _, rec := range step.Records {
+				covers(t, make([]byte, rec.Size), rec.Fields)
+			}
+		}
 		for _, o := range []explain.TextOptions{{}, {Width: 40 + int(mode), Bytes: true}} {
 			tame(t, text(t, s, o))
 		}

@@ -46,7 +46,9 @@ type Recorder struct {
 
 // settled is what the summary and later sentences need of earlier steps.
 type settled struct {
-	dns, tcp           time.Duration
+	dns, tcp, preamble time.Duration
+	preambleTrips      int
+	plainOnly          string // the protocol in which TLS could not begin
 	tlsFrom, tlsTo     time.Duration
 	tlsBegun, tlsEnded bool
 	connectedTCP       bool
@@ -232,14 +234,18 @@ func (k *keyLogger) Write(line []byte) (int, error) {
 func (r *Recorder) Done(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil || errors.Is(err, io.EOF) || r.failed != nil {
+	if err == nil || err == io.EOF || r.failed != nil { // an error that is caused by io.EOF is one
 		return
 	}
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		e = plain(err)
+	r.failure(asFault(err), r.since(0))
+}
+
+// asFault is err as the catalogue has it, or in its own words.
+func asFault(err error) *fault.Error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
 	}
-	r.failure(e, r.since(0))
+	return plain(err)
 }
 
 // plain is for an error that the catalogue does not have.
@@ -309,7 +315,7 @@ func (r *Recorder) entered(ev *flow.Event, at time.Duration) {
 	}
 	if ev.To == fault.Connected {
 		r.facts.connected = true
-		r.received.open = nil
+		r.rest()
 	}
 }
 

@@ -1,31 +1,14 @@
 package explain
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/record"
-	"github.com/handclasp/handclasp/internal/suite"
 )
-
-// tag is how many bytes every suite that we know adds to a record for its
-// authentication.
-const tag = 16
-
-// overhead is what protection adds to the content of a record: the header, the
-// tag and, in TLS 1.3, the inner content type (RFC 9846, Section 5.2), in TLS 1.2
-// what travels of the nonce (RFC 5246, Section 6.2.3.3).
-func (f *settled) overhead() int {
-	if !old(f.version) {
-		return record.HeaderLen + 1 + tag
-	}
-	if x := suite.ByID(f.suite); x != nil {
-		return record.HeaderLen + x.Explicit + tag
-	}
-	return record.HeaderLen + tag
-}
 
 // A lane is one direction of the record layer. It finds out which record
 // carried which message. Events do not say; but records arrive before the
@@ -73,7 +56,7 @@ func (r *Recorder) record(ev *flow.Event, at time.Duration) {
 	}
 	l.count++
 	n := r.facts.content(ev.Size, ev.Epoch)
-	rec := openRecord{Record{l.count, ev.Size}, n, n, ev.Epoch}
+	rec := openRecord{Record{Number: l.count, Size: ev.Size, Header: bytes.Clone(ev.Bytes)}, n, n, ev.Epoch}
 	switch {
 	case ev.Content == iana.ContentChangeCipherSpec:
 		r.changeCipherSpec(ev, rec.Record, at)
@@ -117,6 +100,7 @@ func (r *Recorder) carry(rec openRecord, at time.Duration) {
 		}
 		l.waiting = l.waiting[1:]
 	}
+	r.pads(Sent, &rec)
 }
 
 // arrive keeps a received record until messages or an alert claim it.
@@ -132,6 +116,7 @@ func (r *Recorder) arrive(rec openRecord, at time.Duration) {
 func (r *Recorder) claim(size int) (records []Record, epoch flow.Epoch, ok bool) {
 	l := &r.received
 	for l.padded(size) {
+		r.pads(Received, &l.open[0])
 		l.open = l.open[1:]
 	}
 	for len(l.open) > 0 && size > 0 {
@@ -148,6 +133,17 @@ func (r *Recorder) claim(size int) (records []Record, epoch flow.Epoch, ok bool)
 		}
 	}
 	return records, epoch, len(records) > 0
+}
+
+// rest is for the end of the handshake: what messages have left of their records
+// was padding.
+func (r *Recorder) rest() {
+	for i := range r.received.open {
+		if o := &r.received.open[i]; o.left < o.whole {
+			r.pads(Received, o)
+		}
+	}
+	r.received.open = nil
 }
 
 // padded reports whether what the oldest open record has left is padding and not
@@ -177,17 +173,22 @@ func (r *Recorder) settle(next *flow.Event) {
 			l.data = nil // what comes later is a new run
 			continue
 		}
-		for _, rec := range l.open {
-			r.data(l, direction(sent), rec)
+		for i := range l.open {
+			r.data(l, direction(sent), &l.open[i])
 		}
 		l.open = l.open[:0]
 	}
 }
 
-// data continues a run of application data, or begins one.
-func (r *Recorder) data(l *lane, direction string, rec openRecord) {
-	if rec.left == 0 {
-		return // a claimed record, or an empty one
+// data continues a run of application data, or begins one. What a message has
+// left of its record is none: a record has content of one type only.
+func (r *Recorder) data(l *lane, direction string, rec *openRecord) {
+	switch {
+	case rec.left < rec.whole:
+		r.pads(direction, rec)
+		return
+	case rec.left == 0:
+		return // an empty one
 	}
 	if l.data == nil {
 		l.data = &Step{Kind: KindData, Title: "Application data", Direction: direction, Encrypted: true, Epoch: flow.Application.String()}

@@ -22,6 +22,7 @@ func (r *Recorder) Story() *Story {
 		c.Number = i + 1
 		c.Text = append([]string{}, s.Text...)
 		c.Records = slices.Clone(s.Records)
+		r.facts.dissect(c)
 		c.Keys = slices.Clone(s.Keys)
 	}
 	r.attach(story)
@@ -112,7 +113,7 @@ func (r *Recorder) summary() Summary {
 	s := Summary{
 		Connected: f.connected, ServerName: f.name, ALPN: f.alpn, Retried: f.retried,
 		Sent: f.bytesSent, Received: f.bytesIn,
-		Time: Times{DNS: f.dns.Microseconds(), TCP: f.tcp.Microseconds()},
+		Time: Times{DNS: f.dns.Microseconds(), TCP: f.tcp.Microseconds(), StartTLS: f.preamble.Microseconds()},
 	}
 	if f.version != 0 {
 		s.Version, s.CipherSuite = f.version.String(), f.suite.String()
@@ -137,7 +138,7 @@ func (r *Recorder) summary() Summary {
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
 	}
-	s.RoundTripsTLS = r.roundTrips()
+	s.RoundTripsStartTLS, s.RoundTripsTLS = f.preambleTrips, r.roundTrips()
 	if f.tlsEnded && f.tlsBegun {
 		s.Time.TLS = (f.tlsTo - f.tlsFrom).Microseconds()
 		s.Time.Total = f.tlsTo.Microseconds()

@@ -134,6 +134,7 @@ func TestText(t *testing.T) {
 func TestWidth(t *testing.T) {
 	p := newPair(t)
 	p.keyLog = true
+	p.before = func(r *explain.Recorder, _ *clock) { r.Preamble("postgres", mail, 0, nil) }
 	s := p.run(t)
 	for _, width := range []int{1, 40, 45, 63, 64, 72, 100, 200} {
 		for _, l := range strings.Split(text(t, s, explain.TextOptions{Width: width, Bytes: true}), "\n") {
@@ -233,7 +234,7 @@ func TestRecords(t *testing.T) { carried(t, newPair(t).run(t)) }
 func carried(t *testing.T, s *explain.Story) {
 	t.Helper()
 	total := map[string]int{}
-	seen := map[explain.Record]bool{}
+	seen := map[int]bool{}
 	for _, step := range s.Steps {
 		if step.Direction == "" {
 			continue
@@ -242,10 +243,11 @@ func carried(t *testing.T, s *explain.Story) {
 			t.Errorf("%s has no record", step.Title)
 		}
 		for _, r := range step.Records {
-			key := explain.Record{Number: r.Number, Size: r.Size}
+			key := r.Number
 			if step.Direction == explain.Sent {
-				key.Number = -key.Number
+				key = -key
 			}
+			dissected(t, &r)
 			if !seen[key] {
 				total[step.Direction] += r.Size
 			}
@@ -255,6 +257,16 @@ func carried(t *testing.T, s *explain.Story) {
 	if total[explain.Sent] != s.Summary.Sent || total[explain.Received] != s.Summary.Received {
 		t.Errorf("records hold %v, the summary counts %d and %d", total, s.Summary.Sent, s.Summary.Received)
 	}
+}
+
+// dissected checks that a record has a header that fits it, and every byte one
+// field.
+func dissected(t testing.TB, r *explain.Record) {
+	t.Helper()
+	if len(r.Header) != 5 || int(r.Header[3])<<8|int(r.Header[4]) != r.Size-5 {
+		t.Errorf("header %x of a record of %d bytes", []byte(r.Header), r.Size)
+	}
+	covers(t, make([]byte, r.Size), r.Fields)
 }
 
 // TestOrder: ChangeCipherSpec stands where it stands on the wire, and time never

@@ -14,7 +14,7 @@ import (
 type TextOptions struct {
 	Width int  // columns; 0 means 80, and less than 40 is taken as 40
 	Color bool // ANSI colours, never the only carrier of a meaning
-	Bytes bool // every byte of every message, alert and ChangeCipherSpec, with its field
+	Bytes bool // every byte of every message, alert and ChangeCipherSpec, and of the headers of their records, with its field
 }
 
 // WriteText writes the story for people. Its error is w's.
@@ -24,7 +24,7 @@ func (s *Story) WriteText(w io.Writer, o TextOptions) error {
 	for i := range s.Steps {
 		p.step(s, &s.Steps[i])
 		if o.Bytes {
-			p.tree(&s.Steps[i])
+			p.bytes(s, &s.Steps[i])
 		}
 	}
 	if s.Omitted > 0 {
@@ -55,6 +55,9 @@ func (p *page) step(story *Story, s *Step) {
 	p.head(p.mark(s), bold, title, meta(s))
 	for _, t := range s.Text {
 		p.para(p.indent, none, t)
+	}
+	for _, l := range s.Lines {
+		p.line(l)
 	}
 	p.facts(s)
 	for i := range s.Certificates {
@@ -186,11 +189,16 @@ func sharing(story *Story, s *Step) []string {
 	for i := range story.Steps {
 		o := &story.Steps[i]
 		if o.Number != s.Number && o.Direction == s.Direction && o.Kind != KindData && s.Kind != KindData &&
-			slices.ContainsFunc(o.Records, func(r Record) bool { return slices.Contains(s.Records, r) }) {
+			slices.ContainsFunc(o.Records, func(r Record) bool { return s.in(r.Number) }) {
 			with = append(with, fmt.Sprint(o.Number))
 		}
 	}
 	return with
+}
+
+// in reports whether a record of that number carried s.
+func (s *Step) in(number int) bool {
+	return slices.ContainsFunc(s.Records, func(r Record) bool { return r.Number == number })
 }
 
 // Widths of the columns of facts.
@@ -327,6 +335,15 @@ func (p *page) key(k *Key) {
 	if len(k.Value) > 0 {
 		text, _ := k.Value.MarshalText()
 		p.para(p.indent+2, yellow, "value "+string(text)+" (whoever has it reads the traffic)")
+	}
+}
+
+// line writes what was said before TLS began.
+func (p *page) line(l PreambleLine) {
+	if l.Sent {
+		p.item(p.indent, cyan, "→", l.Text)
+	} else {
+		p.item(p.indent, purple, "←", l.Text)
 	}
 }
 

@@ -9,16 +9,81 @@ import (
 // is wide enough.
 const beside = 8
 
-// tree writes every byte of a step with its field: short ones beside the name,
-// longer ones below it, on a narrow page all of them.
-func (p *page) tree(s *Step) {
-	if len(s.Bytes) == 0 {
-		return
+// bytes writes the headers of the records of a step, and then every byte of what
+// it tells of.
+func (p *page) bytes(story *Story, s *Step) {
+	headed := false
+	for i := range s.Records {
+		headed = p.record(story, s, &s.Records[i]) || headed
 	}
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		outer := i+1 < len(s.Fields) && s.Fields[i+1].Depth > f.Depth && s.Fields[i+1].Off < f.Off+f.Len
-		own := f.own(s.Bytes, outer)
+	if headed && len(s.Bytes) > 0 {
+		p.para(p.indent, none, contents[s.Kind])
+	}
+	p.tree(s.Bytes, s.Fields)
+}
+
+// contents are what the bytes of a step are, behind headers.
+var contents = map[string]string{
+	KindMessage: "The message:",
+	KindAlert:   "The alert:",
+	KindCCS:     "The content:",
+}
+
+// record writes the header of a record, and what else it is made of. It reports
+// whether there was a header to write.
+func (p *page) record(story *Story, s *Step, rec *Record) bool {
+	if len(rec.Header) == 0 {
+		return false
+	}
+	caption := fmt.Sprintf("Header of record %d", rec.Number)
+	for i := range story.Steps[:s.Number-1] {
+		if o := &story.Steps[i]; o.Direction == s.Direction && o.in(rec.Number) {
+			caption += fmt.Sprintf(", which stands in step %d too", o.Number)
+			break
+		}
+	}
+	p.para(p.indent, none, caption+":")
+	p.tree(rec.Header, rec.Fields)
+	if s.Encrypted {
+		p.para(p.indent, dim, rec.hidden(s.Kind))
+	}
+	return true
+}
+
+// hidden says what a protected record is made of behind its header.
+func (rec *Record) hidden(kind string) string {
+	nonce, parts := "", []string(nil)
+	for _, f := range rec.Fields {
+		size := count(f.Len, "byte")
+		switch {
+		case f.Depth == 0:
+		case f.Name == "nonce_explicit":
+			nonce = size + " of the nonce, in the clear; then, "
+		case f.Name == "type":
+			parts = append(parts, fmt.Sprintf("%s for its true type, %s", size, f.Value))
+		case f.Name == "zeros":
+			parts = append(parts, size+" of padding")
+		case f.Name == "tag":
+			parts = append(parts, size+" of authentication tag")
+		case f.Name == "content" && kind == KindData:
+			parts = append(parts, size+" of content and perhaps padding")
+		default:
+			parts = append(parts, size+" of content")
+		}
+	}
+	return "After it, " + nonce + "as ciphertext, which is not shown: " + strings.Join(parts, "; ") + "."
+}
+
+// tree writes bytes with their fields: short ones beside the name, longer ones
+// below it, on a narrow page all of them. Fields beyond the bytes are left out.
+func (p *page) tree(b Hex, fields []Field) {
+	for i := range fields {
+		f := &fields[i]
+		if f.Off >= len(b) && f.Len > 0 {
+			return
+		}
+		outer := i+1 < len(fields) && fields[i+1].Depth > f.Depth && fields[i+1].Off < f.Off+f.Len
+		own := f.own(b, outer)
 		switch {
 		case p.narrow():
 			p.para(p.indent+min(f.Depth, 6), none, f.words(outer))

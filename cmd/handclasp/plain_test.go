@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/starttls"
 )
@@ -60,22 +61,24 @@ func (d dialogue) behave(raw net.Conn, conn *handclasp.Conn) {
 	behaviours["echo"](raw, conn)
 }
 
-// What is said in the clear is kept, in order and with the time, for the story.
+// What is said in the clear is kept, in order, for the story.
 func TestUpgrade(t *testing.T) {
 	for _, protocol := range starttls.Protocols() {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			ours, theirs := pipe(t)
 			go dialogues[protocol].behave(theirs, handclasp.Server(theirs, nil))
-			p, err := upgrade(t.Context(), ours, protocol, "localhost")
-			if err != nil || p.protocol != protocol || len(p.lines) == 0 || p.took <= 0 {
-				t.Fatalf("%+v, %v", p, err)
+			rec := explain.New(fault.Client, time.Now)
+			if err := upgrade(t.Context(), ours, protocol, "localhost", rec); err != nil {
+				t.Fatal(err)
 			}
-			if protocol == "smtp" && (len(p.lines) != 6 || p.lines[1].text != "EHLO [127.0.0.1]" || !p.lines[1].sent || p.lines[5].sent) {
-				t.Errorf("lines %+v", p.lines)
+			steps := rec.Story().Steps
+			if len(steps) != 1 || steps[0].Kind != explain.KindStartTLS || len(steps[0].Lines) == 0 {
+				t.Fatalf("steps %+v", steps)
 			}
-			if !slices.IsSortedFunc(p.lines, func(a, b preambleLine) int { return int(a.at - b.at) }) || p.lines[len(p.lines)-1].at > p.took {
-				t.Errorf("times %+v, in all %v", p.lines, p.took)
+			lines := steps[0].Lines
+			if protocol == "smtp" && (len(lines) != 6 || lines[1].Text != "EHLO [127.0.0.1]" || !lines[1].Sent || lines[5].Sent) {
+				t.Errorf("lines %+v", lines)
 			}
 			// The deadline of the dialogue is gone.
 			if _, err := ours.Write([]byte{0}); err != nil {
@@ -91,13 +94,13 @@ func TestUpgradeEnds(t *testing.T) {
 	ours, _ := pipe(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := upgrade(ctx, ours, "smtp", "localhost"); !errors.Is(err, interrupted) {
+	if err := upgrade(ctx, ours, "smtp", "localhost", explain.New(fault.Client, time.Now)); !errors.Is(err, interrupted) {
 		t.Errorf("interrupted: %v", err)
 	}
 	ours, _ = pipe(t)
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := upgrade(ctx, ours, "smtp", "localhost"); !errors.Is(err, fault.StartTLSSilent) {
+	if err := upgrade(ctx, ours, "smtp", "localhost", explain.New(fault.Client, time.Now)); !errors.Is(err, fault.StartTLSSilent) {
 		t.Errorf("timeout: %v", err)
 	}
 }

@@ -45,8 +45,7 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 	}
 	rtt := time.Since(start)
 	if c.starttls != "" {
-		if _, err := upgrade(ctx, raw, string(c.starttls), cfg.ServerName); err != nil {
-			rec.Done(err)
+		if err := upgrade(ctx, raw, string(c.starttls), cfg.ServerName, rec); err != nil {
 			raw.Close()
 			return nil, err
 		}

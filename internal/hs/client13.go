@@ -113,7 +113,7 @@ func rank(at, of int) string {
 	case at == 0:
 		return fmt.Sprintf("It is the first of the %d that we offered, so the one that we prefer", of)
 	}
-	return fmt.Sprintf("It is number %d of the %d that we offered: the server does not know the ones before it, or prefers this one", at+1, of)
+	return fmt.Sprintf("It is number %d of the %d that we offered: the server prefers this one, or does not know what stands before it", at+1, of)
 }
 
 // suitesOf are those of the hello's suites that the chosen version may use.
