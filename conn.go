@@ -34,12 +34,14 @@ type Conn struct {
 	buf     []byte // what raw and data lie in
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
+	readErr error  // nothing can be read any more
 
 	writing  sync.Mutex   // held until the socket write ends
 	writers  atomic.Int32 // who holds it or waits for it, readers aside
 	sealed   []byte       // reused by Write
 	unsent   []byte       // sealed, and not yet out because a deadline passed
 	leftover atomic.Bool  // unsent is not empty
+	writeErr error        // nothing can be written any more
 	closed   atomic.Bool
 
 	deadline sync.Mutex
@@ -80,6 +82,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	for len(c.data) == 0 && len(p) > 0 {
+		if c.readErr != nil {
+			return 0, c.readErr
+		}
 		n, data, err := c.engine.Recv(c.raw)
 		c.raw, c.data = c.raw[n:], data
 		c.flushAside()
@@ -109,7 +114,8 @@ func (c *Conn) fill() error {
 	return err
 }
 
-// readError says what the end of reading means.
+// readError says what the end of reading means. What breaks below ends reading
+// alone: the peer may have closed its half, and still listen.
 func (c *Conn) readError(err error) error {
 	var f *fault.Error
 	switch {
@@ -120,9 +126,11 @@ func (c *Conn) readError(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 		return err
 	case errors.Is(err, io.EOF):
-		return c.engine.Fail(fault.Truncated.Because(io.ErrUnexpectedEOF))
+		c.readErr = c.engine.Describe(fault.Truncated.Because(io.ErrUnexpectedEOF))
+	default:
+		c.readErr = c.engine.Describe(transport(err))
 	}
-	return c.engine.Fail(transport(err))
+	return c.readErr
 }
 
 // transport gives an error of the connection below its rule.
@@ -141,7 +149,8 @@ func transport(err error) *fault.Error {
 
 // Write writes application data. It does the handshake if that has not
 // happened. After a deadline has passed within a Write, the connection can no
-// longer be written to, since nobody knows how much of a record went out.
+// longer be written to, since nobody knows how much of p the peer will get; it
+// can still be read.
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err
@@ -172,12 +181,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) lock() error {
 	c.writers.Add(1)
 	c.writing.Lock()
+	err := c.writeErr
 	if c.closed.Load() {
+		err = net.ErrClosed
+	}
+	if err != nil {
 		c.writing.Unlock()
 		c.writers.Add(-1)
-		return net.ErrClosed
 	}
-	return nil
+	return err
 }
 
 // release gives the write lock back after flushing what a reader left.
@@ -212,6 +224,9 @@ func (c *Conn) put(b []byte) error {
 // leaves the rest for later; any other error ends the connection. An alert has
 // a time limit, for nothing depends on it.
 func (c *Conn) flushOut() error {
+	if c.writeErr != nil {
+		return c.writeErr
+	}
 	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
 		defer c.restoreDeadline()
 	}
@@ -222,15 +237,17 @@ func (c *Conn) flushOut() error {
 	return c.gone(err)
 }
 
-// gone ends a connection that can't be written to any more, and forgets what
-// was left unsent.
+// gone notes that nothing can be written any more, and forgets what was left
+// unsent. Reading goes on: an answer or an alert may be on its way, and says more
+// than a broken pipe.
 func (c *Conn) gone(err error) error {
 	c.unsent = nil
 	c.leftover.Store(false)
 	if errors.Is(err, net.ErrClosed) && c.closed.Load() {
 		return net.ErrClosed
 	}
-	return c.engine.Fail(transport(err))
+	c.writeErr = c.engine.Describe(transport(err))
+	return c.writeErr
 }
 
 // How long a reader may spend on flushing an answer (a KeyUpdate, an alert):
@@ -258,6 +275,9 @@ func (c *Conn) CloseWrite() error {
 	if c.broken != nil {
 		return c.broken
 	}
+	if !c.done.Load() {
+		return c.notYet()
+	}
 	if err := c.lock(); err != nil {
 		return err
 	}
@@ -267,6 +287,16 @@ func (c *Conn) CloseWrite() error {
 	}
 	c.engine.Close()
 	return c.flushOut()
+}
+
+// notYet is the answer to who asks for something that only a complete handshake
+// has.
+func (c *Conn) notYet() error {
+	f := fault.NotConnected.New()
+	if f.Role = fault.Client; c.client == nil {
+		f.Role = fault.Server
+	}
+	return f
 }
 
 // closeWithin bounds how long Close tries to tell the peer.
@@ -337,6 +367,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 		HandshakeComplete:           true,
 		CipherSuite:                 uint16(info.CipherSuite),
 		CurveID:                     tls.CurveID(info.Group),
+		NegotiatedProtocolIsMutual:  true, //lint:ignore SA1019 crypto/tls sets it too, and old callers look
 		NegotiatedProtocol:          info.ALPN,
 		HelloRetryRequest:           info.Retried,
 		ServerName:                  info.ServerName,
@@ -355,6 +386,9 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
 	if c.broken != nil {
 		return nil, c.broken
+	}
+	if !c.done.Load() {
+		return nil, c.notYet()
 	}
 	return c.engine.ExportKeyingMaterial(label, context, length)
 }

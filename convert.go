@@ -53,13 +53,14 @@ const (
 )
 
 // ClientFromTLS makes a ClientConfig of c. The error, if any, is a *NotCarried;
-// the configuration is usable all the same. The lists of c become ours in c's
+// what could be carried is in the configuration, which fails at its first use if
+// that leaves nothing of a list. The lists of c become ours in c's
 // order, which with us means preference; the suites of TLS 1.3, which crypto/tls
 // does not let one choose, are all offered.
 func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	var lost NotCarried
 	cfg := &ClientConfig{
-		ServerName: c.ServerName, RootCAs: c.RootCAs, InsecureSkipVerify: c.InsecureSkipVerify,
+		ServerName: strings.Trim(c.ServerName, "[]"), RootCAs: c.RootCAs, InsecureSkipVerify: c.InsecureSkipVerify,
 		VerifyPeerCertificate: c.VerifyPeerCertificate, NextProtos: c.NextProtos,
 		KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,
 	}
@@ -71,6 +72,7 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noResumption)
 	lost.note(c.Renegotiation != tls.RenegotiateNever, "Renegotiation", "it is never done")
 	lost.note(c.EncryptedClientHelloConfigList != nil, "EncryptedClientHelloConfigList", noECH)
+	lost.note(c.EncryptedClientHelloRejectionVerify != nil, "EncryptedClientHelloRejectionVerify", noECH)
 	return cfg, lost.orNil()
 }
 
@@ -86,6 +88,8 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 			return nil, fmt.Errorf("handclasp: Certificates[%d]: %w", i, err)
 		}
 		cfg.Certificates = append(cfg.Certificates, cert)
+		lost.note(t.SupportedSignatureAlgorithms != nil, fmt.Sprintf("Certificates[%d].SupportedSignatureAlgorithms", i),
+			"set SignatureSchemes for the whole configuration, or give a sign.Signer that names its schemes")
 	}
 	if c.GetCertificate != nil {
 		cfg.GetCertificate = TLSGetCertificate(c.GetCertificate)
@@ -95,6 +99,8 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	}
 	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
+	lost.note(c.SessionTicketKey != [32]byte{}, "SessionTicketKey", noResumption)                                               //lint:ignore SA1019 whoever still sets it should know
+	lost.note(len(c.NameToCertificate) > 0, "NameToCertificate", "put them into Certificates; names are matched by themselves") //lint:ignore SA1019 likewise
 	lost.note(c.ClientAuth != tls.NoClientCert, "ClientAuth", noClientCerts)
 	lost.note(c.ClientCAs != nil, "ClientCAs", noClientCerts)
 	lost.note(c.VerifyPeerCertificate != nil, "VerifyPeerCertificate", noClientCerts)
@@ -143,6 +149,9 @@ func (e *NotCarried) suites(chosen []uint16) (ids []iana.CipherSuite) {
 }
 
 func (e *NotCarried) groups(chosen []tls.CurveID) (groups []iana.Group) {
+	if chosen != nil {
+		groups = []iana.Group{} // unknown ones alone must not become the default
+	}
 	for _, n := range chosen {
 		g := iana.Group(n)
 		e.note(!kex.Supported(g), "CurvePreferences", g.String()+" is not spoken")

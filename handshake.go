@@ -137,6 +137,7 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 	case *flow.VerifyAsk:
 		a.Reply(c.verify(a))
 	case *flow.HelloAsk:
+		a.Hello.Context, a.Hello.Conn = ctx, c.conn
 		a.Reply(choose(a.Config, a.Hello))
 	}
 }

@@ -2,6 +2,7 @@ package handclasp
 
 import (
 	"crypto/tls"
+	"net"
 )
 
 // TLSGetCertificate makes a GetCertificate hook from one that was written for
@@ -12,7 +13,8 @@ import (
 //		NextProtos:     []string{"http/1.1", acme.ALPNProto},
 //	}
 //
-// The hook's ClientHelloInfo has no Conn and no Context.
+// The hook's ClientHelloInfo has no Context, which only crypto/tls can set: its
+// method gives nil.
 func TLSGetCertificate(hook func(*tls.ClientHelloInfo) (*tls.Certificate, error)) func(*HelloInfo) (*Certificate, error) {
 	return func(h *HelloInfo) (*Certificate, error) {
 		found, err := hook(tlsHelloInfo(h))
@@ -26,7 +28,9 @@ func TLSGetCertificate(hook func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // tlsHelloInfo is a hello in the words of crypto/tls.
 func tlsHelloInfo(h *HelloInfo) *tls.ClientHelloInfo {
+	conn, _ := h.Conn.(net.Conn)
 	return &tls.ClientHelloInfo{
+		Conn:              conn,
 		ServerName:        h.ServerName,
 		CipherSuites:      numbers[uint16](h.CipherSuites),
 		SupportedCurves:   numbers[tls.CurveID](h.Groups),

@@ -18,15 +18,16 @@ import (
 // and time of change; there is nothing to stop or to wait for.
 type CertificateFiles struct {
 	// OnReload, if set before first use, is told of each reload and of each
-	// failure of one. After a failure the certificate that worked stays in use;
-	// the next change of a file is another chance.
+	// failure of one. After a failure the certificate that worked stays in use,
+	// and each second is another chance; the same failure is told once.
 	OnReload func(error)
 
 	certFile, keyFile string
 
 	mu      sync.Mutex
 	current Certificate
-	seen    [2]stamp
+	seen    [2]stamp // of what is current
+	failed  string   // why the last attempt failed, if it did
 	checked time.Time
 }
 
@@ -60,30 +61,37 @@ func (f *CertificateFiles) GetCertificate(*HelloInfo) (*Certificate, error) {
 // verify works as without files.
 func (f *CertificateFiles) Current() Certificate {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.checked) >= time.Second {
-		f.checked = now
-		f.reload()
+	current, tell, err := f.look(time.Now())
+	f.mu.Unlock()
+	if tell && f.OnReload != nil {
+		f.OnReload(err) // unlocked: it may ask for the certificate
 	}
-	return f.current
+	return current
 }
 
-// reload reads the files if they changed.
-func (f *CertificateFiles) reload() {
-	now, err := f.stamps()
-	if now == f.seen {
-		return
+// look reads the files again if a second has passed and they are not what they
+// were. It says whether OnReload is to hear of it: of the same failure once.
+func (f *CertificateFiles) look(now time.Time) (current Certificate, tell bool, err error) {
+	if now.Sub(f.checked) < time.Second {
+		return f.current, false, nil
 	}
-	f.seen = now
+	f.checked = now
+	found, err := f.stamps()
+	if err == nil && found == f.seen {
+		f.failed = ""
+		return f.current, false, nil
+	}
+	var c Certificate
 	if err == nil {
-		var c Certificate
-		if c, err = LoadX509KeyPair(f.certFile, f.keyFile); err == nil {
-			f.current = c
-		}
+		c, err = LoadX509KeyPair(f.certFile, f.keyFile)
 	}
-	if f.OnReload != nil {
-		f.OnReload(err)
+	if err != nil {
+		tell = err.Error() != f.failed
+		f.failed = err.Error()
+		return f.current, tell, err
 	}
+	f.current, f.seen, f.failed = c, found, ""
+	return c, true, nil
 }
 
 // stamps looks at both files; one that can't be looked at has the zero stamp.

@@ -1,9 +1,12 @@
 package config
 
-import "github.com/handclasp/handclasp/iana"
+import (
+	"context"
 
-// A HelloInfo is what a ClientHello says, for hooks that choose by it. It is a
-// copy and may be kept.
+	"github.com/handclasp/handclasp/iana"
+)
+
+// A HelloInfo is what a ClientHello says, for hooks that choose by it.
 type HelloInfo struct {
 	ServerName       string // from server_name; "" if none was sent
 	Versions         []iana.Version
@@ -12,4 +15,11 @@ type HelloInfo struct {
 	SignatureSchemes []iana.SignatureScheme
 	NextProtos       []string // from ALPN
 	Extensions       []iana.ExtensionType
+
+	// Context ends when the handshake must: a hook that may take long should
+	// return then, for the handshake waits for it. Conn is the net.Conn below
+	// the connection. The root package sets both; they are nil where an Engine
+	// is driven without it.
+	Context context.Context
+	Conn    any
 }

@@ -164,6 +164,17 @@ func (e *Engine) advanced() {
 	}
 }
 
+// Describe makes err a *fault.Error that knows its side and state, and tells
+// watchers of it, without ending the connection: one direction of the transport
+// below broke, and the other may still have something to say.
+func (e *Engine) Describe(err error) *fault.Error {
+	f := e.placed(err)
+	if e.watch != nil {
+		e.tell(&flow.Event{Kind: flow.Failure, Role: e.role, Err: f})
+	}
+	return f
+}
+
 // Fail ends the connection for a reason that lies outside of it: the transport
 // broke, or a deadline passed. Recv and Send return the error from now on.
 func (e *Engine) Fail(err error) error { return e.fail(err) }

@@ -504,7 +504,7 @@ func TestLimit12(t *testing.T) {
 		p.client.err = err
 		p.pump(t)
 		refused(t, p.client, p.server, fault.RecordSequenceEnd)
-		if got, want := len(p.server.got), (limit-kept-1)*record.MaxPlaintext; got != want { // Finished was record 0
+		if got, want := len(p.server.got), (limit-kept)*record.MaxPlaintext; got != want {
 			t.Errorf("%d records at a time: %d bytes arrived, want %d", each, got, want)
 		}
 	}

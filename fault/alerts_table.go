@@ -133,7 +133,7 @@ var explanations = []explanation{
 	}, "Check which groups and shares the client sent; if ours is right, the client's software is at fault."},
 	{iana.IllegalParameter, Server, inFlight, []string{
 		"The client finds a choice of ours impossible: a version, suite, group or extension that it did not offer, or a key share that is no valid one.",
-	}, "Compare our ServerHello and EncryptedExtensions with the client's offer, and switch off what one of the two sides implements differently, such as a new hybrid group."},
+	}, "Compare our ServerHello, and in TLS 1.3 EncryptedExtensions, with the client's offer, and switch off what one of the two sides implements differently, such as a new hybrid group."},
 	{iana.IllegalParameter, NoRole, anytime, []string{
 		"The peer finds a value in one of our messages impossible or contradictory, which means a bug in one of the two programs.",
 	}, "Record the connection (--events), and report it to the makers of the side that is wrong."},

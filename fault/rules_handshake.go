@@ -132,6 +132,9 @@ var (
 	ClientCompression = rule("client-compression", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.2",
 		"The client offers TLS 1.3 and compression; only null is allowed.",
 		"Turn compression off in the client.")
+	InappropriateFallback = rule("inappropriate-fallback", iana.InappropriateFallback, Network, "RFC 7507, Section 3",
+		"The client retries with an older version, and says so, though this server speaks a newer one: something made its first attempt fail.",
+		"Look at why the first attempt failed: a device between the two sides, or one that can't take a large or new hello.")
 	NoCommonSuite = rule("no-common-cipher-suite", iana.HandshakeFailure, Both, "RFC 9846, Section 4.2.1",
 		"The client and this server have no cipher suite in common.",
 		"Add one of the client's suites to --suites (CipherSuites) on the server, or one of the server's to the client.")

@@ -176,6 +176,10 @@ var ofHellos = map[*fault.Rule]scenario{
 	fault.NoCommonVersion:     hello(func(h *wire.ClientHello) { h.SupportedVersions = wire.MakeList16(iana.TLS11) }),
 	fault.ClientLegacyVersion: hello(func(h *wire.ClientHello) { h.LegacyVersion = iana.TLS11 }),
 	fault.ClientCompression:   hello(func(h *wire.ClientHello) { h.Compressions = wire.MakeList8[wire.Compression](0, 1) }),
+	fault.InappropriateFallback: hello(func(h *wire.ClientHello) {
+		h.SupportedVersions = wire.MakeList16(iana.TLS12)
+		h.CipherSuites = wire.MakeList16(append(h.CipherSuites.Slice(), iana.TLS_FALLBACK_SCSV)...)
+	}),
 	fault.NoCommonSuite: by(fault.Server, func(p *pair) {
 		p.client.CipherSuites = []iana.CipherSuite{iana.TLS_AES_128_GCM_SHA256}
 		p.server.CipherSuites = []iana.CipherSuite{iana.TLS_AES_256_GCM_SHA384}

@@ -7,6 +7,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +26,10 @@ const (
 // decide what they are, and whose handshakes do not wait for each other.
 type listener struct {
 	net.Listener
-	cfg   *handclasp.ServerConfig
-	limit time.Duration // of a handshake
-	log   *log.Logger   // nil is the standard one
+	cfg       *handclasp.ServerConfig
+	limit     time.Duration // of a handshake
+	log       *log.Logger   // nil is the standard one
+	protocols []string      // that the server speaks, by their names in ALPN
 
 	ready chan accepted
 	open  context.Context // done once the listener is closed
@@ -39,7 +43,7 @@ type accepted struct {
 }
 
 func newListener(inner net.Listener, srv *http.Server, cfg *handclasp.ServerConfig) *listener {
-	l := &listener{Listener: inner, cfg: cfg, limit: handshakeTimeout, log: srv.ErrorLog, ready: make(chan accepted)}
+	l := &listener{Listener: inner, cfg: cfg, limit: handshakeTimeout, log: srv.ErrorLog, protocols: offers(srv.Handler.(*handler).speaks), ready: make(chan accepted)}
 	if d := srv.ReadHeaderTimeout; d > 0 {
 		l.limit = d
 	}
@@ -94,6 +98,12 @@ func (l *listener) give(a accepted) bool {
 func (l *listener) handshake(raw net.Conn) {
 	ctx, cancel := context.WithTimeout(l.open, l.limit)
 	defer cancel()
+	defer func() { // a hook of the user's; net/http survives a handler's panic likewise
+		if p := recover(); p != nil {
+			l.logf("httptls: panic in the handshake with %v: %v\n%s", raw.RemoteAddr(), p, debug.Stack())
+			raw.Close()
+		}
+	}()
 	conn := handclasp.Server(raw, l.cfg)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		if l.open.Err() == nil {
@@ -102,21 +112,25 @@ func (l *listener) handshake(raw net.Conn) {
 		raw.Close()
 		return
 	}
-	if c := dispatch(conn); c == nil || !l.give(accepted{conn: c}) {
+	if c := l.dispatch(conn); c == nil || !l.give(accepted{conn: c}) {
 		conn.Close()
 	}
 }
 
 // refuse says why a handshake failed: to the log, and to who speaks plain HTTP.
 func (l *listener) refuse(raw net.Conn, err error) {
-	logf := log.Printf
-	if l.log != nil {
-		logf = l.log.Printf
-	}
-	logf("httptls: handshake with %v: %s", raw.RemoteAddr(), complaint(err))
+	l.logf("httptls: handshake with %v: %s", raw.RemoteAddr(), complaint(err))
 	if errors.Is(err, fault.PeerSpeaksHTTP) {
 		AnswerPlain(raw)
 	}
+}
+
+func (l *listener) logf(format string, args ...any) {
+	if l.log != nil {
+		l.log.Printf(format, args...)
+		return
+	}
+	log.Printf(format, args...)
 }
 
 const badRequest = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
@@ -140,24 +154,57 @@ func AnswerPlain(raw net.Conn) {
 
 // dispatch is conn as net/http must see it for the protocol that ALPN chose,
 // or nil if that is not HTTP, such as acme-tls/1, whose work is then done.
-func dispatch(conn *handclasp.Conn) net.Conn {
+func (l *listener) dispatch(conn *handclasp.Conn) net.Conn {
 	switch conn.Info().ALPN {
 	case protoHTTP2:
-		return &http2Conn{conn}
+		if !slices.Contains(l.protocols, protoHTTP2) {
+			return nil // a configuration for this client offered what the server does not speak
+		}
+		conn.SetReadDeadline(time.Now().Add(l.limit)) // until the preface has come
+		return &http2Conn{Conn: conn, conn: conn, preface: clientPreface}
 	case protoHTTP1, "":
-		return conn
+		if slices.Contains(l.protocols, protoHTTP1) {
+			return conn
+		}
 	}
 	return nil
 }
 
 // An http2Conn hides that it is TLS: of any TLS but its own, net/http would
-// expect HTTP/1. The embedded interface has no ConnectionState.
-type http2Conn struct{ net.Conn }
+// expect HTTP/1. The embedded interface has no ConnectionState. It lets through
+// what begins with HTTP/2's preface and nothing else, so that nobody speaks
+// HTTP/1 where HTTP/2 was agreed.
+type http2Conn struct {
+	net.Conn
+	conn    *handclasp.Conn
+	preface string // what has not come yet
+}
+
+// clientPreface opens HTTP/2 (RFC 9113, Section 3.4).
+const clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+var errNoPreface = errors.New("httptls: HTTP/2 was agreed by ALPN, and the client does not speak it")
+
+func (c *http2Conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.preface == "" {
+		return n, err
+	}
+	head := string(p[:min(n, len(c.preface))])
+	if !strings.HasPrefix(c.preface, head) {
+		c.Conn.Close()
+		return 0, errNoPreface
+	}
+	if c.preface = c.preface[len(head):]; c.preface == "" {
+		c.Conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
 
 // bare takes the disguise off.
 func bare(c net.Conn) net.Conn {
 	if h, ok := c.(*http2Conn); ok {
-		return h.Conn
+		return h.conn
 	}
 	return c
 }

@@ -119,9 +119,18 @@ func roomForPSS(pub *rsa.PublicKey, h crypto.Hash) bool {
 	return emLen >= 2*h.Size()+2
 }
 
-// fitting lists the schemes that fit pub, in order of preference.
+// fitting lists the schemes that fit pub, in order of preference: those of TLS
+// 1.3, then those that only TLS 1.2 allows.
 func fitting(pub crypto.PublicKey) []iana.SignatureScheme {
-	return ids(func(s scheme) bool { return s.fits(pub) })
+	return append(ids(func(s scheme) bool { return s.fits(pub) }),
+		ids(func(s scheme) bool { return !s.fits(pub) && s.fits12(pub) })...)
+}
+
+// Fits13 reports whether TLS 1.3 lets pub sign with s: it binds each ECDSA scheme
+// to a curve (RFC 9846, Section 4.3.3).
+func Fits13(pub crypto.PublicKey, s iana.SignatureScheme) bool {
+	row, ok := find(s)
+	return ok && row.fits(pub)
 }
 
 func ids(keep func(scheme) bool) []iana.SignatureScheme {

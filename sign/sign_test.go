@@ -46,17 +46,18 @@ var (
 	pss   = []iana.SignatureScheme{iana.RSA_PSS_RSAE_SHA256, iana.RSA_PSS_RSAE_SHA384, iana.RSA_PSS_RSAE_SHA512}
 	pkcs1 = []iana.SignatureScheme{iana.RSA_PKCS1_SHA256, iana.RSA_PKCS1_SHA384, iana.RSA_PKCS1_SHA512}
 	fits  = map[string][]iana.SignatureScheme{
-		"P-256":    {iana.ECDSA_SECP256R1_SHA256},
-		"P-384":    {iana.ECDSA_SECP384R1_SHA384},
-		"P-521":    {iana.ECDSA_SECP521R1_SHA512},
+		"P-256":    {iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP521R1_SHA512},
+		"P-384":    {iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP521R1_SHA512},
+		"P-521":    {iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384},
 		"Ed25519":  {iana.ED25519},
 		"RSA-2048": slices.Concat(pss, pkcs1),
 		"RSA-1024": slices.Concat(pss[:2], pkcs1), // no room for SHA-512
 	}
 )
 
-// Every key signs with each scheme that fits, every scheme that does not fit is
-// refused by both sides, and a changed message or signature does not verify.
+// Every key signs with each scheme that fits, its own curve's first; every scheme
+// that does not fit is refused by both sides, and a changed message or signature
+// does not verify. What only TLS 1.2 allows, Verify refuses.
 func TestSignAndVerify(t *testing.T) {
 	ctx, message := context.Background(), []byte("message")
 	for name, want := range fits {
@@ -81,6 +82,15 @@ func TestSignAndVerify(t *testing.T) {
 				}
 				if err != nil {
 					t.Errorf("%v: %v", id, err)
+					continue
+				}
+				if !Fits13(s.Public(), id) {
+					if err := Verify(s.Public(), id, message, sig); !errors.Is(err, fault.SigSchemeKeyMismatch) {
+						t.Errorf("%v: in TLS 1.3: %v", id, err)
+					}
+					if err := Verify12(s.Public(), id, message, sig); err != nil {
+						t.Errorf("%v: in TLS 1.2: %v", id, err)
+					}
 					continue
 				}
 				if err := Verify(s.Public(), id, message, sig); err != nil {

@@ -175,11 +175,15 @@ func (s *server) answerHello() (fault.State, error) {
 
 func (s *server) settleVersion() error {
 	d, v, err := chooseVersion(&s.hello, s.params.Versions)
-	s.info.Version = v
-	if err == nil {
-		s.decided(func() flow.Decision { return d })
+	if err != nil {
+		return err
 	}
-	return err
+	s.info.Version = v
+	if highest := s.params.Versions[0]; v < highest && s.hello.CipherSuites.Has(iana.TLS_FALLBACK_SCSV) {
+		return fault.InappropriateFallback.In("cipher_suites").Saw("a retry that offers at most "+v.String(), highest)
+	}
+	s.decided(func() flow.Decision { return d })
+	return nil
 }
 
 // settle13 chooses suite and group from a hello for TLS 1.3.
@@ -309,7 +313,7 @@ func (s *server) chooseCertificate() error {
 		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
 		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
-			ours[i].Schemes = s.usable(inOrder(s.params.Schemes, c.Signer().Schemes()))
+			ours[i].Schemes = s.schemesOf(c)
 		}
 	}
 	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
@@ -333,6 +337,18 @@ func (s *server) chooseCertificate() error {
 		return d
 	})
 	return nil
+}
+
+// schemesOf are what c may sign this handshake with: in the configuration's order
+// if it names one, else in the signer's.
+func (s *server) schemesOf(c *config.Certificate) []iana.SignatureScheme {
+	schemes := inOrder(c.Signer().Schemes(), s.params.Schemes)
+	if s.cfg.SignatureSchemes != nil {
+		schemes = inOrder(s.params.Schemes, c.Signer().Schemes())
+	}
+	return slices.DeleteFunc(s.usable(schemes), func(x iana.SignatureScheme) bool {
+		return s.info.Version == iana.TLS13 && !sign.Fits13(c.Leaf().PublicKey, x)
+	})
 }
 
 // usable are those of schemes that the version may sign a handshake with.

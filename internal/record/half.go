@@ -14,7 +14,9 @@ import (
 type Half struct {
 	keys  protection // nil in the clear
 	seq   uint64     // number of the next record
-	limit uint64     // records that one key may protect
+	limit uint64     // full-size records that one key may protect
+	bytes uint64     // TLS 1.2: payload sealed so far
+	fluid bool       // the limit counts bytes: small records spend little of it
 }
 
 // NewHalf returns a Half without keys.
@@ -31,9 +33,11 @@ func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
 // Install12 is Install for the AEAD suites of TLS 1.2. The nonce is iv and
 // explicit bytes that travel with each record, 4 and 8 with AES-GCM and AES-CCM
 // (RFC 5288, RFC 6655), 12 and 0 with ChaCha20-Poly1305 (RFC 7905). There is
-// no KeyUpdate: a key that is used up ends the connection.
+// no KeyUpdate: a key that is used up ends the connection, so small records
+// count only for what they hold.
 func (h *Half) Install12(aead cipher.AEAD, iv []byte, explicit int, limit uint64) {
 	h.install(newAEAD12(aead, iv, explicit), limit)
+	h.fluid = true
 }
 
 func (h *Half) install(p protection, limit uint64) {
@@ -56,7 +60,15 @@ const reserve = 8
 // NeedsUpdate reports whether the key nears its limit and a KeyUpdate, or
 // close_notify, is due (RFC 9846, Section 5.5).
 func (h *Half) NeedsUpdate() bool {
-	return h.keys != nil && h.seq >= h.limit-min(reserve, h.limit/2)
+	return h.keys != nil && h.spent() >= h.limit-min(reserve, h.limit/2)
+}
+
+// spent is how much of the limit is used up.
+func (h *Half) spent() uint64 {
+	if h.fluid {
+		return h.bytes / MaxPlaintext
+	}
+	return h.seq
 }
 
 // Overhead is how many bytes a record is longer than its payload, without
@@ -89,11 +101,12 @@ func (h *Half) Seal(dst []byte, t iana.ContentType, payload []byte, pad int) ([]
 	if h.keys == nil {
 		return AppendPlaintext(dst, iana.TLS12, t, payload), nil
 	}
-	if h.seq >= h.limit || h.seq == math.MaxUint64 {
+	if h.spent() >= h.limit || h.seq == math.MaxUint64 {
 		return dst, fault.RecordSequenceEnd.New()
 	}
 	dst = h.keys.seal(dst, h.seq, t, payload, pad)
 	h.seq++
+	h.bytes += uint64(len(payload))
 	return dst, nil
 }
 
