@@ -196,9 +196,10 @@ func (c *Conn) lock() error {
 func (c *Conn) release() {
 	defer c.writers.Add(-1)
 	for {
-		c.flushOut() // what can't go out now stays unsent, or has ended the connection
+		c.flushOut() // what can't go out now stays unsent, or never will
+		over := c.writeErr != nil
 		c.writing.Unlock()
-		if !c.engine.Pending() || !c.writing.TryLock() {
+		if over || !c.engine.Pending() || !c.writing.TryLock() {
 			return
 		}
 	}
