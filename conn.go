@@ -46,6 +46,7 @@ type Conn struct {
 
 	deadline sync.Mutex
 	writeBy  time.Time // the user's write deadline
+	readBy   time.Time // and read deadline
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
@@ -82,22 +83,31 @@ func (c *Conn) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	for len(c.data) == 0 && len(p) > 0 {
-		if c.readErr != nil {
-			return 0, c.readErr
-		}
-		n, data, err := c.engine.Recv(c.raw)
-		c.raw, c.data = c.raw[n:], data
-		c.flushAside()
-		if err == nil && n == 0 {
-			err = c.fill()
-		}
-		if err != nil {
-			return 0, c.readError(err)
+		if err := c.receive(); err != nil {
+			return 0, err
 		}
 	}
 	n := copy(p, c.data)
 	c.data = c.data[n:]
 	return n, nil
+}
+
+// receive takes the next record, or reads some of it. The caller holds reading,
+// and has used up data.
+func (c *Conn) receive() error {
+	if c.readErr != nil {
+		return c.readErr
+	}
+	n, data, err := c.engine.Recv(c.raw)
+	c.raw, c.data = c.raw[n:], data
+	c.flushAside()
+	if err == nil && n == 0 {
+		err = c.fill()
+	}
+	if err != nil {
+		return c.readError(err)
+	}
+	return nil
 }
 
 // fill reads from the transport behind what is already there.
@@ -408,7 +418,12 @@ func (c *Conn) SetDeadline(t time.Time) error {
 }
 
 // SetReadDeadline sets the deadline of Reads, waiting ones included.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.readBy = t
+	return c.conn.SetReadDeadline(t)
+}
 
 // SetWriteDeadline sets the deadline of Writes, waiting ones included.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
@@ -427,4 +442,8 @@ func (c *Conn) restoreDeadline() {
 
 // Handshake does the handshake if that has not happened. Its error comes again
 // at each further call.
+//
+// In TLS 1.3 a client's handshake is complete before the server has seen the
+// client's certificate, or that there is none. A server that refuses it says so
+// afterwards: the next Read, or WaitVerdict, returns that error.
 func (c *Conn) Handshake() error { return c.HandshakeContext(context.Background()) }

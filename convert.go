@@ -2,6 +2,7 @@ package handclasp
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // NotCarried says what a configuration of crypto/tls holds and ours can't. The
 // converters return it together with all that could be carried: to go on
 // without the rest is the caller's decision, and for fields that guard
-// something, such as ClientAuth, a wrong one.
+// something, such as VerifyConnection, a wrong one.
 type NotCarried struct {
 	Fields []NotCarriedField
 }
@@ -46,15 +47,15 @@ func (e *NotCarried) orNil() error {
 }
 
 const (
-	noClientCerts = "client certificates are not there yet"
-	noResumption  = "resumption is not there yet"
-	noECH         = "Encrypted Client Hello is not there yet"
-	noHook        = "use Conn.Info after the handshake, or VerifyPeerCertificate"
+	noResumption = "resumption is not there yet"
+	noECH        = "Encrypted Client Hello is not there yet"
+	noHook       = "use Conn.Info after the handshake, or VerifyPeerCertificate"
 )
 
 // ClientFromTLS makes a ClientConfig of c. The error, if any, is a *NotCarried;
 // what could be carried is in the configuration, which fails at its first use if
-// that leaves nothing of a list. The lists of c become ours in c's
+// that leaves nothing of a list. Any other error is a certificate that can't be
+// used, and then there is no configuration. The lists of c become ours in c's
 // order, which with us means preference; the suites of TLS 1.3, which crypto/tls
 // does not let one choose, are all offered.
 func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
@@ -66,8 +67,12 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	}
 	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
-	lost.note(len(c.Certificates) > 0, "Certificates", noClientCerts)
-	lost.note(c.GetClientCertificate != nil, "GetClientCertificate", noClientCerts)
+	var err error
+	if c.GetClientCertificate != nil { // crypto/tls then leaves Certificates aside
+		cfg.GetClientCertificate = TLSGetClientCertificate(c.GetClientCertificate)
+	} else if cfg.Certificates, err = lost.certificates(c.Certificates); err != nil {
+		return nil, err
+	}
 	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
 	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noResumption)
 	lost.note(c.Renegotiation != tls.RenegotiateNever, "Renegotiation", "it is never done")
@@ -81,15 +86,16 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 // no configuration.
 func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	var lost NotCarried
-	cfg := &ServerConfig{NextProtos: c.NextProtos, KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time}
-	for i, t := range c.Certificates {
-		cert, err := FromTLS(t)
-		if err != nil {
-			return nil, fmt.Errorf("handclasp: Certificates[%d]: %w", i, err)
-		}
-		cfg.Certificates = append(cfg.Certificates, cert)
-		lost.note(t.SupportedSignatureAlgorithms != nil, fmt.Sprintf("Certificates[%d].SupportedSignatureAlgorithms", i),
-			"set SignatureSchemes for the whole configuration, or give a sign.Signer that names its schemes")
+	cfg := &ServerConfig{
+		NextProtos: c.NextProtos, KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,
+		ClientAuth: ClientAuthType(c.ClientAuth), VerifyPeerCertificate: c.VerifyPeerCertificate,
+	}
+	var err error
+	if cfg.Certificates, err = lost.certificates(c.Certificates); err != nil {
+		return nil, err
+	}
+	if cfg.ClientCAs, err = clientCAs(c); err != nil {
+		return nil, err
 	}
 	if c.GetCertificate != nil {
 		cfg.GetCertificate = TLSGetCertificate(c.GetCertificate)
@@ -101,13 +107,33 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
 	lost.note(c.SessionTicketKey != [32]byte{}, "SessionTicketKey", noResumption)                                               //lint:ignore SA1019 whoever still sets it should know
 	lost.note(len(c.NameToCertificate) > 0, "NameToCertificate", "put them into Certificates; names are matched by themselves") //lint:ignore SA1019 likewise
-	lost.note(c.ClientAuth != tls.NoClientCert, "ClientAuth", noClientCerts)
-	lost.note(c.ClientCAs != nil, "ClientCAs", noClientCerts)
-	lost.note(c.VerifyPeerCertificate != nil, "VerifyPeerCertificate", noClientCerts)
 	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
 	lost.note(c.WrapSession != nil || c.UnwrapSession != nil, "WrapSession, UnwrapSession", noResumption)
 	lost.note(c.EncryptedClientHelloKeys != nil || c.GetEncryptedClientHelloKeys != nil, "EncryptedClientHelloKeys", noECH)
 	return cfg, lost.orNil()
+}
+
+// fromTLS converts a list of certificates.
+func (e *NotCarried) certificates(list []tls.Certificate) (certs []Certificate, err error) {
+	for i, t := range list {
+		cert, err := FromTLS(t)
+		if err != nil {
+			return nil, fmt.Errorf("handclasp: Certificates[%d]: %w", i, err)
+		}
+		certs = append(certs, cert)
+		e.note(t.SupportedSignatureAlgorithms != nil, fmt.Sprintf("Certificates[%d].SupportedSignatureAlgorithms", i),
+			"set SignatureSchemes for the whole configuration, or give a sign.Signer that names its schemes")
+	}
+	return certs, nil
+}
+
+// clientCAs are those of c. To crypto/tls, none means the system's when there is
+// something to verify; to us that must be said.
+func clientCAs(c *tls.Config) (*x509.CertPool, error) {
+	if c.ClientCAs != nil || !ClientAuthType(c.ClientAuth).Verifies() {
+		return c.ClientCAs, nil
+	}
+	return x509.SystemCertPool()
 }
 
 // tlsGetConfigForClient converts what the hook gives, each time. What can't be

@@ -31,10 +31,24 @@ type (
 	Certificate = config.Certificate
 	// HelloInfo is what a ClientHello says; see GetConfigForClient.
 	HelloInfo = config.HelloInfo
+	// CertificateRequestInfo is what a server asks of a client's certificate;
+	// see GetClientCertificate.
+	CertificateRequestInfo = config.CertificateRequestInfo
+	// ClientAuthType says what a server wants of a client's certificate.
+	ClientAuthType = config.ClientAuthType
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.
 	Info = flow.Info
+)
+
+// What a server may want of a client's certificate; see ServerConfig.ClientAuth.
+const (
+	NoClientCert               = config.NoClientCert
+	RequestClientCert          = config.RequestClientCert
+	RequireAnyClientCert       = config.RequireAnyClientCert
+	VerifyClientCertIfGiven    = config.VerifyClientCertIfGiven
+	RequireAndVerifyClientCert = config.RequireAndVerifyClientCert
 )
 
 // Dial connects to addr, "host:port", and completes the handshake. An empty

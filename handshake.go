@@ -136,6 +136,8 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(a.Signer.Sign(ctx, a.Scheme, a.Message))
 	case *flow.VerifyAsk:
 		a.Reply(c.verify(a))
+	case *flow.ClientCertificateAsk:
+		a.Reply(a.Config.GetClientCertificate(a.Request))
 	case *flow.HelloAsk:
 		a.Hello.Context, a.Hello.Conn = ctx, c.conn
 		a.Reply(choose(a.Config, a.Hello))
@@ -165,8 +167,11 @@ func choose(cfg *ServerConfig, hello *HelloInfo) (*ServerConfig, *Certificate, e
 	return cfg, cert, nil
 }
 
-// verify judges the server's chain.
+// verify judges the peer's chain.
 func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
+	if a.Of == fault.Client {
+		return verifyClient(a.Server, a.Chain)
+	}
 	cfg := c.client
 	now := time.Now
 	if cfg.Time != nil {
@@ -178,6 +183,24 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(a.Chain), v.Chains)
+	}
+	return v, err
+}
+
+// verifyClient judges a client's chain by the server's policy. The hook is asked
+// about a client without one too: to it that may matter.
+func verifyClient(cfg *ServerConfig, chain []*x509.Certificate) (*flow.Verdict, error) {
+	v := new(flow.Verdict)
+	var err error
+	if len(chain) > 0 {
+		roots := cfg.ClientCAs
+		if roots == nil {
+			roots = x509.NewCertPool() // nil would mean the system's
+		}
+		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: cfg.Time(), Insecure: !cfg.ClientAuth.Verifies()})
+	}
+	if err == nil && cfg.VerifyPeerCertificate != nil {
+		err = cfg.VerifyPeerCertificate(rawChain(chain), v.Chains)
 	}
 	return v, err
 }

@@ -40,8 +40,10 @@ var identities = func() map[pki.Key]func() identity {
 	return m
 }()
 
-func issue(l pki.Leaf) identity {
-	issued, err := authority().Issue(l)
+func issue(l pki.Leaf) identity { return issueBy(authority(), l) }
+
+func issueBy(a *pki.Authority, l pki.Leaf) identity {
+	issued, err := a.Issue(l)
 	if err != nil {
 		panic(err)
 	}

@@ -26,6 +26,23 @@ func TLSGetCertificate(hook func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	}
 }
 
+// TLSGetClientCertificate makes a GetClientCertificate hook from one that was
+// written for crypto/tls. As there, an empty certificate means none; so the
+// configuration should have no Certificates besides. The hook's
+// CertificateRequestInfo has no Context.
+func TLSGetClientCertificate(hook func(*tls.CertificateRequestInfo) (*tls.Certificate, error)) func(*CertificateRequestInfo) (*Certificate, error) {
+	return func(r *CertificateRequestInfo) (*Certificate, error) {
+		found, err := hook(&tls.CertificateRequestInfo{
+			AcceptableCAs: r.Authorities, SignatureSchemes: numbers[tls.SignatureScheme](r.SignatureSchemes), Version: uint16(r.Version),
+		})
+		if err != nil || found == nil || len(found.Certificate) == 0 {
+			return nil, err
+		}
+		cert, err := FromTLS(*found)
+		return &cert, err
+	}
+}
+
 // tlsHelloInfo is a hello in the words of crypto/tls.
 func tlsHelloInfo(h *HelloInfo) *tls.ClientHelloInfo {
 	conn, _ := h.Conn.(net.Conn)

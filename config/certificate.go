@@ -9,7 +9,7 @@ import (
 	"github.com/handclasp/handclasp/sign"
 )
 
-// A Certificate is a chain with the key of its leaf, and what the server
+// A Certificate is a chain with the key of its leaf, and what a server
 // staples to it. Make one with NewCertificate; the zero value is refused.
 type Certificate struct {
 	// OCSPStaple is a DER OCSPResponse for the leaf, sent to clients that ask

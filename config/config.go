@@ -40,6 +40,21 @@ type ClientConfig struct {
 	// chain was not trusted.
 	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
 
+	// Certificates are what the client can prove itself with, if a server
+	// asks. The first one is shown whose key can sign as the server accepts
+	// and, if the server names authorities, whose chain leads to one of them;
+	// one whose chain is also signed as the server accepts comes before one
+	// that is not. If none fits, the client says that it has none. TLS 1.2
+	// shows the certificate to everybody on the path.
+	Certificates []Certificate
+
+	// GetClientCertificate, if set, may give a certificate for a connection,
+	// by what the server asks for; nil means one of Certificates. It is asked
+	// when the server wants one and has proved who it is. An error ends the
+	// handshake with internal_error; a certificate whose key can't sign as the
+	// server accepts, with handshake_failure.
+	GetClientCertificate func(*CertificateRequestInfo) (*Certificate, error)
+
 	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
 	// in order of preference.
 	NextProtos []string
@@ -100,6 +115,24 @@ type ServerConfig struct {
 	// was written for crypto/tls, as autocert's.
 	GetCertificate func(*HelloInfo) (*Certificate, error)
 
+	// ClientAuth says what the server wants of a client's certificate; the
+	// zero value is not to ask. A policy that does not verify still has the
+	// checks run, against ClientCAs: Conn.Info lists what failed.
+	ClientAuth ClientAuthType
+
+	// ClientCAs are the authorities that may vouch for clients. A policy that
+	// verifies needs them; unlike in crypto/tls, nil never means the system's.
+	// Their names are sent to the client, for its choice, unless together they
+	// have more than about 65,000 bytes.
+	ClientCAs *x509.CertPool
+
+	// VerifyPeerCertificate, if set, runs after the built-in checks whenever a
+	// client was asked for a certificate. An error refuses it with the alert
+	// bad_certificate. rawCerts is what the client sent, leaf first, empty if
+	// it has none and need not; verifiedChains is empty when the chain was not
+	// trusted.
+	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
+
 	// NextProtos are the application protocols the server speaks, in order of
 	// preference. If the client offers ALPN and none fits, the handshake
 	// fails (RFC 7301, Section 3.2); if NextProtos is empty, ALPN is ignored.
@@ -132,7 +165,7 @@ type ServerConfig struct {
 	// be safe for concurrent use.
 	Rand io.Reader
 
-	// Time is the clock that cookies are judged by; nil means time.Now. An
+	// Time is the clock that cookies and clients' certificates are judged by; nil means time.Now. An
 	// Engine used without the root package has no clock of its own.
 	Time func() time.Time
 }
@@ -156,6 +189,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkName(c.ServerName); err != nil {
 		return p, err
 	}
+	if err := checkMade(c.Certificates); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -169,10 +205,11 @@ func (c *ServerConfig) Params() (Params, error) {
 	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
 		return Params{}, fault.ConfigNoCertificate.In("Certificates")
 	}
-	for i := range c.Certificates {
-		if len(c.Certificates[i].chain) == 0 {
-			return Params{}, fault.ConfigCertificate.In("Certificates").Saw("a zero Certificate", "one made by NewCertificate or LoadX509KeyPair")
-		}
+	if err := checkMade(c.Certificates); err != nil {
+		return Params{}, err
+	}
+	if err := checkClientAuth(c.ClientAuth, c.ClientCAs); err != nil {
+		return Params{}, err
 	}
 	if n := len(c.CookieKey); n > 0 && n < 32 {
 		return Params{}, fault.ConfigValue.In("CookieKey").Saw(fmt.Sprintf("%d bytes", n), "at least 32")
@@ -181,4 +218,14 @@ func (c *ServerConfig) Params() (Params, error) {
 		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
 	}
 	return resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+}
+
+// checkMade refuses certificates that nobody made.
+func checkMade(list []Certificate) error {
+	for i := range list {
+		if len(list[i].chain) == 0 {
+			return fault.ConfigCertificate.In("Certificates").Saw("a zero Certificate", "one made by NewCertificate or LoadX509KeyPair")
+		}
+	}
+	return nil
 }

@@ -134,6 +134,11 @@ func (e *Engine) ExportKeyingMaterial(label string, context []byte, length int) 
 // belongs to the reading side.
 func (e *Engine) PeerClosed() bool { return e.peerClosed }
 
+// Heard reports whether the peer has sent anything since the handshake was
+// complete, data or a message such as a ticket; alerts aside. Like Recv, it
+// belongs to the reading side.
+func (e *Engine) Heard() bool { return e.heard }
+
 // Err is the error that ended the connection, or nil.
 func (e *Engine) Err() error {
 	e.mu.Lock()

@@ -58,6 +58,7 @@ type stage struct {
 	letters int  // messages of the peer that arrive as they should
 	old     bool // in TLS 1.2, where a ChangeCipherSpec counts as a message
 	extras  bool // with a staple and hooks
+	mutual  bool // the server asks for a certificate, and the client has one
 }
 
 var clientStages = []stage{
@@ -66,6 +67,9 @@ var clientStages = []stage{
 	{name: "WAIT_SH, 1.2", old: true}, {name: "WAIT_CERT, 1.2", old: true, letters: 1}, {name: "WAIT_SKE, 1.2", old: true, letters: 2},
 	{name: "WAIT_STATUS_SKE, 1.2", old: true, extras: true, letters: 2}, {name: "WAIT_CR_SHD, 1.2", old: true, letters: 3},
 	{name: "WAIT_CCS, 1.2", old: true, letters: 4}, {name: "WAIT_FINISHED, 1.2", old: true, letters: 5}, {name: "CONNECTED, 1.2", old: true, letters: 6},
+	{name: "WAIT_CERT_CR, mutual", mutual: true, letters: 2}, {name: "WAIT_CERT, mutual", mutual: true, letters: 3}, {name: "WAIT_FINISHED, mutual", mutual: true, letters: 5},
+	{name: "WAIT_CR_SHD, mutual, 1.2", old: true, mutual: true, letters: 3}, {name: "WAIT_SHD, mutual, 1.2", old: true, mutual: true, letters: 4},
+	{name: "WAIT_CCS, mutual, 1.2", old: true, mutual: true, letters: 5},
 }
 
 var serverStages = []stage{
@@ -74,6 +78,9 @@ var serverStages = []stage{
 	{name: "WAIT_CH, hooked", extras: true}, {name: "WAIT_CH2, hooked", retry: true, extras: true, letters: 1},
 	{name: "WAIT_CH, 1.2", old: true}, {name: "WAIT_CKE, 1.2", old: true, extras: true, letters: 1}, {name: "WAIT_CCS, 1.2", old: true, letters: 2},
 	{name: "WAIT_FINISHED, 1.2", old: true, letters: 3}, {name: "CONNECTED, 1.2", old: true, letters: 4},
+	{name: "WAIT_CERT, mutual", mutual: true, letters: 1}, {name: "WAIT_CV, mutual", mutual: true, letters: 2}, {name: "WAIT_FINISHED, mutual", mutual: true, letters: 3},
+	{name: "WAIT_CERT, mutual, 1.2", old: true, mutual: true, letters: 1}, {name: "WAIT_CKE_CV, mutual, 1.2", old: true, mutual: true, letters: 2},
+	{name: "WAIT_CV, mutual, 1.2", old: true, mutual: true, letters: 3}, {name: "WAIT_CCS, mutual, 1.2", old: true, mutual: true, letters: 4},
 }
 
 // A forger speaks for the peer of a victim.
@@ -125,6 +132,10 @@ func forge(t testing.TB, victim fault.Role, s stage) *forger {
 		cert.OCSPStaple = []byte("an answer")
 		sc.Certificates = []config.Certificate{cert}
 		sc.GetCertificate = func(*config.HelloInfo) (*config.Certificate, error) { return nil, nil }
+	}
+	if s.mutual {
+		sc.ClientAuth = config.RequestClientCert // the forger's verdicts are empty, but not its chains
+		cc.Certificates = sc.Certificates
 	}
 	if victim == fault.Client {
 		sc.KeyLogWriter = &f.log
@@ -453,7 +464,8 @@ func fuzz(t *testing.T, victim fault.Role, stages []stage, at, chunk uint8, b []
 	wired := len(f.wire)
 	end := f.feed(int(chunk) * 8)
 	out := f.victim.Output(nil)
-	// A server's flight is about 700 bytes; all else answers something longer.
+	// A server's flight is about 700 bytes, a client's with a certificate as
+	// many; all else answers something longer.
 	if said+len(out) > 4096+2*wired {
 		t.Fatalf("%d bytes in, %d bytes out", wired, len(out))
 	}

@@ -35,6 +35,7 @@ type reader struct {
 	keysChanged  bool   // by the message in progress
 	want         int
 	seen         bool // the first record has come
+	heard        bool // something came after the handshake: data or a message
 	peerFinished bool
 	peerClosed   bool // close_notify has come
 
@@ -135,6 +136,7 @@ func (e *Engine) data(content []byte) error {
 	if len(content) == 0 {
 		return e.emptyRecord()
 	}
+	e.heard = true
 	e.empty, e.updates, e.warnings, e.posts = 0, 0, 0, 0
 	return nil
 }
@@ -194,6 +196,7 @@ func (e *Engine) maxMessage() int {
 // countPost bounds what may come after the handshake without any data.
 func (e *Engine) countPost() error {
 	if e.Connected() {
+		e.heard = true
 		e.posts++
 	}
 	if e.posts > maxPosts {

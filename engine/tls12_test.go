@@ -367,7 +367,7 @@ func (l requester) WriteMessage(msg []byte) {
 // list (RFC 5246, Section 7.4.6); our own server, which did not ask, refuses it.
 func TestCertificateRequest12(t *testing.T) {
 	request, err := wire.Append(nil, &wire.CertificateRequest12{
-		Types: wire.MakeList8[wire.ClientCertificateType](64), SignatureSchemes: wire.MakeList16(iana.ECDSA_SECP256R1_SHA256),
+		Types: wire.MakeList8(iana.ECDSASign), SignatureSchemes: wire.MakeList16(iana.ECDSA_SECP256R1_SHA256),
 	})
 	must(t, err)
 	p := newPair(t, old)

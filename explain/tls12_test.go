@@ -18,7 +18,7 @@ import (
 // TestMessages12: each message of TLS 1.2 is told, and each of its bytes named.
 func TestMessages12(t *testing.T) {
 	exchange := &wire.ServerKeyExchange{Group: iana.Secp256r1, Point: make([]byte, 65), Scheme: iana.ECDSA_SECP256R1_SHA256, Signature: make([]byte, 70)}
-	request := &wire.CertificateRequest12{Types: wire.MakeList8(wire.ECDSASign), SignatureSchemes: wire.MakeList16(iana.ED25519), Authorities: [][]byte{{1}}}
+	request := &wire.CertificateRequest12{Types: wire.MakeList8(iana.ECDSASign), SignatureSchemes: wire.MakeList16(iana.ED25519), Authorities: [][]byte{{1}}}
 	tests := []struct {
 		name string
 		got  string

@@ -54,7 +54,7 @@ func momentOf(s State) moment {
 	case WaitSH2, WaitCH2:
 		return atRetry
 	case WaitEE, WaitCertCR, WaitCert, WaitCV, Verifying, WaitFinished, Signing,
-		WaitStatusSKE, WaitSKE, WaitCRSHD, WaitSHD, WaitCCS, WaitCKE:
+		WaitStatusSKE, WaitSKE, WaitCRSHD, WaitSHD, WaitCCS, ChoosingCert, WaitCKE, WaitCKECV:
 		return inFlight
 	case Connected:
 		return connected

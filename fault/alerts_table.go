@@ -64,7 +64,7 @@ var explanations = []explanation{
 	{iana.HandshakeFailure, Client, inFlight, []string{
 		"The server speaks TLS 1.2, wants a client certificate, and we sent none or one it can't use; TLS 1.2 has no clearer alert for this.",
 		"The server rejects our side of the key exchange, such as a group or a Diffie-Hellman size.",
-	}, "If the server sent a certificate_request, give a client certificate from one of the authorities that it lists."},
+	}, "If the server sent a certificate_request, give a client certificate from one of the authorities that it lists (--cert and --key)."},
 	{iana.HandshakeFailure, Client, connected, []string{
 		"The server turned down a new handshake (renegotiation), or a client certificate that it judged only now.",
 	}, "Check whether the server wants a client certificate for what was asked; its log says more than this alert."},
@@ -256,10 +256,10 @@ var explanations = []explanation{
 	}, "Compare identity and key on both sides, byte for byte, and check that both use the same hash."},
 	{iana.CertificateRequired, Client, atHello | atRetry | inFlight, []string{
 		"The server insists on a client certificate and we sent none, because none was given or none is from an authority that the server lists.",
-	}, "Show a client certificate from one of the authorities in the server's certificate_request; Handclasp itself can't do so yet."},
+	}, "Show a client certificate from one of the authorities in the server's certificate_request (--cert and --key)."},
 	{iana.CertificateRequired, Client, anytime, []string{
 		"The server insists on a client certificate and we sent none. In TLS 1.3 it can say so only after our side of the handshake was complete, so the handshake seemed to succeed.",
-	}, "Show a client certificate from one of the authorities in the server's certificate_request; Handclasp itself can't do so yet."},
+	}, "Show a client certificate from one of the authorities in the server's certificate_request (--cert and --key)."},
 	{iana.GeneralError, NoRole, anytime, []string{
 		"The peer failed for a reason that it can't or does not want to name.",
 	}, "Look at the peer's log for the time of this connection."},

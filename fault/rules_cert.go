@@ -46,13 +46,13 @@ var (
 		"Replace the expired certificate, named above, by its successor in the peer's chain file; if it is a root, in our trust store.")
 	CertSelfSigned = rule("cert-self-signed", iana.UnknownCA, Peer, "RFC 5280, Section 6.1",
 		"The peer's certificate is signed by itself, and we were not told to trust it.",
-		"Trust exactly this certificate (--ca FILE), or get one from an authority that we trust.")
+		"Trust exactly this certificate (--ca FILE; of a client --client-ca FILE), or get one from an authority that we trust.")
 	CertUnknownRoot = rule("cert-unknown-root", iana.UnknownCA, Peer, "RFC 5280, Section 6.1",
 		"The peer's chain is complete and ends in a root that we do not trust.",
-		"If the root is your own authority, trust it (--ca FILE); otherwise something between you and the peer may be intercepting TLS.")
+		"If the root is your own authority, trust it (--ca FILE; for clients --client-ca FILE); otherwise something between you and the peer may be intercepting TLS.")
 	CertUnknownIssuer = rule("cert-unknown-issuer", iana.UnknownCA, Peer, "RFC 5280, Section 6.1",
 		"The peer's chain ends at an authority that was neither sent nor is trusted: its root is not known here, or it leaves out an intermediate certificate.",
-		"If the issuer is your own authority, trust its certificate (--ca FILE); otherwise append the issuer's certificate to the peer's chain file.")
+		"If the issuer is your own authority, trust its certificate (--ca FILE; for clients --client-ca FILE); otherwise append the issuer's certificate to the peer's chain file.")
 	CertMissingIntermediate = rule("cert-missing-intermediate", iana.UnknownCA, Peer, "RFC 9846, Section 4.5.1",
 		"The peer did not send the intermediate certificate that links its chain to a root.",
 		"Serve the full chain: append the issuer's certificate, from the address above, to the peer's certificate file.")

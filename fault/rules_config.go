@@ -25,4 +25,7 @@ var (
 	CertificateHook = rule("certificate-hook", iana.UnrecognizedName, Local, "RFC 6066, Section 3",
 		"GetCertificate, a hook of this configuration, has no certificate for this client.",
 		"See the cause, which is the hook's own error; it often means a name that this server does not serve.")
+	ClientCertificateHook = rule("client-certificate-hook", iana.InternalError, Local, "",
+		"GetClientCertificate, a hook of this configuration, gave no usable certificate.",
+		"See the cause, which is the hook's own error; to show no certificate the hook returns nil and Certificates stays empty.")
 )

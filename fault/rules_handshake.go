@@ -169,3 +169,13 @@ var (
 		"A KeyUpdate holds a value that is neither update_not_requested nor update_requested.",
 		"The peer's TLS stack breaks the protocol; report it to its vendor.")
 )
+
+// What a server refuses in the client's Certificate.
+var (
+	ClientCertificateMissing = rule("client-certificate-missing", iana.CertificateRequired, Peer, "RFC 9846, Section 4.5.1.3",
+		"The client showed no certificate, and this server lets nobody in without one.",
+		"Give the client a certificate from an authority that the server names, with a key that signs as the server accepts; or let clients in without (--client-auth verify-if-given, ClientAuth).")
+	ClientCertificateMissing12 = rule("client-certificate-missing-12", iana.HandshakeFailure, Peer, "RFC 5246, Section 7.4.6",
+		"The client showed no certificate in TLS 1.2, and this server lets nobody in without one; to the client that looks like any other handshake failure.",
+		"Give the client a certificate from an authority that the server names, with a key that signs as the server accepts; or let clients in without (--client-auth verify-if-given, ClientAuth).")
+)

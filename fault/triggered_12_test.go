@@ -455,7 +455,7 @@ func warn(w *tap, n int) {
 // request12 is a CertificateRequest.
 func request12() []byte {
 	return message(&wire.CertificateRequest12{
-		Types: wire.MakeList8[wire.ClientCertificateType](64), SignatureSchemes: wire.MakeList16(iana.ED25519),
+		Types: wire.MakeList8(iana.ECDSASign), SignatureSchemes: wire.MakeList16(iana.ED25519),
 	})
 }
 
@@ -480,8 +480,8 @@ func oversized12(w *tap) []byte {
 // middle of TLS 1.3.
 func TestExplain12(t *testing.T) {
 	for role, states := range map[fault.Role][]fault.State{
-		fault.Client: {fault.WaitStatusSKE, fault.WaitSKE, fault.WaitCRSHD, fault.WaitSHD, fault.WaitCCS},
-		fault.Server: {fault.WaitCKE, fault.WaitCCS},
+		fault.Client: {fault.WaitStatusSKE, fault.WaitSKE, fault.WaitCRSHD, fault.WaitSHD, fault.WaitCCS, fault.ChoosingCert, fault.Signing},
+		fault.Server: {fault.WaitCKE, fault.WaitCKECV, fault.WaitCert, fault.WaitCV, fault.Verifying, fault.WaitCCS},
 	} {
 		for _, a := range []iana.Alert{iana.CloseNotify, iana.BadCertificate, iana.HandshakeFailure, iana.DecryptError, iana.ProtocolVersion} {
 			want, wantHint := fault.Explain(a, role, fault.WaitFinished)

@@ -243,9 +243,19 @@ func (p *pair) answer(e *engine.Engine) {
 			p.verify(a)
 			return
 		}
+		if len(a.Chain) == 0 {
+			a.Reply(new(flow.Verdict), nil)
+			return
+		}
+		roots := p.client.RootCAs
+		if a.Of == fault.Client {
+			roots = a.Server.ClientCAs
+		}
 		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: p.client.RootCAs, Now: now, ServerAuth: true, OCSPStaple: a.OCSP, SCTs: a.SCTs,
+			Chain: a.Chain, Name: a.Name, Roots: roots, Now: now, ServerAuth: a.Of == fault.Server, OCSPStaple: a.OCSP, SCTs: a.SCTs,
 		}))
+	case *flow.ClientCertificateAsk:
+		a.Reply(a.Config.GetClientCertificate(a.Request))
 	}
 }
 

@@ -35,12 +35,17 @@ func NewSignAsk(s sign.Signer, scheme iana.SignatureScheme, message []byte, repl
 
 // A VerifyAsk wants a verdict on the peer's certificate chain. The signature
 // that proves possession of the leaf's key has been checked already.
+//
+// A server's Ask comes also for a client that showed none, if its policy lets
+// that pass: then Chain is empty and the answer, if it is not a refusal, is an
+// empty Verdict.
 type VerifyAsk struct {
-	Of    fault.Role // whose chain it is
-	Name  string     // the name it must be valid for; "" if none is demanded
-	Chain []*x509.Certificate
-	OCSP  []byte   // stapled OCSPResponse of the leaf, DER; may be empty
-	SCTs  [][]byte // stapled signed certificate timestamps of the leaf
+	Of     fault.Role           // whose chain it is
+	Server *config.ServerConfig // of a client's chain: the configuration with the policy; else nil
+	Name   string               // the name it must be valid for; "" if none is demanded
+	Chain  []*x509.Certificate
+	OCSP   []byte   // stapled OCSPResponse of the leaf, DER; may be empty
+	SCTs   [][]byte // stapled signed certificate timestamps of the leaf
 
 	reply func(*Verdict, error)
 }
@@ -76,4 +81,23 @@ func (a *HelloAsk) Reply(cfg *config.ServerConfig, c *config.Certificate, err er
 // NewHelloAsk is for state machines: reply receives the answer.
 func NewHelloAsk(h *config.HelloInfo, cfg *config.ServerConfig, reply func(*config.ServerConfig, *config.Certificate, error)) *HelloAsk {
 	return &HelloAsk{h, cfg, reply}
+}
+
+// A ClientCertificateAsk wants to know with which certificate a client answers
+// a server that asked for one.
+type ClientCertificateAsk struct {
+	Request *config.CertificateRequestInfo
+	Config  *config.ClientConfig // with the hook to be asked
+
+	reply func(*config.Certificate, error)
+}
+
+func (*ClientCertificateAsk) ask() {}
+
+// Reply gives the certificate, or nil for one of the configuration's.
+func (a *ClientCertificateAsk) Reply(c *config.Certificate, err error) { a.reply(c, err) }
+
+// NewClientCertificateAsk is for state machines: reply receives the answer.
+func NewClientCertificateAsk(r *config.CertificateRequestInfo, cfg *config.ClientConfig, reply func(*config.Certificate, error)) *ClientCertificateAsk {
+	return &ClientCertificateAsk{r, cfg, reply}
 }

@@ -13,6 +13,8 @@ type Info struct {
 	CipherSuite          iana.CipherSuite
 	Group                iana.Group           // of the key exchange
 	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
+	ClientAuth           bool                 // the server asked for a client certificate
+	ClientScheme         iana.SignatureScheme // of the client's CertificateVerify; 0 if it showed no certificate
 	ServerName           string               // as sent in server_name; "" if none
 	ALPN                 string               // "" if none was agreed
 	Retried              bool                 // a HelloRetryRequest happened

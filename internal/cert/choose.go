@@ -14,6 +14,7 @@ import (
 // A Candidate is a certificate of ours.
 type Candidate struct {
 	Leaf    *x509.Certificate
+	Chain   []*x509.Certificate    // leaf first; ChooseForServer alone looks at it
 	Schemes []iana.SignatureScheme // what its key can sign CertificateVerify with, in our order; without those that the version forbids
 	Signed  []iana.SignatureScheme // what its chain is signed with: see sign.Chain
 }

@@ -50,11 +50,16 @@ type client struct {
 	point     []byte // TLS 1.2: our share, for ClientKeyExchange
 	premaster []byte
 
-	request   *wire.CertificateRequest // TLS 1.3
-	requested bool                     // TLS 1.2: the server wants a certificate
-	chain     []*x509.Certificate
-	evidence  evidence
+	chain    []*x509.Certificate // the server's
+	evidence evidence
+
+	asked  *config.CertificateRequestInfo // nil: the server wants no certificate of ours
+	own    *config.Certificate            // nil: we have none to show
+	scheme iana.SignatureScheme           // to prove it with
+	app    traffic                        // TLS 1.3: for when our flight is out
+
 	verdict   *flow.Verdict // what the answer brought
+	signature []byte
 	refusal   error
 }
 

@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -26,8 +27,14 @@ import (
 //	     |  [CertificateRequest,] ServerHelloDone, and ask for a verdict
 //	     v
 //	 VERIFYING
-//	     |  the verdict; send [Certificate,] ClientKeyExchange,
-//	     |  ChangeCipherSpec, Finished
+//	     |  the verdict; if the server asked, choose a certificate:
+//	     |----> CHOOSING_CERT ----+   by the hook, if there is one
+//	     |<-----------------------+
+//	     |  send [Certificate,] ClientKeyExchange, and ask for a signature
+//	     |  if there is a certificate
+//	     |----> SIGNING ----------+
+//	     |<-----------------------+   send CertificateVerify
+//	     |  send ChangeCipherSpec, Finished
 //	     v
 //	  WAIT_CCS
 //	     |  ChangeCipherSpec
@@ -45,7 +52,9 @@ var client12 = []edge[*client]{
 	{fault.WaitCRSHD, trigger(iana.CertificateRequest), (*client).certificateRequest12, to(fault.WaitSHD)},
 	{fault.WaitCRSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
 	{fault.WaitSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
-	{fault.Verifying, answer, (*client).verified12, to(fault.WaitCCS)},
+	{fault.Verifying, answer, (*client).verified12, to(fault.ChoosingCert, fault.Signing, fault.WaitCCS)},
+	{fault.ChoosingCert, answer, (*client).chosen, to(fault.Signing, fault.WaitCCS)},
+	{fault.Signing, answer, (*client).signed12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*client).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*client).finished12, to(fault.Connected)},
 	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to()},
@@ -75,6 +84,9 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
 	c.tellChoice("version", c.info.Version.String(), names(offeredVersions(&c.hello)), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS12), "")
+	if c.canShow() {
+		c.transcript.Keep()
+	}
 	c.transcript.Start(c.suite.Hash)
 	c.transcript.Write(msg)
 	return fault.WaitCert, nil
@@ -161,10 +173,15 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 }
 
 func (c *client) certificateRequest12(msg []byte) (fault.State, error) {
-	if err := c.coder.Decode(msg, new(wire.CertificateRequest12)); err != nil {
+	var m wire.CertificateRequest12
+	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
-	c.requested = true
+	r := &config.CertificateRequestInfo{SignatureSchemes: m.SignatureSchemes.Slice(), Authorities: m.Authorities}
+	for i := range m.Types.Len() {
+		r.CertificateTypes = append(r.CertificateTypes, m.Types.At(i))
+	}
+	c.askedFor(r)
 	c.transcript.Write(msg)
 	return fault.WaitSHD, nil
 }
@@ -173,12 +190,16 @@ func (c *client) serverHelloDone(msg []byte) (fault.State, error) {
 	if err := c.coder.Decode(msg, new(wire.ServerHelloDone)); err != nil {
 		return 0, err
 	}
+	if c.asked == nil {
+		c.transcript.Forget()
+	}
 	c.transcript.Write(msg)
 	c.askVerdict()
 	return fault.Verifying, nil
 }
 
-// verified12 sends the client's flight, now that we know whom we speak with.
+// verified12 goes on to the client's flight, now that we know whom we speak
+// with.
 func (c *client) verified12([]byte) (fault.State, error) {
 	if err := c.takeVerdict(); err != nil {
 		return 0, err
@@ -186,9 +207,25 @@ func (c *client) verified12([]byte) (fault.State, error) {
 	if err := c.evidence.identified(); err != nil {
 		return 0, err // before our Finished, on which the server would rely
 	}
-	if c.requested {
-		// A client without a certificate says so (RFC 5246, Section 7.4.6).
-		if _, err := c.send(new(wire.Certificate12), flow.Clear); err != nil {
+	if c.asked == nil {
+		return c.prove12()
+	}
+	return c.identify()
+}
+
+// canShow reports whether we might show a certificate, for which all messages
+// must be kept: the signature covers them and not their hash (RFC 5246, Section
+// 7.4.8).
+func (c *client) canShow() bool {
+	return len(c.cfg.Certificates) > 0 || c.cfg.GetClientCertificate != nil
+}
+
+// prove12 sends our Certificate if the server asked, empty if we have none (RFC
+// 5246, Section 7.4.6), then our share, and asks for a signature if there is
+// something to prove.
+func (c *client) prove12() (fault.State, error) {
+	if c.asked != nil {
+		if _, err := c.send(&wire.Certificate12{List: c.ownChain()}, flow.Clear); err != nil {
 			return 0, err
 		}
 	}
@@ -196,6 +233,19 @@ func (c *client) verified12([]byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := c.derive12(c.premaster); err != nil {
+		return 0, err
+	}
+	if c.own == nil {
+		c.transcript.Forget()
+		return fault.WaitCCS, c.sendFinished12()
+	}
+	return c.wantSignature(c.transcript.Messages()), nil
+}
+
+// signed12 proves that the certificate is ours.
+func (c *client) signed12([]byte) (fault.State, error) {
+	c.transcript.Forget()
+	if err := c.sendProof(flow.Clear); err != nil {
 		return 0, err
 	}
 	return fault.WaitCCS, c.sendFinished12()
@@ -212,7 +262,7 @@ func (c *client) finished12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.keepExporter()
-	return fault.Connected, c.evidence.complete(true)
+	return fault.Connected, c.evidence.complete(demandIdentity)
 }
 
 // helloRequest asks for a renegotiation, which TLS 1.3 abolished and we never

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -11,6 +12,7 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // The client of TLS 1.3 after its ServerHello (RFC 9846, Appendix A.1).
@@ -31,7 +33,13 @@ import (
 //	      |  the verdict
 //	      v
 //	WAIT_FINISHED
-//	      |  Finished; send [Certificate,] Finished
+//	      |  Finished; if the server asked, choose a certificate:
+//	      |----> CHOOSING_CERT ----+   by the hook, if there is one
+//	      |<-----------------------+
+//	      |  send Certificate, and ask for a signature if it shows any
+//	      |----> SIGNING ----------+
+//	      |<-----------------------+   send CertificateVerify
+//	      |  send Finished
 //	      v
 //	  CONNECTED --- NewSessionTicket, KeyUpdate ---> CONNECTED
 var client13 = []edge[*client]{
@@ -42,7 +50,9 @@ var client13 = []edge[*client]{
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate, to(fault.WaitCV)},
 	{fault.WaitCV, trigger(iana.CertificateVerify), (*client).certificateVerify, to(fault.Verifying)},
 	{fault.Verifying, answer, (*client).verified, to(fault.WaitFinished)},
-	{fault.WaitFinished, trigger(iana.Finished), (*client).finished, to(fault.Connected)},
+	{fault.WaitFinished, trigger(iana.Finished), (*client).finished, to(fault.ChoosingCert, fault.Signing, fault.Connected)},
+	{fault.ChoosingCert, answer, (*client).chosen, to(fault.Signing, fault.Connected)},
+	{fault.Signing, answer, (*client).signed, to(fault.Connected)},
 	{fault.Connected, trigger(iana.NewSessionTicket), (*client).newSessionTicket, to(fault.Connected)},
 	{fault.Connected, trigger(iana.KeyUpdate), (*client).keyUpdate, to(fault.Connected)},
 }
@@ -172,7 +182,9 @@ func (c *client) certificateRequest(msg []byte) (fault.State, error) {
 	if !r.Extensions.Has(iana.ExtSignatureAlgorithms) {
 		return 0, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
 	}
-	c.request = r
+	c.askedFor(&config.CertificateRequestInfo{
+		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: r.Authorities,
+	})
 	c.transcript.Write(msg)
 	return fault.WaitCert, nil
 }
@@ -256,8 +268,8 @@ func (c *client) takeVerdict() error {
 	return nil
 }
 
-// finished checks the server's Finished and sends the client's flight. The
-// handshake ends here.
+// finished checks the server's Finished. What the server sends from here on is
+// under its application keys; what we still have to say is not.
 func (c *client) finished(msg []byte) (fault.State, error) {
 	var m wire.Finished
 	if err := c.coder.Decode(msg, &m); err != nil {
@@ -271,29 +283,46 @@ func (c *client) finished(msg []byte) (fault.State, error) {
 	c.proven(flow.Proven{What: "finished", Of: fault.Server})
 	c.transcript.Write(msg)
 	c.Layer.PeerFinished()
-	if err := c.evidence.complete(true); err != nil {
+	if err := c.evidence.complete(demandIdentity); err != nil {
 		return 0, err // before our Finished, on which the server would rely
 	}
 	main, app, err := c.applicationKeys(c.stage)
 	if err != nil {
 		return 0, err
 	}
-	defer main.Wipe()
-	if err := c.flight(); err != nil {
+	main.Wipe()
+	c.app = app
+	if err := c.Layer.SetRead(flow.Application, c.suite, app.server); err != nil {
 		return 0, err
 	}
-	return fault.Connected, c.connect(app)
+	if c.asked == nil {
+		return c.connect()
+	}
+	return c.identify()
 }
 
-// flight is the client's answer: a Certificate if one was asked for, Finished.
-func (c *client) flight() error {
-	if c.request != nil {
-		// A client without a certificate says so (RFC 9846, Section 4.5.1).
-		if _, err := c.send(&wire.Certificate{Context: c.request.Context}, flow.Handshake); err != nil {
-			return err
-		}
+// prove13 sends our Certificate, empty if we have none (RFC 9846, Section
+// 4.5.1), and asks for a signature over all that was said if it is not.
+func (c *client) prove13() (fault.State, error) {
+	var m wire.Certificate
+	for _, der := range c.ownChain() {
+		m.List = append(m.List, wire.CertificateEntry{Data: der})
 	}
-	return c.sendFinished(c.traffic.client)
+	if _, err := c.send(&m, flow.Handshake); err != nil {
+		return 0, err
+	}
+	if c.own == nil {
+		return c.connect()
+	}
+	return c.wantSignature(sign.CertificateVerifyInput(false, c.transcript.Sum())), nil
+}
+
+// signed proves that the certificate is ours.
+func (c *client) signed([]byte) (fault.State, error) {
+	if err := c.sendProof(flow.Handshake); err != nil {
+		return 0, err
+	}
+	return c.connect()
 }
 
 // sendFinished sends our Finished (RFC 9846, Section 4.5.3).
@@ -302,12 +331,13 @@ func (c *core) sendFinished(base keys.Secret) error {
 	return err
 }
 
-// connect installs the client's application keys.
-func (c *client) connect(app traffic) error {
-	if err := c.Layer.SetWrite(flow.Application, c.suite, app.client); err != nil {
-		return err
+// connect sends our Finished and goes over to the application keys. The
+// handshake ends here.
+func (c *client) connect() (fault.State, error) {
+	if err := c.sendFinished(c.traffic.client); err != nil {
+		return 0, err
 	}
-	return c.Layer.SetRead(flow.Application, c.suite, app.server)
+	return fault.Connected, c.Layer.SetWrite(flow.Application, c.suite, c.app.client)
 }
 
 // newSessionTicket is read and dropped: a client that does not resume ignores

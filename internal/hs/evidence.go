@@ -14,7 +14,7 @@ import (
 // Evidence is what CONNECTED costs. Each value can be had only from the check
 // that it stands for, so a forgotten check leaves a nil that complete finds.
 type evidence struct {
-	chain     *flow.Verdict  // the peer's certificates were judged
+	chain     *flow.Verdict  // the peer's certificates were judged, or that it has none
 	signature *signatureHeld // and it holds the leaf's key
 	finished  *finishedHeld  // and both saw the same handshake
 }
@@ -24,13 +24,21 @@ type (
 	finishedHeld  struct{}
 )
 
-// complete refuses a handshake that lacks a check: for a peer that must
-// authenticate, all three; else Finished alone.
-func (e *evidence) complete(authenticated bool) error {
-	if e.finished == nil {
+// A demand is how much of the evidence a peer owes.
+type demand uint8
+
+const (
+	demandIdentity demand = iota // all three: a server, and a client that showed a certificate
+	demandVerdict                // of a client that was asked, showed none and need not
+	demandFinished               // of a client that was not asked
+)
+
+// complete refuses a handshake that lacks a check which it owes.
+func (e *evidence) complete(d demand) error {
+	switch {
+	case e.finished == nil, d == demandVerdict && e.chain == nil:
 		return fault.MissingProof.New()
-	}
-	if authenticated {
+	case d == demandIdentity:
 		return e.identified()
 	}
 	return nil

@@ -37,7 +37,7 @@ func (s *secrets12) signed(params []byte) []byte {
 	return slices.Concat(s.clientRandom[:], s.serverRandom[:], params)
 }
 
-// checkSignature12 verifies a ServerKeyExchange.
+// checkSignature12 verifies a ServerKeyExchange or CertificateVerify.
 func checkSignature12(leaf *x509.Certificate, s iana.SignatureScheme, signed, signature []byte) (*signatureHeld, error) {
 	if err := sign.Verify12(leaf.PublicKey, s, signed, signature); err != nil {
 		return nil, err

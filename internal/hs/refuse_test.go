@@ -78,6 +78,7 @@ type duo struct {
 	ctape, stape *tape
 
 	toClient, toServer [][]byte // on the way
+	heard              [][]byte // by the server
 }
 
 // A course is what a handshake goes through.
@@ -86,6 +87,9 @@ type course struct {
 	retry   bool         // the client sends no key share at first
 	hook    bool         // the server's configuration has one
 	staple  bool         // the server has an OCSP answer
+	auth    config.ClientAuthType
+	show    bool // the client has a certificate
+	choose  bool // and a hook that chooses one
 }
 
 func newDuo(t *testing.T, o course) *duo {
@@ -103,6 +107,13 @@ func newDuo(t *testing.T, o course) *duo {
 	sc := &config.ServerConfig{Certificates: []config.Certificate{id.cert}, CurvePreferences: groups}
 	if o.hook {
 		sc.GetCertificate = func(*config.HelloInfo) (*config.Certificate, error) { return nil, nil }
+	}
+	sc.ClientAuth, sc.ClientCAs = o.auth, id.roots
+	if o.show {
+		cc.Certificates = sc.Certificates
+	}
+	if o.choose {
+		cc.GetClientCertificate = func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, nil }
 	}
 	d := &duo{t: t, ctape: new(tape), stape: new(tape)}
 	d.client, err = NewClient(cc, &Options{Layer: d.ctape, Rand: rand.Reader})
@@ -138,11 +149,8 @@ func (d *duo) run(m Machine, s fault.State) {
 			reply(d.client.Ask())
 		case len(d.toServer) > 0:
 			check(d.t, give(d.server, d.toServer[0]))
+			d.heard = append(d.heard, d.toServer[0])
 			d.toServer = d.toServer[1:]
-		case s == fault.WaitCert && d.client.State() == fault.WaitCertCR:
-			check(d.t, d.client.Receive(request(d.t)))
-		case s == fault.WaitSHD && d.client.State() == fault.WaitCRSHD:
-			check(d.t, d.client.Receive(request12(d.t)))
 		case len(d.toClient) > 0:
 			check(d.t, give(d.client, d.toClient[0]))
 			d.toClient = d.toClient[1:]
@@ -160,6 +168,8 @@ func reply(ask flow.Ask) {
 		a.Reply(new(flow.Verdict), nil)
 	case *flow.HelloAsk:
 		a.Reply(a.Config, nil, nil)
+	case *flow.ClientCertificateAsk:
+		a.Reply(nil, nil)
 	}
 }
 
@@ -173,24 +183,6 @@ func give(m Machine, msg []byte) error {
 		return m.ChangeCipherSpec()
 	}
 	return nil
-}
-
-// request is a CertificateRequest, which our own server does not send.
-func request(t *testing.T) []byte {
-	t.Helper()
-	m := wire.CertificateRequest{SignatureSchemes: wire.MakeList16(iana.ED25519)}
-	m.Extensions.Add(iana.ExtSignatureAlgorithms)
-	b, err := wire.Append(nil, &m)
-	check(t, err)
-	return b
-}
-
-// request12 is request for TLS 1.2.
-func request12(t *testing.T) []byte {
-	t.Helper()
-	b, err := wire.Append(nil, &wire.CertificateRequest12{Types: wire.MakeList8(wire.ClientCertificateType(64)), SignatureSchemes: wire.MakeList16(iana.ED25519)})
-	check(t, err)
-	return b
 }
 
 // retryMessage is enough of a HelloRetryRequest to be told apart from a
@@ -207,6 +199,13 @@ var (
 	hooked   = course{hook: true}
 	hooked12 = course{version: iana.TLS12, hook: true}
 	stapled  = course{version: iana.TLS12, staple: true}
+
+	asked13   = course{version: iana.TLS13, auth: config.RequireAndVerifyClientCert, show: true}
+	asked12   = course{version: iana.TLS12, auth: config.RequireAndVerifyClientCert, show: true}
+	empty13   = course{version: iana.TLS13, auth: config.RequestClientCert}
+	empty12   = course{version: iana.TLS12, auth: config.VerifyClientCertIfGiven}
+	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
+	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
 
 // welcome is what each state takes, written by hand.
@@ -221,11 +220,15 @@ var welcome = []struct {
 	{fault.Client, fault.WaitSH2, retried, "server_hello"},
 	{fault.Client, fault.WaitEE, in13, "encrypted_extensions"},
 	{fault.Client, fault.WaitCertCR, in13, "certificate_request or certificate"},
-	{fault.Client, fault.WaitCert, in13, "certificate"},
+	{fault.Client, fault.WaitCert, asked13, "certificate"},
 	{fault.Client, fault.WaitCV, in13, "certificate_verify"},
 	{fault.Client, fault.Verifying, in13, "no message now"},
 	{fault.Client, fault.WaitFinished, in13, "finished"},
+	{fault.Client, fault.ChoosingCert, chooses13, "no message now"},
+	{fault.Client, fault.Signing, asked13, "no message now"},
+	{fault.Client, fault.Signing, chooses13, "no message now"},
 	{fault.Client, fault.Connected, in13, "new_session_ticket or key_update"},
+	{fault.Client, fault.Connected, asked13, "new_session_ticket or key_update"},
 	{fault.Client, fault.Connected, retried, "new_session_ticket or key_update"},
 
 	{fault.Client, fault.WaitCert, in12, "certificate"},
@@ -233,9 +236,12 @@ var welcome = []struct {
 	{fault.Client, fault.WaitSKE, in12, "server_key_exchange"},
 	{fault.Client, fault.WaitSKE, stapled, "server_key_exchange"},
 	{fault.Client, fault.WaitCRSHD, in12, "certificate_request or server_hello_done"},
-	{fault.Client, fault.WaitSHD, in12, "server_hello_done"},
+	{fault.Client, fault.WaitSHD, asked12, "server_hello_done"},
 	{fault.Client, fault.Verifying, in12, "no message now"},
+	{fault.Client, fault.ChoosingCert, chooses12, "no message now"},
+	{fault.Client, fault.Signing, asked12, "no message now"},
 	{fault.Client, fault.WaitCCS, in12, "change_cipher_spec"},
+	{fault.Client, fault.WaitCCS, asked12, "change_cipher_spec"},
 	{fault.Client, fault.WaitFinished, in12, "finished"},
 	{fault.Client, fault.Connected, in12, "no message now"},
 
@@ -245,12 +251,24 @@ var welcome = []struct {
 	{fault.Server, fault.Signing, in13, "no message now"},
 	{fault.Server, fault.Signing, retried, "no message now"},
 	{fault.Server, fault.Signing, hooked, "no message now"},
+	{fault.Server, fault.WaitCert, asked13, "certificate"},
+	{fault.Server, fault.WaitCV, asked13, "certificate_verify"},
+	{fault.Server, fault.Verifying, asked13, "no message now"},
+	{fault.Server, fault.Verifying, empty13, "no message now"},
 	{fault.Server, fault.WaitFinished, in13, "finished"},
+	{fault.Server, fault.WaitFinished, asked13, "finished"},
+	{fault.Server, fault.WaitFinished, empty13, "finished"},
 	{fault.Server, fault.Connected, in13, "key_update"},
 
 	{fault.Server, fault.Signing, in12, "no message now"},
 	{fault.Server, fault.Signing, hooked12, "no message now"},
+	{fault.Server, fault.WaitCert, asked12, "certificate"},
 	{fault.Server, fault.WaitCKE, in12, "client_key_exchange"},
+	{fault.Server, fault.WaitCKECV, asked12, "client_key_exchange"},
+	{fault.Server, fault.WaitCKECV, empty12, "client_key_exchange"},
+	{fault.Server, fault.WaitCV, asked12, "certificate_verify"},
+	{fault.Server, fault.Verifying, asked12, "no message now"},
+	{fault.Server, fault.Verifying, empty12, "no message now"},
 	{fault.Server, fault.WaitCCS, in12, "change_cipher_spec"},
 	{fault.Server, fault.WaitFinished, in12, "finished"},
 	{fault.Server, fault.Connected, in12, "no message now"},
@@ -388,6 +406,8 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 		a.Reply(new(flow.Verdict), nil)
 	case *flow.HelloAsk:
 		a.Reply(a.Config, nil, nil)
+	case *flow.ClientCertificateAsk:
+		a.Reply(nil, nil)
 	}
 	if m.State() != fault.Failed || len(l.answered) != before {
 		t.Error("a late answer woke a failed machine")
@@ -424,19 +444,22 @@ func TestAnswerTwice(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	chain, signature, finished := new(flow.Verdict), new(signatureHeld), new(finishedHeld)
 	for _, test := range []struct {
-		have          evidence
-		authenticated bool
-		ok            bool
+		have   evidence
+		demand demand
+		ok     bool
 	}{
-		{evidence{chain, signature, finished}, true, true},
-		{evidence{nil, signature, finished}, true, false},
-		{evidence{chain, nil, finished}, true, false},
-		{evidence{chain, signature, nil}, true, false},
-		{evidence{nil, nil, finished}, false, true},
-		{evidence{chain, signature, nil}, false, false},
+		{evidence{chain, signature, finished}, demandIdentity, true},
+		{evidence{nil, signature, finished}, demandIdentity, false},
+		{evidence{chain, nil, finished}, demandIdentity, false},
+		{evidence{chain, signature, nil}, demandIdentity, false},
+		{evidence{chain, nil, finished}, demandVerdict, true},
+		{evidence{nil, nil, finished}, demandVerdict, false},
+		{evidence{chain, signature, nil}, demandVerdict, false},
+		{evidence{nil, nil, finished}, demandFinished, true},
+		{evidence{chain, signature, nil}, demandFinished, false},
 	} {
-		if err := test.have.complete(test.authenticated); (err == nil) != test.ok || err != nil && !errors.Is(err, fault.MissingProof) {
-			t.Errorf("%+v, authenticated %v: %v", test.have, test.authenticated, err)
+		if err := test.have.complete(test.demand); (err == nil) != test.ok || err != nil && !errors.Is(err, fault.MissingProof) {
+			t.Errorf("%+v, demand %v: %v", test.have, test.demand, err)
 		}
 	}
 

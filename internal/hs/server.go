@@ -2,6 +2,7 @@ package hs
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
-	"github.com/handclasp/handclasp/sign"
 )
 
 // The server's hellos, common to all versions. What comes after the ClientHello
@@ -55,9 +55,13 @@ type server struct {
 	key      *kex.Private            // TLS 1.2: our half of the secret
 	exchange *wire.ServerKeyExchange // TLS 1.2
 	anyCurve bool                    // TLS 1.2: certificates on curves that the client does not list may serve
+
+	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
+	chain    []*x509.Certificate               // the client's; empty if it showed none
 	evidence evidence
 
 	signature []byte // what the answer brought
+	verdict   *flow.Verdict
 	refusal   error
 }
 
@@ -313,11 +317,11 @@ func (s *server) chooseCertificate() error {
 		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
 		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
-			ours[i].Schemes = s.schemesOf(c)
+			ours[i].Schemes = signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
 		}
 	}
 	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: s.usable(s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
+		Name: string(s.hello.ServerName), Schemes: usable(s.info.Version, s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
 	})
 	if err != nil {
 		return err
@@ -337,27 +341,6 @@ func (s *server) chooseCertificate() error {
 		return d
 	})
 	return nil
-}
-
-// schemesOf are what c may sign this handshake with: in the configuration's order
-// if it names one, else in the signer's.
-func (s *server) schemesOf(c *config.Certificate) []iana.SignatureScheme {
-	schemes := inOrder(c.Signer().Schemes(), s.params.Schemes)
-	if s.cfg.SignatureSchemes != nil {
-		schemes = inOrder(s.params.Schemes, c.Signer().Schemes())
-	}
-	return slices.DeleteFunc(s.usable(schemes), func(x iana.SignatureScheme) bool {
-		return s.info.Version == iana.TLS13 && !sign.Fits13(c.Leaf().PublicKey, x)
-	})
-}
-
-// usable are those of schemes that the version may sign a handshake with.
-func (s *server) usable(schemes []iana.SignatureScheme) []iana.SignatureScheme {
-	may := sign.UsableIn13
-	if s.info.Version < iana.TLS13 {
-		may = sign.UsableIn12
-	}
-	return slices.DeleteFunc(schemes, func(x iana.SignatureScheme) bool { return !may(x) })
 }
 
 // certSchemes are the algorithms that the client accepts inside a chain (RFC

@@ -6,6 +6,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -16,12 +17,23 @@ import (
 //	      |        and ask for a signature
 //	      v
 //	   SIGNING
-//	      |  the signature; send ServerKeyExchange, ServerHelloDone
-//	      v
-//	  WAIT_CKE
-//	      |  ClientKeyExchange
-//	      v
-//	  WAIT_CCS
+//	      |  the signature; send ServerKeyExchange, [CertificateRequest,]
+//	      |  ServerHelloDone
+//	      |
+//	      +----------------------+   if the client was asked for a certificate
+//	      |                      v
+//	      |                  WAIT_CERT
+//	      |                      |  Certificate
+//	      v                      v
+//	  WAIT_CKE              WAIT_CKE_CV ----------+
+//	      |                      |  ClientKey-    |  ClientKeyExchange after an
+//	      |  ClientKeyExchange   v  Exchange      |  empty Certificate, and ask
+//	      |                   WAIT_CV             |  what to do
+//	      |                      |  CertificateVerify, and ask for a verdict
+//	      |                      v                |
+//	      |                  VERIFYING <----------+
+//	      v                      |  the verdict
+//	  WAIT_CCS <-----------------+
 //	      |  ChangeCipherSpec
 //	      v
 //	WAIT_FINISHED
@@ -30,8 +42,12 @@ import (
 //	  CONNECTED --- ClientHello: refused
 var server12 = []edge[*server]{
 	// from              on                                do                              to
-	{fault.Signing, answer, (*server).signed12, to(fault.WaitCKE)},
+	{fault.Signing, answer, (*server).signed12, to(fault.WaitCert, fault.WaitCKE)},
+	{fault.WaitCert, trigger(iana.Certificate), (*server).certificate12, to(fault.WaitCKECV)},
 	{fault.WaitCKE, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCCS)},
+	{fault.WaitCKECV, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCV, fault.Verifying)},
+	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify12, to(fault.Verifying)},
+	{fault.Verifying, answer, (*server).verified12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*server).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*server).finished12, to(fault.Connected)},
 	{fault.Connected, trigger(iana.ClientHello), (*server).renegotiation, to()},
@@ -48,11 +64,14 @@ func (s *server) negotiate12() (fault.State, error) {
 		s.decided(func() flow.Decision { return d })
 	}
 	s.info.Compat = false
+	if s.asksClient() {
+		s.transcript.Keep() // the client signs all messages (RFC 5246, Section 7.4.8)
+	}
 	s.transcript.Start(s.suite.Hash)
 	if err := s.serverHello12(); err != nil {
 		return 0, err
 	}
-	if err := s.certificate12(); err != nil {
+	if err := s.sendCertificate12(); err != nil {
 		return 0, err
 	}
 	if s.key, err = kex.Generate(s.group, s.Rand); err != nil {
@@ -104,9 +123,9 @@ func (s *server) serverHello12() error {
 	return err
 }
 
-// certificate12 sends the chosen chain, and the staple if the client asked for
+// sendCertificate12 sends the chosen chain, and the staple if the client asked for
 // one (RFC 6066, Section 8).
-func (s *server) certificate12() error {
+func (s *server) sendCertificate12() error {
 	c := &s.certs[s.cert]
 	m := new(wire.Certificate12)
 	for _, x := range c.Chain() {
@@ -131,8 +150,44 @@ func (s *server) signed12([]byte) (fault.State, error) {
 	if _, err := s.send(s.exchange, flow.Clear); err != nil {
 		return 0, err
 	}
+	if err := s.sendRequest12(); err != nil {
+		return 0, err
+	}
 	_, err := s.send(new(wire.ServerHelloDone), flow.Clear)
+	if s.asksClient() {
+		return fault.WaitCert, err
+	}
 	return fault.WaitCKE, err
+}
+
+// sendRequest12 asks for a certificate, if the configuration wants one (RFC
+// 5246, Section 7.4.4).
+func (s *server) sendRequest12() error {
+	if !s.asksClient() {
+		return nil
+	}
+	m := &wire.CertificateRequest12{
+		Types:            wire.MakeList8(iana.ECDSASign, iana.RSASign),
+		SignatureSchemes: wire.MakeList16(usable(s.info.Version, slices.Clone(s.params.Schemes))...),
+		Authorities:      cert.Names(s.cfg.ClientCAs),
+	}
+	_, err := s.send(m, flow.Clear)
+	s.asked, s.info.ClientAuth = m.SignatureSchemes, true
+	return err
+}
+
+// certificate12 takes the client's chain, which may be empty (RFC 5246, Section
+// 7.4.6).
+func (s *server) certificate12(msg []byte) (fault.State, error) {
+	var m wire.Certificate12
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if err := s.shown(m.List, fault.ClientCertificateMissing12); err != nil {
+		return 0, err
+	}
+	s.transcript.Write(msg)
+	return fault.WaitCKECV, nil
 }
 
 func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
@@ -145,7 +200,43 @@ func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	s.transcript.Write(msg)
-	return fault.WaitCCS, s.derive12(premaster)
+	if err := s.derive12(premaster); err != nil {
+		return 0, err
+	}
+	switch {
+	case !s.asksClient():
+		return fault.WaitCCS, nil
+	case len(s.chain) > 0:
+		return fault.WaitCV, nil
+	}
+	s.transcript.Forget()
+	return s.askVerdict(), nil
+}
+
+// certificateVerify12 checks that the client holds the leaf's key, then asks for
+// the verdict. The signature covers the messages themselves (RFC 5246, Section
+// 7.4.8).
+func (s *server) certificateVerify12(msg []byte) (fault.State, error) {
+	var m wire.CertificateVerify
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if !s.asked.Has(m.Scheme) {
+		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(s.asked.Slice()))
+	}
+	var err error
+	if s.evidence.signature, err = checkSignature12(s.chain[0], m.Scheme, s.transcript.Messages(), m.Signature); err != nil {
+		return 0, err
+	}
+	s.transcript.Forget()
+	s.info.ClientScheme = m.Scheme
+	s.proven(flow.Proven{What: "signature", Of: fault.Client, Scheme: m.Scheme})
+	s.transcript.Write(msg)
+	return s.askVerdict(), nil
+}
+
+func (s *server) verified12([]byte) (fault.State, error) {
+	return fault.WaitCCS, s.takeVerdict()
 }
 
 func (s *server) changeCipherSpec12([]byte) (fault.State, error) {
@@ -159,7 +250,7 @@ func (s *server) finished12(msg []byte) (fault.State, error) {
 	if s.evidence.finished, err = s.checkFinished12(msg); err != nil {
 		return 0, err
 	}
-	if err := s.evidence.complete(false); err != nil {
+	if err := s.evidence.complete(s.demand()); err != nil {
 		return 0, err
 	}
 	if err := s.sendFinished12(); err != nil {

@@ -1,29 +1,47 @@
 package hs
 
 import (
+	"slices"
+
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/sign"
 )
 
 // The server of TLS 1.3 after its ClientHello (RFC 9846, Appendix A.2).
 //
-//	 NEGOTIATED    send ServerHello, EncryptedExtensions, Certificate,
-//	      |        and ask for a signature
+//	 NEGOTIATED    send ServerHello, EncryptedExtensions,
+//	      |        [CertificateRequest,] Certificate, and ask for a signature
 //	      v
 //	   SIGNING
 //	      |  the signature; send CertificateVerify, Finished
-//	      v
-//	WAIT_FINISHED
+//	      |
+//	      +------------------+   if the client was asked for a certificate
+//	      |                  v
+//	      |              WAIT_CERT ---------------+
+//	      |                  |  Certificate       |
+//	      |                  v                    |  an empty Certificate,
+//	      |               WAIT_CV                 |  and ask what to do
+//	      |                  |  CertificateVerify,|
+//	      |                  |  and ask for a     |
+//	      |                  v  verdict           |
+//	      |              VERIFYING <--------------+
+//	      |                  |  the verdict
+//	      v                  |
+//	WAIT_FINISHED <----------+
 //	      |  Finished
 //	      v
 //	  CONNECTED --- KeyUpdate ---> CONNECTED
 var server13 = []edge[*server]{
 	// from              on                       do                   to
-	{fault.Signing, answer, (*server).signed, to(fault.WaitFinished)},
+	{fault.Signing, answer, (*server).signed, to(fault.WaitCert, fault.WaitFinished)},
+	{fault.WaitCert, trigger(iana.Certificate), (*server).certificate, to(fault.WaitCV, fault.Verifying)},
+	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify, to(fault.Verifying)},
+	{fault.Verifying, answer, (*server).verified, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*server).finished, to(fault.Connected)},
 	{fault.Connected, trigger(iana.KeyUpdate), (*server).keyUpdate, to(fault.Connected)},
 }
@@ -47,7 +65,10 @@ func (s *server) negotiate13() (fault.State, error) {
 	if err := s.encryptedExtensions(); err != nil {
 		return 0, err
 	}
-	if err := s.certificate(); err != nil {
+	if err := s.sendRequest(); err != nil {
+		return 0, err
+	}
+	if err := s.sendCertificate(); err != nil {
 		return 0, err
 	}
 	input := sign.CertificateVerifyInput(true, s.transcript.Sum())
@@ -99,9 +120,31 @@ func (s *server) encryptedExtensions() error {
 	return err
 }
 
-// certificate sends the chosen chain, and with its leaf what the client asked
+// sendRequest asks for a certificate, if the configuration wants one (RFC 9846,
+// Section 4.4.2). What only certificates may be signed with has a list of its
+// own.
+func (s *server) sendRequest() error {
+	if !s.asksClient() {
+		return nil
+	}
+	schemes := usable(s.info.Version, slices.Clone(s.params.Schemes))
+	m := &wire.CertificateRequest{SignatureSchemes: wire.MakeList16(schemes...)}
+	m.Extensions.Add(iana.ExtSignatureAlgorithms)
+	if len(schemes) < len(s.params.Schemes) {
+		m.CertSchemes = wire.MakeList16(s.params.Schemes...)
+		m.Extensions.Add(iana.ExtSignatureAlgorithmsCert)
+	}
+	if m.Authorities = cert.Names(s.cfg.ClientCAs); len(m.Authorities) > 0 {
+		m.Extensions.Add(iana.ExtCertificateAuthorities)
+	}
+	_, err := s.send(m, flow.Handshake)
+	s.asked, s.info.ClientAuth = m.SignatureSchemes, true
+	return err
+}
+
+// sendCertificate sends the chosen chain, and with its leaf what the client asked
 // to see of it (RFC 9846, Section 4.5.1.1).
-func (s *server) certificate() error {
+func (s *server) sendCertificate() error {
 	c := &s.certs[s.cert]
 	chain := c.Chain()
 	m := &wire.Certificate{List: make([]wire.CertificateEntry, len(chain))}
@@ -154,7 +197,62 @@ func (s *server) signed([]byte) (fault.State, error) {
 	if err := s.Layer.SetWrite(flow.Application, s.suite, app.server); err != nil {
 		return 0, err
 	}
+	if s.asksClient() {
+		return fault.WaitCert, failed
+	}
 	return fault.WaitFinished, failed
+}
+
+// certificate takes the client's chain, which may be empty (RFC 9846, Section
+// 4.5.1.3). We asked for no extensions in it.
+func (s *server) certificate(msg []byte) (fault.State, error) {
+	var m wire.Certificate
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if len(m.Context) > 0 {
+		return 0, fault.CertificateContext.In("certificate_request_context")
+	}
+	raw := make([][]byte, len(m.List))
+	for i := range m.List {
+		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, new(wire.Extensions)); err != nil {
+			return 0, err
+		}
+		raw[i] = m.List[i].Data
+	}
+	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {
+		return 0, err
+	}
+	s.transcript.Write(msg)
+	if len(raw) == 0 {
+		return s.askVerdict(), nil
+	}
+	return fault.WaitCV, nil
+}
+
+// certificateVerify checks that the client holds the leaf's key, then asks for
+// the verdict.
+func (s *server) certificateVerify(msg []byte) (fault.State, error) {
+	var m wire.CertificateVerify
+	if err := s.coder.Decode(msg, &m); err != nil {
+		return 0, err
+	}
+	if !s.asked.Has(m.Scheme) {
+		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(s.asked.Slice()))
+	}
+	var err error
+	s.evidence.signature, err = checkSignature(s.chain[0], fault.Client, m.Scheme, s.transcript.Sum(), m.Signature)
+	if err != nil {
+		return 0, err
+	}
+	s.info.ClientScheme = m.Scheme
+	s.proven(flow.Proven{What: "signature", Of: fault.Client, Scheme: m.Scheme})
+	s.transcript.Write(msg)
+	return s.askVerdict(), nil
+}
+
+func (s *server) verified([]byte) (fault.State, error) {
+	return fault.WaitFinished, s.takeVerdict()
 }
 
 // finished checks the client's Finished; the handshake ends here.
@@ -171,7 +269,7 @@ func (s *server) finished(msg []byte) (fault.State, error) {
 	s.proven(flow.Proven{What: "finished", Of: fault.Client})
 	s.transcript.Write(msg)
 	s.Layer.PeerFinished()
-	if err := s.evidence.complete(false); err != nil {
+	if err := s.evidence.complete(s.demand()); err != nil {
 		return 0, err
 	}
 	return fault.Connected, s.Layer.SetRead(flow.Application, s.suite, s.app.client)

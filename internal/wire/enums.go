@@ -11,8 +11,6 @@ type (
 	KeyUpdateRequest uint8  // RFC 9846, Section 4.7.3
 	CertificateType  uint8  // RFC 7250
 	CertCompression  uint16 // RFC 8879
-
-	ClientCertificateType uint8 // RFC 5246, Section 7.4.4; RFC 8422, Section 5.5
 )
 
 const (
@@ -27,9 +25,6 @@ const (
 
 	UpdateNotRequested KeyUpdateRequest = 0
 	UpdateRequested    KeyUpdateRequest = 1
-
-	RSASign   ClientCertificateType = 1
-	ECDSASign ClientCertificateType = 64 // EdDSA too
 )
 
 func (v Compression) String() string { return name(v, "null", "DEFLATE") }
@@ -41,20 +36,6 @@ func (v PSKMode) String() string          { return name(v, "psk_ke", "psk_dhe_ke
 func (v KeyUpdateRequest) String() string { return name(v, "update_not_requested", "update_requested") }
 func (v CertificateType) String() string  { return name(v, "X509", "OpenPGP", "RawPublicKey") }
 func (v CertCompression) String() string  { return name(v, "", "zlib", "brotli", "zstd") }
-
-func (v ClientCertificateType) String() string {
-	switch v {
-	case 20:
-		return "fortezza_dms"
-	case ECDSASign:
-		return "ecdsa_sign"
-	case 65:
-		return "rsa_fixed_ecdh"
-	case 66:
-		return "ecdsa_fixed_ecdh"
-	}
-	return name(v, "", "rsa_sign", "dss_sign", "rsa_fixed_dh", "dss_fixed_dh", "rsa_ephemeral_dh", "dss_ephemeral_dh")
-}
 
 func name[T ~uint8 | ~uint16](v T, names ...string) string {
 	if int(v) < len(names) && names[v] != "" {

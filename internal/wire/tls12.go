@@ -84,7 +84,7 @@ func (m *ServerKeyExchange) Params() []byte {
 
 // CertificateRequest12 is RFC 5246, Section 7.4.4.
 type CertificateRequest12 struct {
-	Types            List8[ClientCertificateType]
+	Types            List8[iana.ClientCertificateType]
 	SignatureSchemes List16[iana.SignatureScheme]
 	Authorities      [][]byte // DistinguishedName, DER; none means any
 }

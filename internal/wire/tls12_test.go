@@ -119,8 +119,8 @@ func TestAppendErrors12(t *testing.T) {
 		{new(ServerKeyExchange), "public"},
 		{&ServerKeyExchange{Point: make([]byte, 256)}, "public"},
 		{&CertificateRequest12{SignatureSchemes: schemes}, "certificate_types"},
-		{&CertificateRequest12{Types: MakeList8(ECDSASign)}, "supported_signature_algorithms"},
-		{&CertificateRequest12{Types: MakeList8(ECDSASign), SignatureSchemes: schemes, Authorities: make([][]byte, 1)}, "certificate_authorities.distinguished_name"},
+		{&CertificateRequest12{Types: MakeList8(iana.ECDSASign)}, "supported_signature_algorithms"},
+		{&CertificateRequest12{Types: MakeList8(iana.ECDSASign), SignatureSchemes: schemes, Authorities: make([][]byte, 1)}, "certificate_authorities.distinguished_name"},
 		{new(ClientKeyExchange), "ecdh_Yc"},
 		{&NewSessionTicket12{Ticket: make([]byte, 1<<16)}, "ticket"},
 	} {
@@ -194,17 +194,6 @@ func TestNoAllocation12(t *testing.T) {
 		n = testing.AllocsPerRun(100, func() { _, err = c.Append(out, m) })
 		if n != 0 || err != nil {
 			t.Errorf("%s: %v allocations to encode, %v", name, n, err)
-		}
-	}
-}
-
-func TestClientCertificateTypeNames(t *testing.T) {
-	for v, want := range map[ClientCertificateType]string{
-		0: "0", RSASign: "rsa_sign", 2: "dss_sign", 3: "rsa_fixed_dh", 4: "dss_fixed_dh", 5: "rsa_ephemeral_dh", 6: "dss_ephemeral_dh",
-		7: "7", 20: "fortezza_dms", ECDSASign: "ecdsa_sign", 65: "rsa_fixed_ecdh", 66: "ecdsa_fixed_ecdh", 67: "67",
-	} {
-		if v.String() != want {
-			t.Errorf("%d: %s, want %s", v, v, want)
 		}
 	}
 }
