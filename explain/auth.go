@@ -42,9 +42,20 @@ func (r *Recorder) certificateRequest(s *Step, m *wire.CertificateRequest) {
 		authorities = append(authorities, distinguished(der))
 	}
 	s.fact("accepts", "certificate_authorities", "authorities", authorities...)
+	r.asks(s, len(authorities))
 	s.others(&m.Extensions, map[iana.ExtensionType]bool{
 		iana.ExtSignatureAlgorithms: true, iana.ExtSignatureAlgorithmsCert: true, iana.ExtCertificateAuthorities: true,
 	})
+}
+
+// asks tells what a server's wish for a certificate means, by how many
+// authorities it names.
+func (r *Recorder) asks(s *Step, authorities int) {
+	r.facts.asked = true
+	if authorities == 0 {
+		s.say("It names no authorities, so the client may show any certificate whose key signs that way.")
+	}
+	s.say("Whether it insists does not stand here: it shows when the client has none.")
 }
 
 func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) {
@@ -69,8 +80,12 @@ func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) 
 func (r *Recorder) shows(s *Step, list [][]byte, sender fault.Role, proof string) {
 	if len(list) == 0 {
 		s.say("The %v has no certificate to show, and says so with an empty list.", sender)
+		if sender == fault.Client {
+			s.say("A server that does not insist goes on without knowing who the client is.")
+		}
 		return
 	}
+	r.facts.shown = r.facts.shown || sender == fault.Client
 	s.say("The %v shows who it is: %s. Anybody can show a certificate; %s proves that it is the %v's.", sender, shown(len(list)), proof, sender)
 	for _, der := range list {
 		s.Certificates = append(s.Certificates, describe(der))
@@ -91,6 +106,8 @@ func (r *Recorder) certificateVerify(s *Step, m *wire.CertificateVerify, sender 
 	s.say("The %v signs everything that was said so far with the private key of its certificate. Nobody else can, and the signature fits no other connection.", sender)
 	if sender == fault.Server {
 		r.facts.scheme = m.Scheme
+	} else {
+		r.facts.clientScheme = m.Scheme
 	}
 	s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
 	s.fact("proves with", "signature", "signature", size(m.Signature))
@@ -101,6 +118,9 @@ func (r *Recorder) finished(s *Step, m *wire.Finished, sender fault.Role) {
 	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (HMAC with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
 	if sender == fault.Client {
 		s.say("It is the last message under the handshake keys; application data may follow at once.")
+		if r.facts.asked && r.role == fault.Client {
+			s.say("To the client the handshake is complete, but the server has yet to judge what it was shown. If that does not please it, it says so with an alert, after the handshake.")
+		}
 	}
 }
 
@@ -174,7 +194,11 @@ func (r *Recorder) judged(of fault.Role, v *flow.Verdict, accepted bool) *Step {
 		s.say("The %v is who it says it is, as far as we trust the root that vouches for it.", of)
 	case accepted:
 		s.Title, s.Outcome = "The certificate is NOT good, and we go on", Waived
-		s.say("Checks failed and were waved through, because this side was told not to verify (--insecure). Anybody could sit at the other end.")
+		if of == fault.Client {
+			s.say("Checks failed and were waved through, because this server believes any certificate (--client-auth request or require). All that is known is that the client holds its key.")
+		} else {
+			s.say("Checks failed and were waved through, because this side was told not to verify (--insecure). Anybody could sit at the other end.")
+		}
 	default:
 		s.Title, s.Outcome = "The certificate is not good", Broken
 		s.say("The %v is not believed.", of)

@@ -143,6 +143,16 @@ func newPair(t testing.TB) *pair {
 	}
 }
 
+// mutual has the server ask for a certificate by the policy, and gives the
+// client one for the name, or none if that is empty.
+func (p *pair) mutual(t testing.TB, policy config.ClientAuthType, name string) {
+	t.Helper()
+	p.server.ClientAuth, p.server.ClientCAs = policy, p.client.RootCAs
+	if name != "" {
+		p.client.Certificates = []config.Certificate{certificate(t, pki.Leaf{Names: []string{name}, Key: pki.Ed25519})}
+	}
+}
+
 // run makes the handshake and returns the story.
 func (p *pair) run(t testing.TB) *explain.Story {
 	t.Helper()
@@ -179,6 +189,7 @@ func (p *pair) run(t testing.TB) *explain.Story {
 	}
 	if p.role == fault.Server {
 		cerr = serr
+		p.rec.Verdict(fault.Client, s.Info().Peer)
 	}
 	p.rec.Done(cerr)
 	return p.rec.Story()
@@ -241,9 +252,17 @@ func (p *pair) answer(e *engine.Engine) {
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:
-		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: p.client.RootCAs, Now: birth, ServerAuth: true,
+		if len(a.Chain) == 0 {
+			a.Reply(new(flow.Verdict), nil)
+			return
+		}
+		r := cert.Request{
+			Chain: a.Chain, Name: a.Name, Roots: p.client.RootCAs, Now: birth, ServerAuth: a.Of == fault.Server,
 			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: p.client.InsecureSkipVerify,
-		}))
+		}
+		if a.Of == fault.Client {
+			r.Roots, r.Insecure = a.Server.ClientCAs, !a.Server.ClientAuth.Verifies()
+		}
+		a.Reply(cert.Verify(r))
 	}
 }

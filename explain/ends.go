@@ -96,7 +96,7 @@ func (p *page) summary(s *Story) {
 		line("protocol", sum.Version+", "+sum.CipherSuite)
 		line("key exchange", sum.exchange())
 	}
-	line("server proved", sum.identity())
+	line(s.peer().String()+" proved", s.identity())
 	line("we proved", s.ownIdentity())
 	line("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
 		"NOT extended: it depends on the key shares and both randoms only (RFC 7627)"))
@@ -121,30 +121,50 @@ func (s *Summary) exchange() string {
 	return s.Group + ", which does not resist quantum computers (not post-quantum)"
 }
 
-func (s *Summary) identity() string {
-	if s.Signature == "" || s.Peer == "" {
+// peer is the other side's role.
+func (s *Story) peer() fault.Role {
+	if s.Role == fault.Server.String() {
+		return fault.Client
+	}
+	return fault.Server
+}
+
+// proof is how a role proved who it is: the scheme of its signature, or "".
+func (s *Summary) proof(role fault.Role) string {
+	if role == fault.Client {
+		return s.ClientSignature
+	}
+	return s.Signature
+}
+
+// identity is what the other side showed of itself.
+func (s *Story) identity() string {
+	sum := &s.Summary
+	proof := sum.proof(s.peer())
+	if proof == "" || sum.Peer == "" {
 		return ""
 	}
-	text := fmt.Sprintf("%s, with %s", s.Peer, s.Signature)
+	text := fmt.Sprintf("%s, with %s", sum.Peer, proof)
 	switch {
-	case s.Verified == nil:
+	case sum.Verified == nil:
 		text += "; not judged"
-	case !*s.Verified:
+	case !*sum.Verified:
 		text += "; NOT verified"
-	case s.Root != "":
-		text += "; vouched for by " + s.Root
+	case sum.Root != "":
+		text += "; vouched for by " + sum.Root
 	}
 	return text
 }
 
-// ownIdentity is what a server showed of itself.
+// ownIdentity is what this side showed of itself.
 func (s *Story) ownIdentity() string {
-	if s.Role != fault.Server.String() || s.Summary.Signature == "" {
+	proof := s.Summary.proof(s.peer().Peer())
+	if proof == "" {
 		return ""
 	}
 	for i := range s.Steps {
 		if c := s.Steps[i].Certificates; len(c) > 0 && s.Steps[i].Direction == Sent {
-			return fmt.Sprintf("%s, with %s", c[0].Subject, s.Summary.Signature)
+			return fmt.Sprintf("%s, with %s", c[0].Subject, proof)
 		}
 	}
 	return ""

@@ -210,6 +210,7 @@ type Summary struct {
 	Group              string   `json:"group,omitempty"`
 	PostQuantum        bool     `json:"post_quantum"` // the key exchange
 	Signature          string   `json:"signature_scheme,omitempty"`
+	ClientSignature    string   `json:"client_signature_scheme,omitempty"`
 	Extended           *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next
 	Renegotiation      *bool    `json:"secure_renegotiation,omitempty"`
 	ServerName         string   `json:"server_name,omitempty"` // as sent in SNI

@@ -59,7 +59,9 @@ type settled struct {
 	suite              iana.CipherSuite
 	group              iana.Group
 	scheme             iana.SignatureScheme
-	proved             bool   // the server, by a signature with scheme
+	proved             bool // the server, by a signature with scheme
+	asked, shown       bool // the client, for a certificate; and it has one
+	clientScheme       iana.SignatureScheme
 	name, alpn         string // escaped
 	certificates       []Certificate
 	verdict            *verdict

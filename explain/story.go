@@ -64,7 +64,7 @@ func (r *Recorder) attach(story *Story) {
 		r.place(story.Steps, early[d.What], d)
 	}
 	for _, d := range guessed {
-		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What })
+		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What && s.By == d.By })
 		if !told || r.facts.retried && early[d.What][0] != carriers[d.What][0] {
 			r.place(story.Steps, carriers[d.What], d)
 		}
@@ -98,6 +98,9 @@ func afterRetry() map[string][]string {
 func (r *Recorder) place(steps []Step, messages []string, d flow.Decision) {
 	ours := direction(d.By == r.role)
 	for _, message := range messages {
+		if d.By == fault.Client && message == "server_key_exchange" {
+			continue // that is the server's proof
+		}
 		mutual := message == "certificate" || message == "certificate_verify"
 		for i := len(steps) - 1; i >= 0; i-- {
 			if steps[i].Message == message && (!mutual || steps[i].Direction == ours) {
@@ -123,6 +126,9 @@ func (r *Recorder) summary() Summary {
 	}
 	if f.scheme != 0 && (f.proved || r.role == fault.Server) {
 		s.Signature = f.scheme.String()
+	}
+	if f.clientScheme != 0 {
+		s.ClientSignature = f.clientScheme.String()
 	}
 	if len(f.certificates) > 0 {
 		s.Peer = f.certificates[0].Subject

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -109,6 +110,37 @@ var stories = []struct {
 	{"tls12-no-common-suite", func(_ *testing.T, p *pair) {
 		p.client.MaxVersion = iana.TLS12
 		p.client.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+	}},
+	{"mutual", func(t *testing.T, p *pair) { p.mutual(t, config.RequireAndVerifyClientCert, "client.example") }},
+	{"mutual-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")
+	}},
+	{"mutual-any", func(t *testing.T, p *pair) { // and which is none that the server trusts
+		p.role = fault.Server
+		p.mutual(t, config.RequireAnyClientCert, "client.example")
+		p.server.ClientCAs = x509.NewCertPool()
+	}},
+	{"mutual-none", func(t *testing.T, p *pair) { p.mutual(t, config.RequestClientCert, "") }},
+	{"mutual-refused", func(t *testing.T, p *pair) { // which the client learns late
+		p.alone = true
+		p.mutual(t, config.RequireAndVerifyClientCert, "")
+	}},
+	{"mutual-refused-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.mutual(t, config.RequireAndVerifyClientCert, "")
+	}},
+	{"tls12-mutual", func(t *testing.T, p *pair) {
+		p.client.MaxVersion = iana.TLS12
+		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")
+	}},
+	{"tls12-mutual-served", func(t *testing.T, p *pair) {
+		p.role, p.client.MaxVersion = fault.Server, iana.TLS12
+		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")
+	}},
+	{"tls12-mutual-refused", func(t *testing.T, p *pair) {
+		p.alone, p.client.MaxVersion = true, iana.TLS12
+		p.mutual(t, config.RequireAndVerifyClientCert, "")
 	}},
 	{"afterwards", func(_ *testing.T, p *pair) {
 		p.after = func(c, s *engine.Engine) {

@@ -28,11 +28,11 @@ func (r *Recorder) tell12(s *Step, m wire.Message, sender fault.Role) {
 	case *wire.ServerKeyExchange:
 		r.serverKeyExchange(s, m)
 	case *wire.CertificateRequest12:
-		s.certificateRequest12(m)
+		r.certificateRequest12(s, m)
 	case *wire.ServerHelloDone:
 		s.say("The server has said all it has to say for now; it is the client's turn. One round trip is over. In TLS 1.3 the keys for data would exist now; here it takes another.")
 	case *wire.ClientKeyExchange:
-		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. It is the last handshake message that the client sends in the clear.")
+		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. %s", r.lastInClear())
 		s.fact("gives", "ecdh_Yc", "key share", share(r.facts.group, m.Point))
 	case *wire.NewSessionTicket12:
 		r.newSessionTicket12(s, m)
@@ -145,7 +145,16 @@ func (r *Recorder) serverKeyExchange(s *Step, m *wire.ServerKeyExchange) {
 	s.fact("proves with", "signature", "signature", size(m.Signature))
 }
 
-func (s *Step) certificateRequest12(m *wire.CertificateRequest12) {
+// lastInClear is for the ClientKeyExchange, which a CertificateVerify follows if
+// the client has shown a certificate.
+func (r *Recorder) lastInClear() string {
+	if r.facts.shown {
+		return "Only the proof for the client's certificate still follows in the clear."
+	}
+	return "It is the last handshake message that the client sends in the clear."
+}
+
+func (r *Recorder) certificateRequest12(s *Step, m *wire.CertificateRequest12) {
 	s.say("%s", iana.CertificateRequest.Meaning())
 	var types []string
 	for i := range m.Types.Len() {
@@ -158,6 +167,7 @@ func (s *Step) certificateRequest12(m *wire.CertificateRequest12) {
 		authorities = append(authorities, distinguished(der))
 	}
 	s.fact("accepts", "certificate_authorities", "authorities", authorities...)
+	r.asks(s, len(authorities))
 }
 
 func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {

@@ -62,6 +62,7 @@ func complete(cmd *cobra.Command) {
 		"max-version": versionNumbers(texts(known.Versions)),
 		"alpn":        {"h2", "http/1.1"},
 		"starttls":    starttls.Protocols(),
+		"client-auth": {"none", "request", "require", "verify-if-given", "require-and-verify"},
 	} {
 		many := flag == "suites" || flag == "groups" || flag == "sigalgs" || flag == "alpn"
 		cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {

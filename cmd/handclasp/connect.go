@@ -31,10 +31,13 @@ databases have it, and changes to TLS before anything else is said; the port is
 then the protocol's own unless given.
 
 Suites, groups and algorithms go by their IANA names or OpenSSL's familiar ones.
-The system's authorities are trusted, unless --ca names others.`,
+The system's authorities are trusted, unless --ca names others. A server that
+asks for a certificate gets the one of --cert and --key that fits; in TLS 1.3
+it says only afterwards whether it likes it.`,
 		Example: `  handclasp connect example.com:443
   printf 'HEAD / HTTP/1.0\r\n\r\n' | handclasp connect example.com:443
   handclasp connect --ca handclasp-ca.pem localhost:8443
+  handclasp connect --cert me.pem --key me.key example.com:443
   handclasp connect 192.0.2.7:443 --name www.example.com
   handclasp connect mail.example.com:993 --groups x25519 --timeout 3s
   handclasp connect --starttls smtp mail.example.com:587`,
@@ -90,7 +93,7 @@ func (a *app) connected(cfg *handclasp.ClientConfig, conn *handclasp.Conn) {
 	p := newNotes(a.err)
 	defer p.flush()
 	info := conn.Info()
-	p.wrap("handclasp: ", bold, 2, fmt.Sprintf("connected to %v: %s; %s", conn.RemoteAddr(), describe(info), who(cfg, info)))
+	p.wrap("handclasp: ", bold, 2, fmt.Sprintf("connected to %v: %s; %s%s", conn.RemoteAddr(), describe(info), who(cfg, info), shown(cfg, info)))
 	if info.Peer == nil {
 		return
 	}

@@ -42,6 +42,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
   handclasp explain --starttls smtp mail.example.com
+  handclasp explain --cert me.pem --key me.key   both sides show who they are
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
 		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
@@ -151,7 +152,7 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		answerOnce(ctx, listener, &handclasp.ServerConfig{Certificates: o.certificates, NextProtos: cfg.NextProtos}, out, rec)
+		answerOnce(ctx, listener, ownConfig(o, cfg), out, rec)
 	}()
 	at := listener.Addr().(*net.TCPAddr)
 	local := &app{lookup: a.only(at.AddrPort().Addr())}
@@ -177,6 +178,16 @@ func (a *app) only(at netip.Addr) func(ctx context.Context, network, host string
 		ips, err := a.lookup(ctx, network, host)
 		return slices.DeleteFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() != at.Unmap() }), err
 	}
+}
+
+// ownConfig is the server's configuration for a client's. A client that has a
+// certificate is asked for it, so that there is something to see.
+func ownConfig(o *own, client *handclasp.ClientConfig) *handclasp.ServerConfig {
+	cfg := &handclasp.ServerConfig{Certificates: o.certificates, NextProtos: client.NextProtos}
+	if len(client.Certificates) > 0 {
+		cfg.ClientAuth = handclasp.RequestClientCert
+	}
+	return cfg
 }
 
 // answerOnce is the server of explainOwn: one handshake, and then it waits for

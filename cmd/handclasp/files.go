@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
@@ -12,9 +15,33 @@ import (
 // files reads what --cert and --key name, and has each change of them, or what is
 // wrong with it, told in a line.
 func (s *serve) files(log *lines) ([]*handclasp.CertificateFiles, error) {
-	var list []*handclasp.CertificateFiles
-	for i, cert := range s.certs {
-		key := s.keys[i]
+	list, err := s.pairs.files()
+	for i, files := range list {
+		cert, key := s.certs[i], s.keys[i]
+		files.OnReload = func(err error) { log.printf("handclasp: %s", reloaded(err, cert, key)) }
+	}
+	return list, err
+}
+
+// pairs are the flags that name certificates and their keys.
+type pairs struct{ certs, keys []string }
+
+func (p *pairs) declare(f *pflag.FlagSet, use string) {
+	f.StringArrayVar(&p.certs, "cert", nil, use+" in `FILE` (PEM, leaf first); repeatable")
+	f.StringArrayVar(&p.keys, "key", nil, "key in `FILE` (PEM) of the --cert at the same place")
+}
+
+func (p *pairs) check() error {
+	if len(p.certs) != len(p.keys) {
+		return &usageError{fmt.Sprintf("--cert is given %d times and --key %d times.", len(p.certs), len(p.keys)), "Give each certificate its key: --cert FILE --key FILE."}
+	}
+	return nil
+}
+
+// files reads the pairs.
+func (p *pairs) files() (list []*handclasp.CertificateFiles, err error) {
+	for i, cert := range p.certs {
+		key := p.keys[i]
 		for _, f := range []struct{ flag, file string }{{"--cert", cert}, {"--key", key}} {
 			if _, err := os.Stat(f.file); err != nil {
 				return nil, fileError(f.flag, f.file, err)
@@ -24,10 +51,28 @@ func (s *serve) files(log *lines) ([]*handclasp.CertificateFiles, error) {
 		if err != nil {
 			return nil, ofFiles(err, cert, key)
 		}
-		files.OnReload = func(err error) { log.printf("handclasp: %s", reloaded(err, cert, key)) }
 		list = append(list, files)
 	}
 	return list, nil
+}
+
+// authorities reads the files of a flag that names whom to trust; nil if there
+// are none.
+func authorities(flag string, files []string) (pool *x509.CertPool, err error) {
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fileError(flag, file, err)
+		}
+		if pool == nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, &usageError{fmt.Sprintf("The file %s of %s holds no certificate.", quote(file), flag),
+				"Give a PEM file that begins with -----BEGIN CERTIFICATE-----; convert DER with 'openssl x509 -inform der -in FILE'."}
+		}
+	}
+	return pool, nil
 }
 
 // reloaded says what became of files that changed.

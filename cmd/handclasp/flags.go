@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/starttls"
 )
@@ -31,6 +31,7 @@ type common struct {
 // client are the flags of a client besides.
 type client struct {
 	common
+	pairs
 	ca       []string
 	name     string
 	insecure bool
@@ -58,6 +59,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.ca, "ca", nil, "trust only the authorities in `FILE` (PEM); repeatable")
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
 	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
+	c.pairs.declare(f, "show the server, if it asks, the chain")
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
 }
@@ -77,20 +79,19 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)
 	}
-	if len(c.ca) > 0 {
-		cfg.RootCAs = x509.NewCertPool()
+	var err error
+	if cfg.RootCAs, err = authorities("--ca", c.ca); err != nil {
+		return nil, err
 	}
-	for _, file := range c.ca {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fileError("--ca", file, err)
-		}
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, &usageError{fmt.Sprintf("The file %s of --ca holds no certificate.", quote(file)),
-				"Give a PEM file that begins with -----BEGIN CERTIFICATE-----; convert DER with 'openssl x509 -inform der -in FILE'."}
-		}
+	if err := c.pairs.check(); err != nil {
+		return nil, err
 	}
-	_, err := cfg.Params()
+	files, err := c.pairs.files()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Certificates = current(files)
+	_, err = cfg.Params()
 	return cfg, err
 }
 
@@ -224,3 +225,15 @@ func (l *limit) Set(s string) error {
 
 func (l *limit) String() string { return time.Duration(*l).String() }
 func (*limit) Type() string     { return "duration" }
+
+// clientAuth is a flag with what a server wants of clients' certificates.
+type clientAuth handclasp.ClientAuthType
+
+func (c *clientAuth) Set(s string) error {
+	parsed, err := config.ParseClientAuth(s)
+	*c = clientAuth(parsed)
+	return err
+}
+
+func (c *clientAuth) String() string { return handclasp.ClientAuthType(*c).String() }
+func (*clientAuth) Type() string     { return "policy" }

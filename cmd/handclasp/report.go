@@ -75,6 +75,8 @@ var flagOf = map[string]string{
 	"NextProtos":             "--alpn",
 	"certificate file":       "--cert",
 	"key file":               "--key",
+	"ClientAuth":             "--client-auth",
+	"ClientCAs":              "--client-ca",
 }
 
 func during(f *explain.Failure) string {

@@ -20,10 +20,12 @@ import (
 // serve are the flags of the command serve.
 type serve struct {
 	common
-	listen      string
-	certs, keys []string
-	caOut       string
-	http, echo  bool
+	pairs
+	listen     string
+	caOut      string
+	clientAuth clientAuth
+	clientCA   []string
+	http, echo bool
 }
 
 const defaultCAOut = "handclasp-ca.pem"
@@ -48,11 +50,17 @@ for localhost, 127.0.0.1, ::1 and the host of --listen. The authority's own
 certificate is written to a file, so that clients can be told to trust it; its
 key never leaves memory, and is gone with the process.
 
+With --client-auth it asks clients for a certificate of their own. The policies
+are none; request: none will do, and any is believed; require: any is believed;
+verify-if-given: none will do, but what is shown must lead to --client-ca; and
+require-and-verify. The page and the log say who the client is.
+
 Ctrl-C, or SIGTERM, stops it: open connections get 5 seconds to end.`,
 		Example: `  handclasp serve                                 then, in another terminal:
   curl --cacert handclasp-ca.pem https://localhost:8443/
   handclasp serve --listen :443 --cert fullchain.pem --key privkey.pem
   handclasp serve --cert ecdsa.pem --key ecdsa.key --cert rsa.pem --key rsa.key
+  handclasp serve --client-auth require-and-verify --client-ca clients.pem
   handclasp serve --echo --groups X25519MLKEM768  post-quantum clients only`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,9 +78,10 @@ Ctrl-C, or SIGTERM, stops it: open connections get 5 seconds to end.`,
 func (s *serve) declare(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8443", "listen at `ADDR`")
-	f.StringArrayVar(&s.certs, "cert", nil, "chain in `FILE` (PEM, leaf first); repeatable")
-	f.StringArrayVar(&s.keys, "key", nil, "key in `FILE` (PEM) of the --cert at the same place")
+	s.pairs.declare(f, "chain")
 	f.StringVar(&s.caOut, "ca-out", defaultCAOut, "write the authority to `FILE`")
+	f.Var(&s.clientAuth, "client-auth", "`POLICY` for clients' certificates, as told above")
+	f.StringArrayVar(&s.clientCA, "client-ca", nil, "authorities for clients in `FILE` (PEM); repeatable")
 	f.BoolVar(&s.http, "http", false, "answer HTTP with a page about the handshake (default)")
 	f.BoolVar(&s.echo, "echo", false, "send back what comes")
 	s.common.declare(f)
@@ -83,10 +92,17 @@ func (s *serve) check(f *pflag.FlagSet) error {
 	switch {
 	case s.http && s.echo:
 		return &usageError{"--http and --echo exclude each other.", "Give one of them; --http is the default."}
-	case len(s.certs) != len(s.keys):
-		return &usageError{fmt.Sprintf("--cert is given %d times and --key %d times.", len(s.certs), len(s.keys)), "Give each certificate its key: --cert FILE --key FILE."}
 	case len(s.certs) > 0 && f.Changed("ca-out"):
 		return &usageError{"--ca-out has no meaning with --cert: no authority is made up.", "Leave out --ca-out, or --cert and --key."}
+	}
+	if err := s.pairs.check(); err != nil {
+		return err
+	}
+	switch policy := handclasp.ClientAuthType(s.clientAuth); {
+	case policy.Verifies() && len(s.clientCA) == 0:
+		return &usageError{fmt.Sprintf("--client-auth %v needs --client-ca: nobody is trusted to vouch for clients.", policy), "Name the authority that issues certificates to clients: --client-ca FILE."}
+	case policy == handclasp.NoClientCert && len(s.clientCA) > 0:
+		return &usageError{"--client-ca has no meaning without --client-auth: clients are not asked for a certificate.", "Say what is wanted of them, such as --client-auth require-and-verify."}
 	}
 	for _, p := range s.alpn.values {
 		if !s.echo && p == "h3" {
@@ -108,6 +124,10 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	}
 	cfg, err := flags.config(certificates)
 	if err != nil {
+		return err
+	}
+	cfg.ClientAuth = handclasp.ClientAuthType(flags.clientAuth)
+	if cfg.ClientCAs, err = authorities("--client-ca", flags.clientCA); err != nil {
 		return err
 	}
 	if !flags.echo && cfg.NextProtos == nil {

@@ -77,7 +77,7 @@ func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 // handle does the handshake of one connection and what comes after it.
 func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	start := time.Now()
-	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String()}
+	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String(), wants: s.cfg.ClientAuth}
 	rec := explain.New(fault.Server, time.Now)
 	rec.Connected(raw.LocalAddr().String(), v.name, 0)
 	events := s.out.events.watcher(number)
@@ -101,7 +101,11 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	v.agreed.Store(true)
 	v.took, v.choices = time.Since(start), choices(rec.Story())
 	info := v.Info()
-	v.tell("%s, in %s", describe(info), took(v.took))
+	line := describe(info)
+	if who := visitor(info); who != "" {
+		line += ", client " + who
+	}
+	v.tell("%s, in %s", line, took(v.took))
 	if s.web != nil {
 		s.web.take(v)
 		return
@@ -124,6 +128,7 @@ type visit struct {
 	*handclasp.Conn
 	log     *lines
 	name    string // its address
+	wants   handclasp.ClientAuthType
 	agreed  atomic.Bool
 	took    time.Duration // the handshake
 	choices []explain.Choice

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -107,16 +108,47 @@ func describe(info handclasp.Info) string {
 	return line
 }
 
+// shown says what became of the server's wish for a certificate of ours, if it
+// had one.
+func shown(cfg *handclasp.ClientConfig, info handclasp.Info) string {
+	switch {
+	case !info.ClientAuth:
+		return ""
+	case info.ClientScheme != 0:
+		return "; it asked for a certificate and got one, proved with " + info.ClientScheme.String()
+	case len(cfg.Certificates) > 0:
+		return "; it asked for a certificate, and none of --cert fits"
+	}
+	return "; it asked for a certificate, and there is none (--cert, --key)"
+}
+
+// visitor says who a client has proved to be; "" if it was not asked.
+func visitor(info handclasp.Info) string {
+	switch {
+	case !info.ClientAuth:
+		return ""
+	case info.Peer == nil:
+		return "no certificate"
+	case !info.Peer.Verified():
+		return subject(info.Peer.Peer[0]) + ", NOT verified"
+	}
+	chain := info.Peer.Chains[0]
+	return fmt.Sprintf("%s, verified by %s", subject(chain[0]), subject(chain[len(chain)-1]))
+}
+
+// subject is what a person calls a certificate. Escaped.
+func subject(c *x509.Certificate) string {
+	if name := c.Subject.CommonName; name != "" {
+		return quote(name)
+	}
+	return quote(c.Subject.String())
+}
+
 // who says who the server has proved to be.
 func who(cfg *handclasp.ClientConfig, info handclasp.Info) string {
 	if info.Peer == nil || !info.Peer.Verified() {
 		return "the server is NOT verified"
 	}
 	chain := info.Peer.Chains[0]
-	root := chain[len(chain)-1].Subject
-	name := root.CommonName
-	if name == "" {
-		name = root.String()
-	}
-	return fmt.Sprintf("%s verified by %s", cfg.ServerName, quote(name))
+	return fmt.Sprintf("%s verified by %s", cfg.ServerName, subject(chain[len(chain)-1]))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
@@ -143,7 +144,7 @@ func about(v *visit, http string) []row {
 	if kex.PostQuantum(info.Group) {
 		group += " (post-quantum)"
 	}
-	return []row{
+	rows := []row{
 		v.row("Version", info.Version.String(), "version"),
 		v.row("Cipher suite", info.CipherSuite.String(), "cipher_suite"),
 		v.row("Key exchange", group, "group"),
@@ -156,6 +157,23 @@ func about(v *visit, http string) []row {
 		{Label: "Time", Value: took(v.took) + ", as the server saw it"},
 		{Label: "Your address", Value: v.name},
 	}
+	if who := visitor(info); who != "" {
+		rows = append(rows, row{Label: "You are", Value: who, Why: v.policy()})
+	}
+	return rows
+}
+
+// policy says what this server wants of clients' certificates.
+func (v *visit) policy() string {
+	switch v.wants {
+	case handclasp.RequestClientCert:
+		return "This server asks for a certificate, takes none as well, and believes any."
+	case handclasp.RequireAnyClientCert:
+		return "This server wants a certificate, and believes any."
+	case handclasp.VerifyClientCertIfGiven:
+		return "This server asks for a certificate, takes none as well, and verifies what it gets."
+	}
+	return "This server wants a certificate, and verifies it."
 }
 
 func (v *visit) row(label, value, what string) row {
