@@ -59,6 +59,9 @@ const (
 // order, which with us means preference; the suites of TLS 1.3, which crypto/tls
 // does not let one choose, are all offered.
 func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
+	if c == nil {
+		return new(ClientConfig), nil
+	}
 	var lost NotCarried
 	cfg := &ClientConfig{
 		ServerName: strings.Trim(c.ServerName, "[]"), RootCAs: c.RootCAs, InsecureSkipVerify: c.InsecureSkipVerify,
@@ -85,6 +88,9 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 // error than a *NotCarried is a certificate that can't be used; then there is
 // no configuration.
 func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
+	if c == nil {
+		return new(ServerConfig), nil
+	}
 	var lost NotCarried
 	cfg := &ServerConfig{
 		NextProtos: c.NextProtos, KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,

@@ -1,12 +1,14 @@
 package handclasp_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/handclasp/handclasp"
@@ -174,4 +176,65 @@ func ExampleConn_ExportKeyingMaterial() {
 	key, err := conn.ExportKeyingMaterial("EXPORTER-my-protocol", nil, 32)
 	fmt.Println(len(key), err)
 	// Output: 32 <nil>
+}
+
+// Choose the certificate, or the whole configuration, by what the client says.
+func ExampleServerConfig_hooks() {
+	fallback := demoCertificate()
+	addr, roots, stop := demo(&handclasp.ServerConfig{
+		GetConfigForClient: func(h *handclasp.HelloInfo) (*handclasp.ServerConfig, error) {
+			if h.ServerName != "localhost" {
+				return nil, fmt.Errorf("no such host here: %q", h.ServerName)
+			}
+			return nil, nil // this configuration will do
+		},
+		GetCertificate: func(h *handclasp.HelloInfo) (*handclasp.Certificate, error) {
+			return &fallback, nil
+		},
+	})
+	defer stop()
+
+	conn, err := handclasp.Dial("tcp", addr, &handclasp.ClientConfig{RootCAs: roots, ServerName: "localhost"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Println(conn.Info().Peer.Peer[0].DNSNames[0])
+	// Output: localhost
+}
+
+// Take over a configuration of crypto/tls, and hear what it can't carry.
+func ExampleClientFromTLS() {
+	cfg, err := handclasp.ClientFromTLS(&tls.Config{ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(8)})
+	var lost *handclasp.NotCarried
+	if errors.As(err, &lost) {
+		for _, f := range lost.Fields {
+			fmt.Printf("%s: %s\n", f.Name, f.Why)
+		}
+	}
+	fmt.Println(cfg.ServerName)
+	// Output:
+	// ClientSessionCache: resumption is not there yet
+	// localhost
+}
+
+// Change the keys of a long connection, and ask the peer to do the same.
+func ExampleConn_KeyUpdate() {
+	addr, roots, stop := demo(&handclasp.ServerConfig{Certificates: []handclasp.Certificate{demoCertificate()}})
+	defer stop()
+
+	var keys strings.Builder // SSLKEYLOGFILE's format: whoever reads it reads the traffic
+	conn, err := handclasp.Dial("tcp", addr, &handclasp.ClientConfig{RootCAs: roots, ServerName: "localhost", KeyLogWriter: &keys})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.KeyUpdate(true); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(conn, "under new keys")
+	answer := make([]byte, 14)
+	io.ReadFull(conn, answer)
+	fmt.Println(string(answer), strings.Count(keys.String(), "\n"))
+	// Output: under new keys 5
 }

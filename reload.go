@@ -1,7 +1,7 @@
 package handclasp
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -99,7 +99,10 @@ func (f *CertificateFiles) stamps() (s [2]stamp, err error) {
 	for i, name := range []string{f.certFile, f.keyFile} {
 		info, e := os.Stat(name)
 		if e != nil {
-			err = errors.Join(err, e)
+			if err != nil {
+				e = fmt.Errorf("%w; %w", err, e)
+			}
+			err = e
 			continue
 		}
 		s[i] = stamp{info.Size(), info.ModTime()}

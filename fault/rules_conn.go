@@ -43,16 +43,16 @@ var (
 		"")
 	ClosedEarly = rule("closed-in-handshake", iana.NoAlert, Peer, "RFC 9846, Section 6.1",
 		"The peer closed the connection in the middle of the handshake, without saying why.",
-		"Look at the peer's log. Usual causes: wrong port, a name (SNI) that it does not serve, an address it does not allow, or a proxy in front without a backend.")
+		"Look at the peer's log. Usual causes: wrong port, a name (SNI) that it does not serve, an address it does not allow, or a proxy in front without a backend. Seen by a server, it is most often a scanner, a health check, or a client that dislikes the certificate.")
 	Truncated = rule("truncated", iana.NoAlert, Peer, "RFC 9846, Section 6.1",
 		"The peer closed the connection without close_notify, so data may be missing.",
 		"If the protocol above says itself where its data ends, this can be ignored; else treat the data as incomplete.")
 	PeerReset = rule("peer-reset", iana.NoAlert, Network, "",
 		"The connection was reset.",
-		"If it happens right after the ClientHello, a firewall may dislike something in it: try fewer --groups and --sigalgs. Otherwise look at the peer's log.")
+		"If it happens right after the ClientHello, a firewall may dislike something in it: try fewer --groups and --sigalgs. Otherwise look at the peer's log; to a server, clients that give up look like this.")
 	PeerSilent = rule("peer-silent", iana.NoAlert, Network, "",
 		"The peer did not answer in time.",
-		"If it happens right after the ClientHello, a device on the path may drop large hellos: try --groups x25519. Or the port speaks a protocol in which the client talks first. Or raise --timeout.")
+		"If it happens right after the ClientHello, a device on the path may drop large hellos: try --groups x25519. Or the port speaks a protocol in which the client talks first. Or raise --timeout. To a server, it is a client that connected and said nothing.")
 	TransportFailed = rule("transport-failed", iana.NoAlert, Network, "",
 		"The connection below failed.",
 		"See the cause.")

@@ -143,7 +143,7 @@ var (
 		"Add one of the client's groups to --groups (CurvePreferences) on the server, or one of the server's to the client.")
 	NoCommonALPN = rule("no-common-alpn", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
 		"The client and this server have no application protocol in common.",
-		"Add one of the client's protocols to --alpn (NextProtos) on the server, or leave it empty to ignore ALPN.")
+		"Add one of the client's protocols to --alpn (NextProtos) on the server, or to the client; a library's user may leave NextProtos empty to ignore ALPN.")
 	KeyShareNotListed = rule("key-share-not-listed", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.8",
 		"The client sent a key share that its supported_groups does not list in that order, or two for one group.",
 		"The client's TLS stack breaks the protocol; report it to its vendor.")

@@ -160,8 +160,7 @@ func (l *listener) dispatch(conn *handclasp.Conn) net.Conn {
 		if !slices.Contains(l.protocols, protoHTTP2) {
 			return nil // a configuration for this client offered what the server does not speak
 		}
-		conn.SetReadDeadline(time.Now().Add(l.limit)) // until the preface has come
-		return &http2Conn{Conn: conn, conn: conn, preface: clientPreface}
+		return HTTP2(conn, l.limit)
 	case protoHTTP1, "":
 		if slices.Contains(l.protocols, protoHTTP1) {
 			return conn
@@ -176,8 +175,16 @@ func (l *listener) dispatch(conn *handclasp.Conn) net.Conn {
 // HTTP/1 where HTTP/2 was agreed.
 type http2Conn struct {
 	net.Conn
-	conn    *handclasp.Conn
+	inner   net.Conn
 	preface string // what has not come yet
+}
+
+// HTTP2 is conn, on which HTTP/2 was agreed by ALPN, as an http.Server with
+// unencrypted HTTP/2 among its Protocols takes it; Serve does so by itself. The
+// client has limit to send HTTP/2's preface; Inner gives conn back.
+func HTTP2(conn net.Conn, limit time.Duration) net.Conn {
+	conn.SetReadDeadline(time.Now().Add(limit))
+	return &http2Conn{Conn: conn, inner: conn, preface: clientPreface}
 }
 
 // clientPreface opens HTTP/2 (RFC 9113, Section 3.4).
@@ -201,10 +208,10 @@ func (c *http2Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bare takes the disguise off.
-func bare(c net.Conn) net.Conn {
+// Inner is the connection that HTTP2 was given; any other stays as it is.
+func Inner(c net.Conn) net.Conn {
 	if h, ok := c.(*http2Conn); ok {
-		return h.conn
+		return h.inner
 	}
 	return c
 }

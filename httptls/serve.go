@@ -127,7 +127,7 @@ func wrap(srv *http.Server) http.Protocols {
 
 	inner := srv.ConnContext
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		c = bare(c)
+		c = Inner(c)
 		if conn, ok := c.(*handclasp.Conn); ok {
 			ctx = context.WithValue(ctx, servedKey{}, &served{conn, conn.ConnectionState()})
 		}
@@ -137,7 +137,7 @@ func wrap(srv *http.Server) http.Protocols {
 		return ctx
 	}
 	if f := srv.ConnState; f != nil {
-		srv.ConnState = func(c net.Conn, s http.ConnState) { f(bare(c), s) }
+		srv.ConnState = func(c net.Conn, s http.ConnState) { f(Inner(c), s) }
 	}
 	return h.speaks
 }

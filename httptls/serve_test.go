@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -260,6 +262,57 @@ func TestOtherProtocol(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err != io.EOF || conn.Info().ALPN != "acme-tls/1" {
 		t.Errorf("%q, then %v", conn.Info().ALPN, err)
 	}
+}
+
+// TestHTTP2OrNothing: who agreed on HTTP/2 and speaks HTTP/1, or keeps silent, is
+// dropped.
+func TestHTTP2OrNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, &http.Server{ReadHeaderTimeout: 300 * time.Millisecond})
+	for _, said := range []string{"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "PRI * HTTP/1", ""} {
+		conn, err := handclasp.Dial("tcp", strings.TrimPrefix(s.url, "https://"), clientConfig("h2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, said)
+		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if b, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(string(b), "HTTP/1.1 200") {
+			t.Errorf("%q is answered %q, %v", said, b, err)
+		}
+	}
+}
+
+// TestHookPanics: a hook that panics costs its own connection and no other.
+func TestHookPanics(t *testing.T) {
+	t.Parallel()
+	cfg := serverConfig()
+	cfg.GetConfigForClient = func(h *handclasp.HelloInfo) (*handclasp.ServerConfig, error) {
+		if h.ServerName == "panic.test" {
+			panic("a defect of the user's")
+		}
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0)}
+	done := make(chan error, 1)
+	go func() { done <- httptls.Serve(l, srv, cfg) }()
+	for _, name := range []string{"panic.test", "localhost"} {
+		c := clientConfig()
+		c.ServerName = name
+		conn, err := handclasp.Dial("tcp", l.Addr().String(), c)
+		if (err == nil) != (name == "localhost") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	srv.Close()
+	<-done
 }
 
 // TestHooks: the contexts of a server reach handlers, and its hooks see our

@@ -174,6 +174,9 @@ type version iana.Version
 
 func (v *version) Set(s string) error {
 	parsed, err := iana.ParseVersion(s)
+	if err == nil && parsed < iana.TLS12 {
+		err = fmt.Errorf("%v is not spoken yet; 1.2 and 1.3 are", parsed)
+	}
 	*v = version(parsed)
 	return err
 }

@@ -22,12 +22,19 @@ type outputs struct {
 // reads it reads the traffic; events hold no secret.
 func (c *common) open() (*outputs, error) {
 	o := new(outputs)
+	if c.keylog == "-" || c.events == "-" {
+		return nil, &usageError{"--keylog and --events want the name of a file; - is none.", "Give a file name, or /dev/stderr."}
+	}
 	if c.keylog != "" {
 		f, err := os.OpenFile(c.keylog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, fileError("--keylog", c.keylog, err)
 		}
 		o.keylog = f
+		if err := f.Chmod(0o600); err != nil { // it may have been there before
+			o.close()
+			return nil, fileError("--keylog", c.keylog, err)
+		}
 	}
 	if c.events != "" {
 		f, err := os.Create(c.events)

@@ -92,7 +92,7 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	if err := v.HandshakeContext(ctx); err != nil {
 		rec.Done(err)
 		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
-		if s.web != nil && errors.Is(err, fault.PeerSpeaksHTTP) {
+		if errors.Is(err, fault.PeerSpeaksHTTP) {
 			httptls.AnswerPlain(raw)
 		}
 		raw.Close()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/httptls"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
 )
@@ -25,8 +26,8 @@ var pageSource string
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // A web is the HTTP server behind serve. As a listener it gives the connections
-// whose handshake is complete. Package httptls does the same for who only wants
-// to serve; here each handshake is watched, and its story told.
+// whose handshake is complete. It does what httptls.Serve does, with its parts,
+// but each handshake is watched here, and its story told.
 type web struct {
 	http  http.Server
 	addr  net.Addr
@@ -49,23 +50,14 @@ func newWeb(addr net.Addr, timeout time.Duration) *web {
 		Protocols:         new(http.Protocols),
 	}
 	w.http.Protocols.SetHTTP1(true)
-	w.http.Protocols.SetUnencryptedHTTP2(true) // as a disguised is taken for
+	w.http.Protocols.SetUnencryptedHTTP2(true) // as httptls.HTTP2 asks for
 	return w
 }
 
 type visitKey struct{}
 
-// disguised is a visit in HTTP/2 as net/http must see it: of any TLS but its own
-// it would expect HTTP/1. The embedded interface has no ConnectionState.
-type disguised struct{ net.Conn }
-
 // visitOf is the visit behind what net/http knows of it.
-func visitOf(c net.Conn) *visit {
-	if d, ok := c.(disguised); ok {
-		c = d.Conn
-	}
-	return c.(*visit)
-}
+func visitOf(c net.Conn) *visit { return httptls.Inner(c).(*visit) }
 
 func (w *web) serve() { w.http.Serve(w) }
 
@@ -81,7 +73,7 @@ func (w *web) stop(ctx context.Context) {
 func (w *web) take(v *visit) {
 	var c net.Conn = v
 	if v.Info().ALPN == "h2" {
-		c = disguised{v}
+		c = httptls.HTTP2(v, w.http.ReadHeaderTimeout)
 	}
 	select {
 	case w.conns <- c:

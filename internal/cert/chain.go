@@ -231,11 +231,11 @@ func selfSigned(c *x509.Certificate) bool {
 // top is a chain that ends in a certificate that signs itself, which is not
 // among the roots.
 func (v *verifier) top(c *x509.Certificate, err error) *fault.Error {
-	if v.trusted(c.RawSubject) {
-		return fault.CertOtherAuthority.In(v.where(c)).Saw(title(c)+" was sent and is not the one that we trust", "").Because(err)
-	}
 	if c == v.leaf {
 		return fault.CertSelfSigned.In(v.where(c)).Saw(title(c), "")
+	}
+	if v.trusted(c.RawSubject) {
+		return fault.CertOtherAuthority.In(v.where(c)).Saw(title(c)+" was sent and is not the one that we trust", "").Because(err)
 	}
 	return fault.CertUnknownRoot.In(v.where(c)).Saw(title(c), "")
 }
