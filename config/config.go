@@ -45,7 +45,8 @@ type ClientConfig struct {
 	// and, if the server names authorities, whose chain leads to one of them;
 	// one whose chain is also signed as the server accepts comes before one
 	// that is not. If none fits, the client says that it has none. TLS 1.2
-	// shows the certificate to everybody on the path.
+	// shows the certificate to everybody on the path, and OpenSSL's servers
+	// refuse it there if it is on a curve that CurvePreferences leave out.
 	Certificates []Certificate
 
 	// GetClientCertificate, if set, may give a certificate for a connection,

@@ -20,6 +20,7 @@ type testCase struct {
 	group   iana.Group
 	key     pki.Key
 	retry   bool // the client's first key share is for another group
+	mutual  mutual
 }
 
 func (c testCase) String() string {
@@ -31,7 +32,7 @@ func (c testCase) String() string {
 	if c.retry {
 		s += "  HelloRetryRequest"
 	}
-	return s
+	return s + c.mutual.String()
 }
 
 var keyKinds = []pki.Key{pki.P256, pki.P384, pki.P521, pki.RSA2048, pki.Ed25519}
@@ -85,25 +86,28 @@ func (c testCase) exists() bool {
 }
 
 // curve is the group of an ECDSA certificate's key; 0 for other certificates.
-func (c testCase) curve() iana.Group {
-	return map[pki.Key]iana.Group{pki.P256: iana.Secp256r1, pki.P384: iana.Secp384r1, pki.P521: iana.Secp521r1}[c.key]
+func curve(k pki.Key) iana.Group {
+	return map[pki.Key]iana.Group{pki.P256: iana.Secp256r1, pki.P384: iana.Secp384r1, pki.P521: iana.Secp521r1}[k]
 }
 
 // offered are the groups that a client of the case offers. In TLS 1.2 the list
 // bounds the curves of certificates too (RFC 8422, Section 5.1.1), so that of
-// the server's certificate stands in it, behind the one to use.
+// each certificate stands in it, behind the one to use.
 func (c testCase) offered() []iana.Group {
-	switch k := c.curve(); {
-	case c.retry:
+	if c.retry {
 		return []iana.Group{iana.Secp256r1, c.group} // both of one kind: some send a share of each
-	case c.version == iana.TLS12 && k != 0 && k != c.group:
-		return []iana.Group{c.group, k}
 	}
-	return []iana.Group{c.group}
+	groups := []iana.Group{c.group}
+	for _, k := range []iana.Group{curve(c.key), c.mutual.curve()} {
+		if c.version == iana.TLS12 && k != 0 && !slices.Contains(groups, k) {
+			groups = append(groups, k)
+		}
+	}
+	return groups
 }
 
 // theirs are the groups that the peer is configured with. Servers that know
-// only one list for both purposes need the certificate's curve in it.
+// only one list for both purposes need the certificates' curves in it.
 func (c testCase) theirs() []iana.Group {
 	if c.retry && !c.server {
 		return []iana.Group{c.group}
@@ -139,15 +143,19 @@ func (c testCase) settled(i handclasp.Info) error {
 	if i.Version != c.version || i.CipherSuite != c.suite || i.Group != c.group || i.Retried != c.retry {
 		return fmt.Errorf("negotiated %v, %v with %v, retried: %v", i.Version, i.CipherSuite, i.Group, i.Retried)
 	}
-	return nil
+	return c.mutual.settled(i)
 }
 
 // clientConfig is our configuration as client of a case.
 func (f *files) clientConfig(c testCase) *handclasp.ClientConfig {
-	return &handclasp.ClientConfig{
+	cfg := &handclasp.ClientConfig{
 		ServerName: "localhost", RootCAs: f.roots, MinVersion: c.version, MaxVersion: c.version,
 		CipherSuites: []iana.CipherSuite{c.suite}, CurvePreferences: c.offered(),
 	}
+	if c.mutual.proves() {
+		cfg.Certificates = []handclasp.Certificate{f.ids[c.mutual.shows].ours}
+	}
+	return cfg
 }
 
 // serverConfig is our configuration as server of a case.
@@ -155,6 +163,7 @@ func (f *files) serverConfig(c testCase) *handclasp.ServerConfig {
 	return &handclasp.ServerConfig{
 		Certificates: []handclasp.Certificate{f.ids[c.key].ours}, MinVersion: c.version, MaxVersion: c.version,
 		CipherSuites: []iana.CipherSuite{c.suite}, CurvePreferences: []iana.Group{c.group},
+		ClientAuth: c.mutual.policy, ClientCAs: f.roots,
 	}
 }
 

@@ -19,6 +19,10 @@ import (
 func curlOpen(_ context.Context, k *kit) (*player, error) {
 	return &player{client: k.fetch(func(c testCase, page, url string) []string {
 		args := []string{"curl", "-sS", "--cacert", k.files.ca, "--curves", opensslGroups(c.theirs()), "--data-binary", "@" + page, "-H", "Expect:", url}
+		if c.mutual.proves() {
+			id := k.files.ids[c.mutual.shows]
+			args = append(args, "--cert", id.cert, "--key", id.key)
+		}
 		if c.version == iana.TLS13 {
 			return append(args, "--tlsv1.3", "--tls13-ciphers", c.suite.OpenSSL())
 		}
@@ -48,6 +52,12 @@ func (k *kit) fetch(command func(c testCase, page, url string) []string) play {
 			var said journal
 			cmd.Stderr = &said
 			out, err := cmd.Output()
+			if c.mutual.refused() {
+				if err == nil {
+					return fmt.Errorf("%s: it is let in without a certificate", args[0])
+				}
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w %s", args[0], err, said.since(0))
 			}

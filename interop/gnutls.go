@@ -38,12 +38,26 @@ func gnutlsCipher(s iana.CipherSuite) string {
 	}
 }
 
+// gnutlsWants is a policy in the words of gnutls-serv.
+func (k *kit) gnutlsWants(m mutual) (args []string) {
+	if !m.asked() {
+		return []string{"--disable-client-cert"}
+	}
+	if m.policy.Requires() {
+		args = append(args, "--require-client-cert")
+	}
+	if m.policy.Verifies() {
+		args = append(args, "--verify-client-cert", "--x509cafile", k.files.ca)
+	}
+	return args
+}
+
 // gnutls-serv echoes lines, and listens on every interface.
 func (k *kit) gnutlsServer(ctx context.Context, c testCase) error {
 	id := k.files.ids[c.key]
 	run := func(port string) (*process, error) {
-		return daemon(ctx, "gnutls-serv", "--echo", "--quiet", "--disable-client-cert", "--port", port, "--priority", gnutlsPriority(c),
-			"--x509certfile", id.cert, "--x509keyfile", id.key)
+		return daemon(ctx, "gnutls-serv", append(k.gnutlsWants(c.mutual), "--echo", "--quiet", "--port", port, "--priority", gnutlsPriority(c),
+			"--x509certfile", id.cert, "--x509keyfile", id.key)...)
 	}
 	return k.serves(ctx, c, run, func(*process) talk { return echo(k.data) })
 }
@@ -51,8 +65,13 @@ func (k *kit) gnutlsServer(ctx context.Context, c testCase) error {
 // gnutls-cli moves about 3 MB a second, so it is spared more than a page.
 func (k *kit) gnutlsClient(ctx context.Context, c testCase) error {
 	run := func(port string) (*process, error) {
-		return start(ctx, "gnutls-cli", "--logfile", "/dev/stderr", "--port", port, "--priority", gnutlsPriority(c),
-			"--x509cafile", k.files.ca, "--sni-hostname", "localhost", "--verify-hostname", "localhost", "127.0.0.1")
+		var shows []string
+		if c.mutual.proves() {
+			own := k.files.ids[c.mutual.shows]
+			shows = []string{"--x509certfile", own.cert, "--x509keyfile", own.key}
+		}
+		return start(ctx, "gnutls-cli", append(shows, "--logfile", "/dev/stderr", "--port", port, "--priority", gnutlsPriority(c),
+			"--x509cafile", k.files.ca, "--sni-hostname", "localhost", "--verify-hostname", "localhost", "127.0.0.1")...)
 	}
 	return k.calls(ctx, c, run, func(p *process) talk { return stream(p, min(k.data, page)) })
 }

@@ -52,6 +52,31 @@ func TestAllCases(t *testing.T) {
 	}
 }
 
+// Every policy comes up with every kind of client certificate and without one,
+// in each version, and nothing of it in the other cases.
+func TestMutualCases(t *testing.T) {
+	for _, server := range []bool{false, true} {
+		cases := mutualCases(server)
+		if want := len(underTest()) * 4 * (len(keyKinds) + 1); len(cases) != want {
+			t.Errorf("%d cases, want %d", len(cases), want)
+		}
+		for i, c := range cases {
+			if slices.Contains(cases[:i], c) || !c.exists() || c.server != server || !c.mutual.asked() || c.mutual.String() == "" {
+				t.Errorf("%v is no case", c)
+			}
+		}
+		for _, c := range allCases(server) {
+			if c.mutual != (mutual{}) || c.mutual.asked() || c.mutual.String() != "" {
+				t.Errorf("%v asks the client", c)
+			}
+		}
+	}
+	p384 := testCase{version: iana.TLS12, group: iana.X25519, key: pki.P256, mutual: mutual{policy: handclasp.RequireAnyClientCert, shows: pki.P384}}
+	if got := p384.theirs(); !slices.Equal(got, []iana.Group{iana.X25519, iana.Secp256r1, iana.Secp384r1}) {
+		t.Errorf("with P-384 of the client the groups are %v", got)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	retry := testCase{version: iana.TLS13, group: iana.Secp384r1, retry: true}
 	retried := retry

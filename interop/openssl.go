@@ -40,11 +40,37 @@ func opensslParams(c testCase) []string {
 	return append(args, "-tls1_2", "-cipher", c.suite.OpenSSL())
 }
 
+// opensslWants is a policy in the words of s_server, which goes on after errors
+// of verification unless told otherwise.
+func (k *kit) opensslWants(m mutual) (args []string) {
+	switch {
+	case !m.asked():
+		return nil
+	case m.policy.Requires():
+		args = []string{"-Verify", "3"}
+	default:
+		args = []string{"-verify", "3"}
+	}
+	if m.policy.Verifies() {
+		args = append(args, "-verify_return_error", "-CAfile", k.files.ca)
+	}
+	return args
+}
+
+// opensslShows is what s_client is given to show.
+func (k *kit) opensslShows(m mutual) []string {
+	if !m.proves() {
+		return nil
+	}
+	id := k.files.ids[m.shows]
+	return []string{"-cert", id.cert, "-key", id.key}
+}
+
 func (k *kit) opensslServer(ctx context.Context, c testCase) error {
 	id := k.files.ids[c.key]
 	run := func(port string) (*process, error) {
 		return start(ctx, "openssl", append([]string{"s_server", "-naccept", "1", "-accept", "127.0.0.1:" + port,
-			"-cert", id.cert, "-key", id.key}, opensslParams(c)...)...)
+			"-cert", id.cert, "-key", id.key}, append(k.opensslWants(c.mutual), opensslParams(c)...)...)...)
 	}
 	return k.serves(ctx, c, run, func(p *process) talk { return stream(p, k.data) })
 }
@@ -52,7 +78,7 @@ func (k *kit) opensslServer(ctx context.Context, c testCase) error {
 func (k *kit) opensslClient(ctx context.Context, c testCase) error {
 	run := func(port string) (*process, error) {
 		return start(ctx, "openssl", append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-servername", "localhost",
-			"-verify_hostname", "localhost", "-verify_return_error", "-CAfile", k.files.ca}, opensslParams(c)...)...)
+			"-verify_hostname", "localhost", "-verify_return_error", "-CAfile", k.files.ca}, append(k.opensslShows(c.mutual), opensslParams(c)...)...)...)
 	}
 	return k.calls(ctx, c, run, func(p *process) talk { return stream(p, k.data) })
 }

@@ -15,6 +15,7 @@ type peer struct {
 	name       string
 	version    func(context.Context) (string, error) // an error: it is not here
 	can        func(testCase) string                 // why it can't do a case, or ""
+	mutual     bool                                  // with client certificates too
 	sample     bool                                  // not the full cross product, since its cases take long
 	everywhere string                                // the program of it that can't be told to listen on loopback only
 	open       func(context.Context, *kit) (*player, error)
@@ -22,14 +23,14 @@ type peer struct {
 
 // peers stand in the order in which they run.
 var peers = []peer{
-	{name: "crypto/tls", version: stdVersion, can: except(), open: stdOpen},
-	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen},
-	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, everywhere: "gnutls-serv"},
+	{name: "crypto/tls", version: stdVersion, can: except(), open: stdOpen, mutual: true},
+	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen, mutual: true},
+	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, mutual: true, everywhere: "gnutls-serv"},
 	{name: "botan", version: program("botan", "version"), can: botanCan, open: botanOpen, everywhere: "botan tls_server"},
 	{name: "java", version: program("java", "--version"), can: javaCan, open: javaOpen, sample: true},
 	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: opensslCan, open: nodeOpen, sample: true},
 	{name: "python", version: program("python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0] + ',', ssl.OPENSSL_VERSION)"), can: opensslCan, open: pythonOpen, sample: true},
-	{name: "curl", version: program("curl", "--version"), can: opensslCan, open: curlOpen},
+	{name: "curl", version: program("curl", "--version"), can: opensslCan, open: curlOpen, mutual: true},
 	{name: "wget", version: program("wget", "--version"), can: gnutlsCan, open: wgetOpen},
 	{name: "chromium", version: program("chromium", "--version"), can: chromiumCan, open: chromiumOpen},
 	{name: "nginx", version: program("nginx", "-v"), can: opensslCan, open: nginxOpen},
@@ -105,6 +106,9 @@ func (k *kit) accept(ctx context.Context, c testCase, l *net.TCPListener, t talk
 
 // finish completes the handshake on our side, checks it and moves data.
 func finish(ctx context.Context, c testCase, ours *handclasp.Conn, t talk) error {
+	if c.mutual.refused() {
+		return refuse(ctx, ours)
+	}
 	if err := ours.HandshakeContext(ctx); err != nil {
 		return err
 	}

@@ -98,7 +98,11 @@ func (r *runner) role(ctx context.Context, t *tally, p peer, name string, play p
 	}
 	t.roles = append(t.roles, name)
 	var cases []testCase
-	for _, c := range allCases(server) {
+	all := allCases(server)
+	if p.mutual {
+		all = append(all, mutualCases(server)...)
+	}
+	for _, c := range all {
 		if why := p.can(c); why != "" {
 			t.left[why]++
 			continue

@@ -41,13 +41,24 @@ func (k *kit) stdPlay(ctx context.Context, c testCase) error {
 	done := make(chan error, 1)
 	go func() { done <- theirs.HandshakeContext(ctx) }()
 	err = finish(ctx, c, ours, stream(theirs, k.data))
-	return errors.Join(err, <-done)
+	theirs.Close()
+	if theirErr := <-done; !c.mutual.refused() {
+		err = errors.Join(err, theirErr)
+	}
+	return err
 }
 
 func (k *kit) stdConfig(c testCase) *tls.Config {
 	cfg := &tls.Config{
 		MinVersion: uint16(c.version), MaxVersion: uint16(c.version), ServerName: "localhost", RootCAs: k.files.roots,
 		Certificates: []tls.Certificate{k.files.ids[c.key].std},
+		ClientAuth:   tls.ClientAuthType(c.mutual.policy), ClientCAs: k.files.roots, // the policies have the same numbers
+	}
+	if c.server {
+		cfg.Certificates = nil
+		if c.mutual.proves() {
+			cfg.Certificates = []tls.Certificate{k.files.ids[c.mutual.shows].std}
+		}
 	}
 	if c.version < iana.TLS13 {
 		cfg.CipherSuites = []uint16{uint16(c.suite)} // those of TLS 1.3 can't be chosen

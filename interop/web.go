@@ -90,7 +90,7 @@ func wolfsslCan(c testCase) string {
 		return "lighttpd's mod_wolfssl loads no Ed25519 certificate (\"inactive/expired\")"
 	case c.retry:
 		return "lighttpd's mod_wolfssl can't be told which groups to take"
-	case c.version == iana.TLS12 && c.curve() != 0 && c.group != iana.X25519 && c.group > c.curve():
+	case c.version == iana.TLS12 && curve(c.key) != 0 && c.group != iana.X25519 && c.group > curve(c.key):
 		return "in TLS 1.2 wolfSSL takes the smallest NIST curve offered, here the certificate's"
 	}
 	return ""
