@@ -91,16 +91,7 @@ func PostQuantum(g iana.Group) bool {
 	return err == nil && slices.ContainsFunc(row.parts, func(p part) bool { _, ok := p.(kem); return ok })
 }
 
-// ShareLen is the length in bytes of the key share that role sends for g, or 0
-// if g is not supported.
-func ShareLen(g iana.Group, role fault.Role) int {
-	row, err := find(g)
-	if err != nil {
-		return 0
-	}
-	return row.shareLen(role)
-}
-
+// shareLen is the length in bytes of the key share that role sends.
 func (g group) shareLen(role fault.Role) int {
 	n := 0
 	for _, p := range g.parts {

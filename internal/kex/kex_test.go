@@ -36,14 +36,18 @@ func TestGroups(t *testing.T) {
 		if ids[i] != l.group || !Supported(l.group) {
 			t.Errorf("group %d is %v, want %v", i, ids[i], l.group)
 		}
-		if c, s := ShareLen(l.group, fault.Client), ShareLen(l.group, fault.Server); c != l.client || s != l.server {
+		row, err := find(l.group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, s := row.shareLen(fault.Client), row.shareLen(fault.Server); c != l.client || s != l.server {
 			t.Errorf("%v: shares of %d and %d bytes, want %d and %d", l.group, c, s, l.client, l.server)
 		}
 		if mlkem := l.client > 1000; PostQuantum(l.group) != mlkem { // no curve's share is as long
 			t.Errorf("%v: PostQuantum is not %v", l.group, mlkem)
 		}
 	}
-	if Supported(iana.X448) || ShareLen(iana.X448, fault.Client) != 0 || PostQuantum(iana.X448) {
+	if Supported(iana.X448) || PostQuantum(iana.X448) {
 		t.Error("X448 is supported")
 	}
 }

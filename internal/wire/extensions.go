@@ -77,15 +77,6 @@ func (e *Extensions) Remove(t iana.ExtensionType) {
 	}
 }
 
-// Reorder puts the block into the given order; types must be those it holds.
-func (e *Extensions) Reorder(types []iana.ExtensionType) {
-	items := make([]extension, 0, len(types))
-	for _, t := range types {
-		items = append(items, e.items[e.Index(t)])
-	}
-	e.items = items
-}
-
 // Extensions codes an extension block of at least min bytes (RFC 9846, Section
 // 4.3). body codes one extension by type and reports whether it declares it.
 func (c *Coder) Extensions(e *Extensions, min int, body func(iana.ExtensionType) bool) {
