@@ -180,6 +180,9 @@ func (e *Engine) settle() {
 
 // update sends a KeyUpdate under the old keys and changes them.
 func (e *Engine) update(r wire.KeyUpdateRequest) error {
+	if e.outEpoch >= maxGenerations {
+		return fault.RecordSequenceEnd.New() // no further keys; what this one has left ends the connection
+	}
 	msg, err := wire.Append(nil, &wire.KeyUpdate{Request: r})
 	if err != nil {
 		return fault.Internal.Because(err)

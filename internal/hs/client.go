@@ -91,17 +91,6 @@ func (c *client) Receive(msg []byte) error {
 
 func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, changeCipherSpec, nil) }
 
-// readEpoch is the epoch of the keys that the current state reads with.
-func (c *client) readEpoch() flow.Epoch {
-	switch {
-	case c.state == fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
-		return flow.Application
-	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2:
-		return flow.Handshake
-	}
-	return flow.Clear
-}
-
 // begin sends the first ClientHello.
 func (c *client) begin([]byte) (fault.State, error) {
 	if err := c.build(); err != nil {

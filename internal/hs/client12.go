@@ -258,7 +258,7 @@ func (c *client) changeCipherSpec12([]byte) (fault.State, error) {
 // finished12 checks the server's Finished; the handshake ends here.
 func (c *client) finished12(msg []byte) (fault.State, error) {
 	var err error
-	if c.evidence.finished, err = c.checkFinished12(msg); err != nil {
+	if c.evidence.finished, err = c.takeFinished12(msg); err != nil {
 		return 0, err
 	}
 	c.keepExporter()

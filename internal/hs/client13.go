@@ -193,20 +193,10 @@ func (c *client) certificateRequest(msg []byte) (fault.State, error) {
 // once the server has proven that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
 	var m wire.Certificate
-	if err := c.coder.Decode(msg, &m); err != nil {
+	raw, err := c.takeCertificate(msg, &m, &c.hello.Extensions)
+	if err != nil {
 		return 0, err
 	}
-	if len(m.Context) > 0 {
-		return 0, fault.CertificateContext.In("certificate_request_context")
-	}
-	raw := make([][]byte, len(m.List))
-	for i := range m.List {
-		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, &c.hello.Extensions); err != nil {
-			return 0, err
-		}
-		raw[i] = m.List[i].Data
-	}
-	var err error
 	if c.chain, err = cert.Parse(raw); err != nil {
 		return 0, err
 	}
@@ -218,21 +208,11 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 // certificateVerify checks that the server holds the leaf's key, then asks for
 // the verdict.
 func (c *client) certificateVerify(msg []byte) (fault.State, error) {
-	var m wire.CertificateVerify
-	if err := c.coder.Decode(msg, &m); err != nil {
-		return 0, err
-	}
-	if !c.hello.SignatureSchemes.Has(m.Scheme) {
-		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(c.hello.SignatureSchemes.Slice()))
-	}
-	var err error
-	c.evidence.signature, err = checkSignature(c.chain[0], fault.Server, m.Scheme, c.transcript.Sum(), m.Signature)
+	held, err := c.takeProof(msg, fault.Server, c.hello.SignatureSchemes, c.overTranscript(c.chain[0], fault.Server))
 	if err != nil {
 		return 0, err
 	}
-	c.info.SignatureScheme = m.Scheme
-	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
-	c.transcript.Write(msg)
+	c.evidence.signature, c.info.SignatureScheme = held, held.scheme
 	c.askVerdict()
 	return fault.Verifying, nil
 }
@@ -271,18 +251,10 @@ func (c *client) takeVerdict() error {
 // finished checks the server's Finished. What the server sends from here on is
 // under its application keys; what we still have to say is not.
 func (c *client) finished(msg []byte) (fault.State, error) {
-	var m wire.Finished
-	if err := c.coder.Decode(msg, &m); err != nil {
-		return 0, err
-	}
 	var err error
-	c.evidence.finished, err = checkFinished(c.suite.Hash, c.traffic.server, c.transcript.Sum(), m.VerifyData)
-	if err != nil {
+	if c.evidence.finished, err = c.takeFinished13(msg, c.traffic.server); err != nil {
 		return 0, err
 	}
-	c.proven(flow.Proven{What: "finished", Of: fault.Server})
-	c.transcript.Write(msg)
-	c.Layer.PeerFinished()
 	if err := c.evidence.complete(demandIdentity); err != nil {
 		return 0, err // before our Finished, on which the server would rely
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/sign"
 )
 
@@ -52,23 +53,77 @@ func (e *evidence) identified() error {
 	return nil
 }
 
-// checkSignature verifies a CertificateVerify of role over the transcript up
-// to its Certificate (RFC 9846, Section 4.5.2).
-func checkSignature(leaf *x509.Certificate, role fault.Role, s iana.SignatureScheme, th, signature []byte) (*signatureHeld, error) {
-	if !sign.UsableIn13(s) {
-		return nil, fault.SignatureSchemeRefused.In("algorithm").Saw(s, "an algorithm that TLS 1.3 allows in CertificateVerify")
-	}
-	if err := sign.Verify(leaf.PublicKey, s, sign.CertificateVerifyInput(role == fault.Server, th), signature); err != nil {
+// takeProof reads a CertificateVerify of a peer, over whatever the version has
+// signed: check verifies it. The scheme must be one that we offered (RFC 9846,
+// Section 4.5.2; RFC 5246, Section 7.4.8).
+func (c *core) takeProof(msg []byte, of fault.Role, offered wire.List16[iana.SignatureScheme],
+	check func(iana.SignatureScheme, []byte) (*signatureHeld, error)) (*signatureHeld, error) {
+	var m wire.CertificateVerify
+	if err := c.coder.Decode(msg, &m); err != nil {
 		return nil, err
 	}
-	return &signatureHeld{s}, nil
+	if !offered.Has(m.Scheme) {
+		return nil, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(offered.Slice()))
+	}
+	held, err := check(m.Scheme, m.Signature)
+	if err != nil {
+		return nil, err
+	}
+	c.proven(flow.Proven{What: "signature", Of: of, Scheme: m.Scheme})
+	c.transcript.Write(msg)
+	return held, nil
 }
 
-// checkFinished verifies a Finished over the transcript before it, in
-// constant time (RFC 9846, Section 4.5.3).
-func checkFinished(h keys.Hash, base keys.Secret, th, verifyData []byte) (*finishedHeld, error) {
-	if !hmac.Equal(h.Finished(base, th), verifyData) {
+// overTranscript checks a CertificateVerify of TLS 1.3, which covers the transcript
+// up to the peer's Certificate (RFC 9846, Section 4.5.2).
+func (c *core) overTranscript(leaf *x509.Certificate, of fault.Role) func(iana.SignatureScheme, []byte) (*signatureHeld, error) {
+	return func(s iana.SignatureScheme, signature []byte) (*signatureHeld, error) {
+		if !sign.UsableIn13(s) {
+			return nil, fault.SignatureSchemeRefused.In("algorithm").Saw(s, "an algorithm that TLS 1.3 allows in CertificateVerify")
+		}
+		input := sign.CertificateVerifyInput(of == fault.Server, c.transcript.Sum())
+		if err := sign.Verify(leaf.PublicKey, s, input, signature); err != nil {
+			return nil, err
+		}
+		return &signatureHeld{s}, nil
+	}
+}
+
+// takeFinished13 reads the peer's Finished, made with its handshake secret, and
+// compares it in constant time (RFC 9846, Section 4.5.3).
+func (c *core) takeFinished13(msg []byte, base keys.Secret) (*finishedHeld, error) {
+	return c.takeFinished(msg, c.suite.Hash.Finished(base, c.transcript.Sum()))
+}
+
+// takeFinished reads a Finished that must hold verify.
+func (c *core) takeFinished(msg, verify []byte) (*finishedHeld, error) {
+	var m wire.Finished
+	if err := c.coder.Decode(msg, &m); err != nil {
+		return nil, err
+	}
+	if !hmac.Equal(verify, m.VerifyData) {
 		return nil, fault.FinishedWrong.In("verify_data")
 	}
+	c.proven(flow.Proven{What: "finished", Of: c.role.Peer()})
+	c.transcript.Write(msg)
+	c.Layer.PeerFinished()
 	return &finishedHeld{}, nil
+}
+
+// takeCertificate reads a Certificate of TLS 1.3; asked are the extensions that
+// it may answer (RFC 9846, Section 4.5.1).
+func (c *core) takeCertificate(msg []byte, m *wire.Certificate, asked *wire.Extensions) (chain [][]byte, err error) {
+	if err := c.coder.Decode(msg, m); err != nil {
+		return nil, err
+	}
+	if len(m.Context) > 0 {
+		return nil, fault.CertificateContext.In("certificate_request_context")
+	}
+	for i := range m.List {
+		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, asked); err != nil {
+			return nil, err
+		}
+		chain = append(chain, m.List[i].Data)
+	}
+	return chain, nil
 }

@@ -1,7 +1,6 @@
 package hs
 
 import (
-	"crypto/hmac"
 	"crypto/x509"
 	"slices"
 
@@ -103,20 +102,10 @@ func (c *core) peerChanged() error {
 	return c.Layer.SetRead12(c.suite, c.secrets.of(c.role.Peer()))
 }
 
-// checkFinished12 verifies the peer's Finished over the transcript before it,
-// in constant time (RFC 5246, Section 7.4.9).
-func (c *core) checkFinished12(msg []byte) (*finishedHeld, error) {
-	var m wire.Finished
-	if err := c.coder.Decode(msg, &m); err != nil {
-		return nil, err
-	}
-	if !hmac.Equal(c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum()), m.VerifyData) {
-		return nil, fault.FinishedWrong.In("verify_data")
-	}
-	c.proven(flow.Proven{What: "finished", Of: c.role.Peer()})
-	c.transcript.Write(msg)
-	c.Layer.PeerFinished()
-	return &finishedHeld{}, nil
+// takeFinished12 reads the peer's Finished, made with the master secret (RFC
+// 5246, Section 7.4.9).
+func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
+	return c.takeFinished(msg, c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum()))
 }
 
 // keepExporter leaves of the secrets what an exporter needs. Without extended

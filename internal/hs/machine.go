@@ -251,6 +251,17 @@ func (c *core) proven(p flow.Proven) {
 	}
 }
 
+// readEpoch is the epoch of the keys that the current state reads with.
+func (c *core) readEpoch() flow.Epoch {
+	switch {
+	case c.state == fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
+		return flow.Application
+	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:
+		return flow.Handshake
+	}
+	return flow.Clear
+}
+
 // decided emits a decision, which is built only when somebody watches.
 func (c *core) decided(build func() flow.Decision) {
 	if c.Watch != nil {

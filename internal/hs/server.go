@@ -86,16 +86,6 @@ func (s *server) Receive(msg []byte) error {
 
 func (s *server) ChangeCipherSpec() error { return step(&s.core, s.table, s, changeCipherSpec, nil) }
 
-func (s *server) readEpoch() flow.Epoch {
-	switch {
-	case s.state == fault.Connected, s.info.Version == iana.TLS12 && s.state == fault.WaitFinished:
-		return flow.Application
-	case s.info.Version == iana.TLS13 && s.state != fault.WaitCH2:
-		return flow.Handshake
-	}
-	return flow.Clear
-}
-
 // clientHello takes the first hello, and asks the hooks about it if there are
 // any.
 func (s *server) clientHello(msg []byte) (fault.State, error) {
@@ -188,6 +178,15 @@ func (s *server) settleVersion() error {
 	}
 	s.decided(func() flow.Decision { return d })
 	return nil
+}
+
+// settleALPN chooses the application protocol.
+func (s *server) settleALPN() error {
+	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	if s.info.ALPN = alpn; alpn != "" {
+		s.decided(func() flow.Decision { return d })
+	}
+	return err
 }
 
 // settle13 chooses suite and group from a hello for TLS 1.3.

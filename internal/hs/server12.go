@@ -56,12 +56,8 @@ var server12 = []edge[*server]{
 // negotiate12 sends the flight up to Certificate, and asks for a signature
 // over the key exchange.
 func (s *server) negotiate12() (fault.State, error) {
-	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
-	if err != nil {
+	if err := s.settleALPN(); err != nil {
 		return 0, err
-	}
-	if s.info.ALPN = alpn; alpn != "" {
-		s.decided(func() flow.Decision { return d })
 	}
 	s.info.Compat = false
 	if s.asksClient() {
@@ -74,6 +70,7 @@ func (s *server) negotiate12() (fault.State, error) {
 	if err := s.sendCertificate12(); err != nil {
 		return 0, err
 	}
+	var err error
 	if s.key, err = kex.Generate(s.group, s.Rand); err != nil {
 		return 0, err
 	}
@@ -217,21 +214,14 @@ func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
 // the verdict. The signature covers the messages themselves (RFC 5246, Section
 // 7.4.8).
 func (s *server) certificateVerify12(msg []byte) (fault.State, error) {
-	var m wire.CertificateVerify
-	if err := s.coder.Decode(msg, &m); err != nil {
-		return 0, err
-	}
-	if !s.asked.Has(m.Scheme) {
-		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(s.asked.Slice()))
-	}
-	var err error
-	if s.evidence.signature, err = checkSignature12(s.chain[0], m.Scheme, s.transcript.Messages(), m.Signature); err != nil {
+	held, err := s.takeProof(msg, fault.Client, s.asked, func(x iana.SignatureScheme, signature []byte) (*signatureHeld, error) {
+		return checkSignature12(s.chain[0], x, s.transcript.Messages(), signature)
+	})
+	if err != nil {
 		return 0, err
 	}
 	s.transcript.Forget()
-	s.info.ClientScheme = m.Scheme
-	s.proven(flow.Proven{What: "signature", Of: fault.Client, Scheme: m.Scheme})
-	s.transcript.Write(msg)
+	s.evidence.signature, s.info.ClientScheme = held, held.scheme
 	return s.askVerdict(), nil
 }
 
@@ -247,7 +237,7 @@ func (s *server) changeCipherSpec12([]byte) (fault.State, error) {
 // handshake ends here.
 func (s *server) finished12(msg []byte) (fault.State, error) {
 	var err error
-	if s.evidence.finished, err = s.checkFinished12(msg); err != nil {
+	if s.evidence.finished, err = s.takeFinished12(msg); err != nil {
 		return 0, err
 	}
 	if err := s.evidence.complete(s.demand()); err != nil {

@@ -49,12 +49,8 @@ var server13 = []edge[*server]{
 // negotiate13 sends the flight up to Certificate, and asks for a signature over
 // it.
 func (s *server) negotiate13() (fault.State, error) {
-	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
-	if err != nil {
+	if err := s.settleALPN(); err != nil {
 		return 0, err
-	}
-	if s.info.ALPN = alpn; alpn != "" {
-		s.decided(func() flow.Decision { return d })
 	}
 	if err := s.chooseCertificate(); err != nil {
 		return 0, err
@@ -206,19 +202,9 @@ func (s *server) signed([]byte) (fault.State, error) {
 // certificate takes the client's chain, which may be empty (RFC 9846, Section
 // 4.5.1.3). We asked for no extensions in it.
 func (s *server) certificate(msg []byte) (fault.State, error) {
-	var m wire.Certificate
-	if err := s.coder.Decode(msg, &m); err != nil {
+	raw, err := s.takeCertificate(msg, new(wire.Certificate), new(wire.Extensions))
+	if err != nil {
 		return 0, err
-	}
-	if len(m.Context) > 0 {
-		return 0, fault.CertificateContext.In("certificate_request_context")
-	}
-	raw := make([][]byte, len(m.List))
-	for i := range m.List {
-		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, new(wire.Extensions)); err != nil {
-			return 0, err
-		}
-		raw[i] = m.List[i].Data
 	}
 	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {
 		return 0, err
@@ -233,21 +219,11 @@ func (s *server) certificate(msg []byte) (fault.State, error) {
 // certificateVerify checks that the client holds the leaf's key, then asks for
 // the verdict.
 func (s *server) certificateVerify(msg []byte) (fault.State, error) {
-	var m wire.CertificateVerify
-	if err := s.coder.Decode(msg, &m); err != nil {
-		return 0, err
-	}
-	if !s.asked.Has(m.Scheme) {
-		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(s.asked.Slice()))
-	}
-	var err error
-	s.evidence.signature, err = checkSignature(s.chain[0], fault.Client, m.Scheme, s.transcript.Sum(), m.Signature)
+	held, err := s.takeProof(msg, fault.Client, s.asked, s.overTranscript(s.chain[0], fault.Client))
 	if err != nil {
 		return 0, err
 	}
-	s.info.ClientScheme = m.Scheme
-	s.proven(flow.Proven{What: "signature", Of: fault.Client, Scheme: m.Scheme})
-	s.transcript.Write(msg)
+	s.evidence.signature, s.info.ClientScheme = held, held.scheme
 	return s.askVerdict(), nil
 }
 
@@ -257,18 +233,10 @@ func (s *server) verified([]byte) (fault.State, error) {
 
 // finished checks the client's Finished; the handshake ends here.
 func (s *server) finished(msg []byte) (fault.State, error) {
-	var m wire.Finished
-	if err := s.coder.Decode(msg, &m); err != nil {
-		return 0, err
-	}
 	var err error
-	s.evidence.finished, err = checkFinished(s.suite.Hash, s.traffic.client, s.transcript.Sum(), m.VerifyData)
-	if err != nil {
+	if s.evidence.finished, err = s.takeFinished13(msg, s.traffic.client); err != nil {
 		return 0, err
 	}
-	s.proven(flow.Proven{What: "finished", Of: fault.Client})
-	s.transcript.Write(msg)
-	s.Layer.PeerFinished()
 	if err := s.evidence.complete(s.demand()); err != nil {
 		return 0, err
 	}
