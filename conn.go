@@ -232,8 +232,8 @@ func (c *Conn) put(b []byte) error {
 }
 
 // flushOut sends what the engine has to say besides data. A deadline that passes
-// leaves the rest for later; any other error ends the connection. An alert has
-// a time limit, for nothing depends on it.
+// leaves the rest for later; any other error ends writing. An alert has a time
+// limit, for nothing depends on it.
 func (c *Conn) flushOut() error {
 	if c.writeErr != nil {
 		return c.writeErr

@@ -96,7 +96,7 @@ func (c *Conn) flush(ctx context.Context) error {
 // tells more than a broken pipe.
 func (c *Conn) afterFailedWrite(ctx context.Context, cause error) error {
 	if ctx.Err() == nil && c.conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)) == nil {
-		for c.fill() == nil {
+		for c.engine.Ask() == nil && c.fill() == nil { // a question would wait for ever, and the buffer fill
 			n, _, err := c.engine.Recv(c.raw)
 			c.raw = c.raw[n:]
 			if err != nil {

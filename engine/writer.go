@@ -160,11 +160,15 @@ func (e *Engine) KeyUpdate(both bool) error {
 		return e.misuse(fault.KeyUpdateVersion)
 	}
 	e.settle()
+	request := wire.UpdateNotRequested
 	if both && !e.asked {
-		e.asked = true
-		return e.update(wire.UpdateRequested)
+		request = wire.UpdateRequested
 	}
-	return e.update(wire.UpdateNotRequested)
+	if err := e.update(request); err != nil {
+		return e.placed(err)
+	}
+	e.asked = e.asked || request == wire.UpdateRequested
+	return nil
 }
 
 // settle seals what has waited, in the order in which it came to be.
