@@ -245,10 +245,10 @@ func check(c flow.Check, accepted bool) Check {
 		}
 		k.Detail = e.Text
 		if e.Got != "" {
-			k.Detail = fmt.Sprintf("%s Seen: %s.", e.Text, printable(e.Got))
+			k.Detail = fmt.Sprintf("%s Seen: %s.", e.Text, fault.Printable(e.Got))
 		}
 		if e.Want != "" {
-			k.Detail += fmt.Sprintf(" Expected: %s.", printable(e.Want))
+			k.Detail += fmt.Sprintf(" Expected: %s.", fault.Printable(e.Want))
 		}
 	}
 	return k

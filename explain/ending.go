@@ -202,8 +202,8 @@ func (r *Recorder) fail(e *fault.Error, role fault.Role) *Failure {
 		state = r.state
 	}
 	f := &Failure{
-		Rule: e.ID, Text: printable(e.Text), During: r.during(e.Blame, state, role), Fault: blames[e.Blame], Side: side(e.Blame, role),
-		Field: escape(e.Field), Got: printable(e.Got), Want: printable(e.Want), Source: e.Source, Received: e.Received, Hint: e.Hint,
+		Rule: e.ID, Text: fault.Printable(e.Text), During: r.during(e.Blame, state, role), Fault: blames[e.Blame], Side: side(e.Blame, role),
+		Field: escape(e.Field), Got: fault.Printable(e.Got), Want: fault.Printable(e.Want), Source: e.Source, Received: e.Received, Hint: e.Hint,
 	}
 	if e.Role != fault.NoRole || r.facts.tlsBegun {
 		f.State = state.String()
@@ -213,7 +213,7 @@ func (r *Recorder) fail(e *fault.Error, role fault.Role) *Failure {
 		f.Offset = &offset
 	}
 	if e.Cause != nil {
-		f.Cause = printable(e.Cause.Error())
+		f.Cause = fault.Printable(e.Cause.Error())
 	}
 	if a := e.AlertCode(); a != iana.NoAlert {
 		f.Alert = a.String()

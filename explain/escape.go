@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // maxText is how many bytes of one text of the peer's are shown.
@@ -19,37 +21,9 @@ func escape(s string) string {
 		for cut > maxText-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
 			cut--
 		}
-		return printable(s[:cut]) + fmt.Sprintf("… (%d bytes)", len(s))
+		return fault.Printable(s[:cut]) + fmt.Sprintf("… (%d bytes)", len(s))
 	}
-	return printable(s)
-}
-
-// printable is escape without the limit.
-func printable(s string) string {
-	clean := true
-	for _, c := range s {
-		if c == utf8.RuneError || !strconv.IsPrint(c) {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		c, n := utf8.DecodeRuneInString(s)
-		switch {
-		case c == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case strconv.IsPrint(c):
-			b.WriteRune(c)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
-		}
-		s = s[n:]
-	}
-	return b.String()
+	return fault.Printable(s)
 }
 
 func escapes(list []string) []string {

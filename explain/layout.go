@@ -3,6 +3,8 @@ package explain
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 const (
@@ -66,7 +68,7 @@ func (p *page) put(parts ...string) {
 
 // para writes text as a paragraph that begins in column indent.
 func (p *page) para(indent int, style, text string) {
-	for _, l := range wrap(printable(text), p.width-indent) {
+	for _, l := range wrap(fault.Printable(text), p.width-indent) {
 		p.put(pad(indent), p.paint(style, l))
 	}
 }
@@ -74,7 +76,7 @@ func (p *page) para(indent int, style, text string) {
 // item writes text behind a mark, with its later lines below the text. Behind a
 // long mark it goes below from the start.
 func (p *page) item(indent int, style, mark, text string) {
-	mark = printable(mark) + " "
+	mark = fault.Printable(mark) + " "
 	if width(mark) > 16 && indent+width(mark)+width(text) > p.width {
 		p.para(indent, style, mark)
 		p.para(indent+2, none, text)
@@ -82,7 +84,7 @@ func (p *page) item(indent int, style, mark, text string) {
 	}
 	first := p.paint(style, mark)
 	at := indent + width(mark)
-	for _, l := range wrap(printable(text), p.width-at) {
+	for _, l := range wrap(fault.Printable(text), p.width-at) {
 		p.put(pad(indent), first, l)
 		first = pad(width(mark))
 	}
@@ -94,7 +96,7 @@ func (p *page) row(indent int, labels []string, widths []int, style, text string
 	at, fits := indent, !p.narrow()
 	line := ""
 	for i, l := range labels {
-		l = printable(l)
+		l = fault.Printable(l)
 		if p.narrow() {
 			line = strings.TrimSpace(line + " " + l)
 			continue
@@ -106,7 +108,7 @@ func (p *page) row(indent int, labels []string, widths []int, style, text string
 	if !fits && p.narrow() {
 		at = indent + 2
 	}
-	text = printable(text)
+	text = fault.Printable(text)
 	if !fits {
 		if strings.TrimSpace(line) != "" {
 			p.put(pad(indent), p.paint(dim, strings.TrimRight(line, " ")))
@@ -122,7 +124,7 @@ func (p *page) row(indent int, labels []string, widths []int, style, text string
 // head writes mark, which is as wide as the indent, then a left and a right part
 // on one line, or on two.
 func (p *page) head(mark, style, title, right string) {
-	title, right = printable(title), printable(right)
+	title, right = fault.Printable(title), fault.Printable(right)
 	room := p.width - p.indent - width(title) - width(right)
 	if right == "" || room >= 2 {
 		p.put(mark, p.paint(style, title), pad(max(room, 0)), p.paint(dim, right))

@@ -3,6 +3,8 @@ package explain
 import (
 	"fmt"
 	"strings"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // beside is how many bytes stand beside the name of their field, on a page that
@@ -122,7 +124,7 @@ func (f *Field) words(outer bool) string {
 func (p *page) field(f *Field, own []byte, outer bool) {
 	left := fmt.Sprintf("%04x  %-*s  ", f.Off, 3*beside-1, spaced(own))
 	deep := 2 * min(f.Depth, 6)
-	for _, l := range wrap(printable(f.words(outer)), p.width-p.indent-width(left)-deep) {
+	for _, l := range wrap(fault.Printable(f.words(outer)), p.width-p.indent-width(left)-deep) {
 		p.put(pad(p.indent), p.paint(dim, left), pad(deep), l)
 		left = pad(width(left))
 	}

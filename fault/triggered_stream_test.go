@@ -53,7 +53,7 @@ var ofRecords = map[*fault.Rule]scenario{
 	fault.RecordNoType:   before(iana.EncryptedExtensions, func(w *tap) { w.put(0, nil) }),
 	fault.RecordEmpty:    before(iana.EncryptedExtensions, func(w *tap) { w.put(iana.ContentHandshake, nil) }),
 	fault.RecordPayloadLength: alone(func(t *testing.T) error {
-		_, err := record.NewHalf().Seal(nil, iana.ContentApplicationData, make([]byte, record.MaxPlaintext+1), 0)
+		_, err := new(record.Half).Seal(nil, iana.ContentApplicationData, make([]byte, record.MaxPlaintext+1), 0)
 		return err
 	}),
 	fault.RecordSequenceEnd: alone(func(t *testing.T) error {
@@ -61,7 +61,7 @@ var ofRecords = map[*fault.Rule]scenario{
 		check(t, err)
 		gcm, err := cipher.NewGCM(block)
 		check(t, err)
-		h := record.NewHalf()
+		h := new(record.Half)
 		h.Install(gcm, make([]byte, 12), 1)
 		_, err = h.Seal(nil, iana.ContentApplicationData, nil, 0)
 		check(t, err)

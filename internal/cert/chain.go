@@ -111,7 +111,7 @@ func (v *verifier) sent(chain []*x509.Certificate) []*x509.Certificate {
 func (v *verifier) diagnose(err error) *fault.Error {
 	walked := v.walk(err)
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		detail := printable(invalid.Detail)
+		detail := fault.Printable(invalid.Detail)
 		switch invalid.Reason {
 		case x509.TooManyIntermediates:
 			return fault.CertPathLength.In(v.where(invalid.Cert)).Saw(

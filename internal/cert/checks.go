@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/handclasp/handclasp/fault"
 )
@@ -210,16 +209,6 @@ func (v *verifier) timestamps() {
 	if n := len(v.SCTs); n > 0 {
 		v.passed("timestamps", "%s carried; not verified, for that takes a list of logs", count(n, "signed certificate timestamp"))
 	}
-}
-
-// printable is a text of crypto/x509, which quotes names of the peer itself.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }
 
 func quote(s string) string { return fault.Quote([]byte(s)) }

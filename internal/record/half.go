@@ -10,7 +10,7 @@ import (
 
 // A Half is one direction of the record layer: records go in the clear until
 // Install or Install12 gives it keys. One Half is used for sealing or for
-// opening, never both, and by one goroutine at a time.
+// opening, never both, and by one goroutine at a time. The zero Half is ready.
 type Half struct {
 	keys  protection // nil in the clear
 	seq   uint64     // number of the next record
@@ -18,9 +18,6 @@ type Half struct {
 	bytes uint64     // TLS 1.2: payload sealed so far
 	fluid bool       // the limit counts bytes: small records spend little of it
 }
-
-// NewHalf returns a Half without keys.
-func NewHalf() *Half { return new(Half) }
 
 // Install protects what follows as TLS 1.3 does, with aead, and starts at
 // sequence number 0. The iv is copied; it has the AEAD's nonce size, at least 8

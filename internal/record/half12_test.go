@@ -37,7 +37,7 @@ var kinds12 = map[string]struct {
 
 // pair12 is the two ends of one direction, with the same key.
 func pair12(kind string, limit uint64) (seal, open *Half) {
-	seal, open = NewHalf(), NewHalf()
+	seal, open = new(Half), new(Half)
 	k := kinds12[kind]
 	for _, h := range []*Half{seal, open} {
 		h.Install12(k.aead, []byte(k.iv), k.explicit, limit)
@@ -89,7 +89,7 @@ func TestHandshakes12(t *testing.T) {
 			if f[0] == "chacha20" {
 				aead, explicit = chacha, 0
 			}
-			seal, open = NewHalf(), NewHalf()
+			seal, open = new(Half), new(Half)
 			seal.Install12(aead(a), b, explicit, noLimit)
 			open.Install12(aead(a), b, explicit, noLimit)
 			continue
@@ -244,10 +244,10 @@ func TestParse12(t *testing.T) {
 		{"1.2 alert too long", open12, "\x15\x03\x03\x48\x01", fault.RecordOverflow},
 		{"1.3 data", open13, "\x17\x03\x03\x41\x00", nil},
 		{"1.3 data too long", open13, "\x17\x03\x03\x41\x01", fault.RecordOverflow},
-		{"handshake in the clear", NewHalf(), "\x16\x03\x03\x40\x00", nil},
-		{"handshake too long in the clear", NewHalf(), "\x16\x03\x03\x40\x01", fault.RecordOverflow},
-		{"0-RTT to skip", NewHalf(), "\x17\x03\x03\x41\x00", nil},
-		{"0-RTT too long", NewHalf(), "\x17\x03\x03\x41\x01", fault.RecordOverflow},
+		{"handshake in the clear", new(Half), "\x16\x03\x03\x40\x00", nil},
+		{"handshake too long in the clear", new(Half), "\x16\x03\x03\x40\x01", fault.RecordOverflow},
+		{"0-RTT to skip", new(Half), "\x17\x03\x03\x41\x00", nil},
+		{"0-RTT too long", new(Half), "\x17\x03\x03\x41\x01", fault.RecordOverflow},
 	} {
 		h, need, err := c.half.Parse([]byte(c.header))
 		if !errors.Is(err, c.rule) {
@@ -293,7 +293,7 @@ func TestLimit12(t *testing.T) {
 func TestInstall12IV(t *testing.T) {
 	each12(t, func(t *testing.T, kind string) {
 		_, open := pair12(kind, noLimit)
-		k, h, iv := kinds12[kind], NewHalf(), []byte(kinds12[kind].iv)
+		k, h, iv := kinds12[kind], new(Half), []byte(kinds12[kind].iv)
 		h.Install12(k.aead, iv, k.explicit, noLimit)
 		clear(iv)
 		rec, _ := h.Seal(nil, data, []byte("x"), 0)

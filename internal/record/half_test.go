@@ -32,7 +32,7 @@ func gcm(key []byte) cipher.AEAD {
 
 // pair is the two ends of one direction, with the same key.
 func pair(limit uint64) (seal, open *Half) {
-	seal, open = NewHalf(), NewHalf()
+	seal, open = new(Half), new(Half)
 	for _, h := range []*Half{seal, open} {
 		h.Install(gcm(make([]byte, 16)), []byte("twelve bytes"), limit)
 	}
@@ -55,7 +55,7 @@ func TestRFC8448(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := map[string]iana.ContentType{"handshake": handshake, "application_data": data, "alert": alert}
-	seal, open := NewHalf(), NewHalf()
+	seal, open := new(Half), new(Half)
 	records := 0
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
@@ -88,7 +88,7 @@ func TestRFC8448(t *testing.T) {
 }
 
 func TestClear(t *testing.T) {
-	h := NewHalf()
+	h := new(Half)
 	rec, err := h.Seal([]byte("x"), handshake, []byte("hello"), 99)
 	if err != nil || string(rec) != "x\x16\x03\x03\x00\x05hello" {
 		t.Errorf("Seal: %q, %v", rec, err)
@@ -301,7 +301,7 @@ func TestSequenceNeverWraps(t *testing.T) {
 
 func TestPayloadTooLong(t *testing.T) {
 	protected, _ := pair(noLimit)
-	for _, h := range []*Half{NewHalf(), protected} {
+	for _, h := range []*Half{new(Half), protected} {
 		if _, err := h.Seal(nil, data, make([]byte, MaxPlaintext+1), 0); !errors.Is(err, fault.RecordPayloadLength) {
 			t.Errorf("protected %v: %v", h.Protected(), err)
 		}

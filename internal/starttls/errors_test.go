@@ -254,7 +254,7 @@ func FuzzUpgrade(f *testing.F) {
 		try := func(server []byte) (taken int, err error) {
 			r := bytes.NewReader(server)
 			err = Upgrade(&peer{r}, protocol, "mail.example", func(_ bool, line string) {
-				if line != printable(line) {
+				if line != fault.Printable(line) {
 					t.Errorf("%q is not escaped", line)
 				}
 			})

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/handclasp/handclasp/fault"
 )
@@ -101,7 +98,7 @@ func (t *talk) heard(shown string) {
 
 func (t *talk) show(sent bool, shown string) {
 	if t.watch != nil {
-		t.watch(sent, printable(shown))
+		t.watch(sent, fault.Printable(shown))
 	}
 }
 
@@ -164,22 +161,3 @@ func (t *talk) quoted() string {
 func isRecord(b byte) bool { return b >= 20 && b <= 23 }
 
 func quote(s string) string { return fault.Quote([]byte(s)) }
-
-// printable is s with everything escaped that might not print, or might change
-// how the rest is printed.
-func printable(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-		s = s[n:]
-	}
-	return b.String()
-}

@@ -67,7 +67,7 @@ func TestLimit(t *testing.T) {
 func TestInstall(t *testing.T) {
 	secret, _ := hex.DecodeString("b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21")
 	want, _ := hex.DecodeString("170303003575ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546")
-	h := record.NewHalf()
+	h := new(record.Half)
 	if err := ByID(iana.TLS_AES_128_GCM_SHA256).Install(h, secret, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestInstall(t *testing.T) {
 func TestEverySuiteProtects(t *testing.T) {
 	for _, s := range ForVersion(iana.TLS13) {
 		secret := keys.Secret(bytes.Repeat([]byte{7}, s.Hash.Size()))
-		seal, open := record.NewHalf(), record.NewHalf()
+		seal, open := new(record.Half), new(record.Half)
 		for _, h := range []*record.Half{seal, open} {
 			if err := s.Install(h, secret, 0); err != nil {
 				t.Fatal(err)
@@ -102,7 +102,7 @@ func TestEverySuiteProtects(t *testing.T) {
 // A lower limit replaces the suite's own, a higher one does not.
 func TestInstallLimit(t *testing.T) {
 	s := ByID(iana.TLS_AES_128_GCM_SHA256)
-	h := record.NewHalf()
+	h := new(record.Half)
 	if err := s.Install(h, make(keys.Secret, 32), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestTable12(t *testing.T) {
 			t.Errorf("%v: %v", s.ID, s.Auth)
 		}
 		k := keys.WriteKeys{Key: make([]byte, s.KeyLen), IV: make([]byte, s.IVLen)}
-		seal, open := record.NewHalf(), record.NewHalf()
+		seal, open := new(record.Half), new(record.Half)
 		if s.Install12(seal, k, 0) != nil || s.Install12(open, k, 0) != nil {
 			t.Fatalf("%v: can't install", s.ID)
 		}
