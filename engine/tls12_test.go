@@ -237,12 +237,19 @@ func TestLegacyVersion12(t *testing.T) {
 
 // Old clients are told apart by name.
 func TestOldClients(t *testing.T) {
-	for v, name := range map[iana.Version]string{iana.TLS11: "TLS 1.1", iana.TLS10: "TLS 1.0", iana.SSL30: "SSL 3.0"} {
+	for v, want := range map[iana.Version]struct {
+		rule *fault.Rule
+		name string
+	}{
+		iana.TLS11: {fault.NoCommonVersion, "the client offers TLS 1.1"},
+		iana.TLS10: {fault.NoCommonVersion, "the client offers TLS 1.0"},
+		iana.SSL30: {fault.PeerSpeaksSSLv3, "SSL 3.0"},
+	} {
 		p := newPair(t, old).editHello(func(h *wire.ClientHello) { h.LegacyVersion, h.Extensions = v, wire.Extensions{} })
 		p.pump(t)
-		refused(t, p.server, p.client, fault.NoCommonVersion)
-		if !strings.Contains(p.server.err.Error(), "the client offers "+name) {
-			t.Errorf("%v does not name %s", p.server.err, name)
+		refused(t, p.server, p.client, want.rule)
+		if !strings.Contains(p.server.err.Error(), want.name) {
+			t.Errorf("%v does not say %q", p.server.err, want.name)
 		}
 	}
 }

@@ -50,6 +50,15 @@ var (
 	PeerSpeaksSSLv2 = rule("peer-speaks-sslv2", iana.ProtocolVersion, Peer, "RFC 9846, Appendix E.5",
 		"The peer opened with a ClientHello in the format of SSL 2.0, which is forbidden.",
 		"Update the client or switch off its SSL 2.0 compatible hello.")
+	PeerSpeaksSSLv2Server = rule("peer-speaks-sslv2-server", iana.ProtocolVersion, Peer, "RFC 6176, Section 3",
+		"The server answered in the format of SSL 2.0, which is forbidden.",
+		"Update the server's software; nothing on this side can make it safe.")
+	PeerSpeaksSSLv3 = rule("peer-speaks-sslv3", iana.ProtocolVersion, Both, "RFC 7568, Section 3",
+		"The peer speaks SSL 3.0 at most, which is broken and never spoken here.",
+		"Enable TLS 1.2 or newer on the peer, or put something in front of it that speaks both.")
+	PeerSpeaksMySQL = rule("peer-speaks-mysql", iana.NoAlert, Both, "",
+		"The peer greets in clear text like a MySQL or MariaDB server.",
+		"Begin in clear text and ask for TLS: --starttls mysql.")
 	// A protocol_version alert goes out here, as BoringSSL does: if broken
 	// TLS sent this, it learns why; any other protocol sees seven odd bytes.
 	PeerSpeaksGarbage = rule("peer-speaks-garbage", iana.ProtocolVersion, Both, "RFC 9846, Section 5.1",

@@ -91,6 +91,9 @@ var (
 	Renegotiation = rule("renegotiation", iana.NoRenegotiation, Both, "RFC 9325, Section 3.5",
 		"The peer wants to renegotiate; this side never does, for it has a history of attacks and TLS 1.3 abolished it.",
 		"Make the peer ask for what it wants, often a client certificate, in the first handshake; or use TLS 1.3.")
+	SessionIDUnknown = rule("session-id-unknown", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.3",
+		"The server resumes a session that we did not offer: it echoes the made-up session ID of our hello for TLS 1.3.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
 	ServerGroup = rule("server-group", iana.IllegalParameter, Peer, "RFC 8422, Section 5.4",
 		"The server chose a group for its key exchange that we did not offer for this version.",
 		"The server's TLS stack breaks the protocol; report it to its vendor.")

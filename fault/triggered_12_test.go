@@ -112,6 +112,12 @@ var of12 = map[*fault.Rule]scenario{
 	fault.RenegotiationInfo: in12(answer(func(m *wire.ServerHello) {
 		m.RenegotiationInfo = make([]byte, 12)
 	})),
+	fault.SessionIDUnknown: by(fault.Client, func(p *pair) {
+		var made []byte
+		p.server.MaxVersion = iana.TLS12
+		p.editClient = only(func(m *wire.ClientHello) { made = m.SessionID })
+		p.editServer = only(func(m *wire.ServerHello) { m.SessionID = made })
+	}),
 	fault.Renegotiation:    once12(fault.Client, func(w *tap) { w.put(iana.ContentHandshake, bare(iana.HelloRequest)) }),
 	fault.ServerGroup:      in12(answer(func(m *wire.ServerKeyExchange) { m.Group = iana.Secp521r1 })),
 	fault.SuiteKeyMismatch: in12(answer(func(m *wire.ServerHello) { m.CipherSuite = suiteOfRSA })),
@@ -299,7 +305,7 @@ var otherWays12 = []struct {
 	// the server and the client's hello
 	{"TLS 1.1 alone", fault.NoCommonVersion, in12(hello(func(h *wire.ClientHello) { h.LegacyVersion = iana.TLS11 }))},
 	{"TLS 1.0 alone", fault.NoCommonVersion, in12(hello(func(h *wire.ClientHello) { h.LegacyVersion = iana.TLS10 }))},
-	{"SSL 3.0 alone", fault.NoCommonVersion, in12(hello(func(h *wire.ClientHello) { h.LegacyVersion, h.Extensions = iana.SSL30, wire.Extensions{} }))},
+	{"SSL 3.0 alone", fault.PeerSpeaksSSLv3, in12(hello(func(h *wire.ClientHello) { h.LegacyVersion, h.Extensions = iana.SSL30, wire.Extensions{} }))},
 	{"compression without null", fault.ClientCompression, in12(hello(func(h *wire.ClientHello) { h.Compressions = wire.MakeList8[wire.Compression](1) }))},
 	{"the client's compressed points", fault.PointFormats, in12(hello(func(h *wire.ClientHello) { h.PointFormats = wire.MakeList8[wire.PointFormat](1, 2) }))},
 	{"the client's renegotiation", fault.RenegotiationInfo, in12(hello(func(h *wire.ClientHello) { h.RenegotiationInfo = make([]byte, 12) }))},

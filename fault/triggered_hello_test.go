@@ -173,6 +173,7 @@ var ofHellos = map[*fault.Rule]scenario{
 	fault.RetrySuiteChanged: retry(func(m *wire.ServerHello) { m.CipherSuite = iana.TLS_CHACHA20_POLY1305_SHA256 }),
 
 	// what a server refuses
+	fault.PeerSpeaksSSLv3:     answer(func(m *wire.ServerHello) { m.LegacyVersion, m.Extensions = iana.SSL30, wire.Extensions{} }),
 	fault.NoCommonVersion:     hello(func(h *wire.ClientHello) { h.SupportedVersions = wire.MakeList16(iana.TLS11) }),
 	fault.ClientLegacyVersion: hello(func(h *wire.ClientHello) { h.LegacyVersion = iana.TLS11 }),
 	fault.ClientCompression:   hello(func(h *wire.ClientHello) { h.Compressions = wire.MakeList8[wire.Compression](0, 1) }),

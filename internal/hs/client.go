@@ -329,6 +329,9 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	} else if downgraded(sh, offered) {
 		return fault.Downgrade.In("random").Saw(v, "TLS 1.3")
 	}
+	if v == iana.SSL30 {
+		return fault.PeerSpeaksSSLv3.In("server_version")
+	}
 	if !slices.Contains(offered, v) || !slices.Contains(c.params.Versions, v) {
 		return fault.ServerVersionUnsupported.In("legacy_version").Saw("the server chose "+v.String(), join(c.params.Versions))
 	}

@@ -1,6 +1,8 @@
 package hs
 
 import (
+	"bytes"
+
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -64,6 +66,9 @@ var client12 = []edge[*client]{
 func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, error) {
 	if c.retry != nil {
 		return 0, fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
+	}
+	if len(sh.SessionID) > 0 && bytes.Equal(sh.SessionID, c.hello.SessionID) {
+		return 0, fault.SessionIDUnknown.In("session_id")
 	}
 	c.shares = nil // they were for TLS 1.3
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {

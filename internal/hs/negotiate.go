@@ -34,6 +34,9 @@ func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, ian
 		}
 	}
 	known := slices.DeleteFunc(offered, func(v iana.Version) bool { return iana.IsGREASE(uint16(v)) })
+	if len(known) > 0 && slices.Max(known) == iana.SSL30 {
+		return d, 0, fault.PeerSpeaksSSLv3.In("client_version")
+	}
 	return d, 0, fault.NoCommonVersion.In("supported_versions").Saw("the client offers "+join(known), join(ours))
 }
 

@@ -23,6 +23,7 @@ var greetings = []struct {
 	{"OPTIONS ", fault.PeerSpeaksHTTP},
 	{"CONNECT ", fault.PeerSpeaksHTTP},
 	{"TRACE ", fault.PeerSpeaksHTTP},
+	{"PROPFIND ", fault.PeerSpeaksHTTP},    // WebDAV
 	{"PRI * HTTP/2", fault.PeerSpeaksHTTP}, // HTTP/2 with prior knowledge
 	{"220 ", fault.PeerSpeaksSMTP},
 	{"220-", fault.PeerSpeaksSMTP},
@@ -45,28 +46,55 @@ func Sniff(first []byte) *fault.Error {
 		}
 		undecided = undecided || strings.HasPrefix(g.prefix, string(first))
 	}
-	switch ssl2 := sslv2(first); {
-	case ssl2 && len(first) >= 5:
-		return fault.PeerSpeaksSSLv2.New().Saw(iana.Version(first[3])<<8|iana.Version(first[4]), nil)
-	case ssl2 || undecided:
+	for _, hello := range []struct {
+		kind    byte
+		version int // where it stands
+		rule    *fault.Rule
+	}{{1, 3, fault.PeerSpeaksSSLv2}, {4, 5, fault.PeerSpeaksSSLv2Server}} {
+		switch ssl2 := sslv2(first, hello.kind, hello.version); {
+		case ssl2 && len(first) >= hello.version+2:
+			return hello.rule.New().Saw(iana.Version(first[hello.version])<<8|iana.Version(first[hello.version+1]), nil)
+		case ssl2:
+			undecided = true
+		}
+	}
+	switch db := mysql(first); {
+	case db && len(first) >= mysqlVersion:
+		return fault.PeerSpeaksMySQL.New()
+	case db || undecided:
 		return nil
 	}
 	return fault.PeerSpeaksGarbage.New().Saw(fault.Quote(head(first)), nil)
 }
 
-// sslv2 reports whether first may begin an SSL 2.0 CLIENT-HELLO: a two-byte
-// length with the top bit set, message type 1, and the version offered, which
-// is 2 or, in a hello made for newer servers, 3.x (RFC 5246, Appendix E.2).
-func sslv2(first []byte) bool {
+// sslv2 reports whether first may begin a hello of SSL 2.0: a two-byte length with
+// the top bit set, the message's type (1 of a client, 4 of a server), and, at
+// the given place, a version, which is 2 or, in a hello made for newer servers,
+// 3.x (RFC 5246, Appendix E.2).
+func sslv2(first []byte, kind byte, version int) bool {
 	switch {
 	case first[0]&0x80 == 0:
 		return false
-	case len(first) > 2 && first[2] != 1:
+	case len(first) > 2 && first[2] != kind:
 		return false
-	case len(first) > 4 && first[3] != 3 && (first[3] != 0 || first[4] != 2):
+	case len(first) > version && first[version] != 3 && first[version] != 0:
+		return false
+	case len(first) > version+1 && first[version] == 0 && first[version+1] != 2:
 		return false
 	}
 	return true
+}
+
+// mysqlVersion is where the text of a MySQL greeting's server version starts.
+const mysqlVersion = 5
+
+// mysql reports whether first may begin the greeting of MySQL's protocol 10: a
+// length of three bytes, least first, number 0, and 10; the server's version, a
+// text, follows.
+func mysql(first []byte) bool {
+	at := func(i int, ok func(byte) bool) bool { return len(first) <= i || ok(first[i]) }
+	zero := func(b byte) bool { return b == 0 }
+	return first[0] >= 30 && at(1, zero) && at(2, zero) && at(3, zero) && at(4, func(b byte) bool { return b == 10 })
 }
 
 // head is as much of the first bytes as a person can use.
