@@ -209,7 +209,7 @@ var otherWays12 = []struct {
 		})
 	}))},
 	{"ServerHello in TLS 1.1", fault.ServerVersionUnsupported, in12(answer(func(m *wire.ServerHello) { m.LegacyVersion = iana.TLS11 }))},
-	{"ServerHello in SSL 3.0", fault.ServerVersionUnsupported, in12(answer(func(m *wire.ServerHello) { m.LegacyVersion = iana.SSL30 }))},
+	{"ServerHello in SSL 3.0", fault.PeerSpeaksSSLv3, in12(answer(func(m *wire.ServerHello) { m.LegacyVersion = iana.SSL30 }))},
 	{"a suite of TLS 1.3", fault.ServerSuite, in12(answer(func(m *wire.ServerHello) { m.CipherSuite = iana.TLS_AES_128_GCM_SHA256 }))},
 	{"a suite of TLS 1.2 that was not offered", fault.ServerSuite, in12(answer(func(m *wire.ServerHello) { m.CipherSuite = 0x009c }))},
 	{"compression", fault.ServerCompression, in12(answer(func(m *wire.ServerHello) { m.Compression = 1 }))},
