@@ -20,13 +20,13 @@ func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []i
 	if p.Versions, err = between(lowest, highest); err != nil {
 		return p, err
 	}
-	if p.Suites, err = list("CipherSuites", suites, knownSuites()); err != nil {
+	if p.Suites, err = list("CipherSuites", suites, knownSuites(), knownSuites()); err != nil {
 		return p, err
 	}
-	if p.Groups, err = list("CurvePreferences", groups, kex.Groups()); err != nil {
+	if p.Groups, err = list("CurvePreferences", groups, kex.Groups(), kex.Groups()); err != nil {
 		return p, err
 	}
-	if p.Schemes, err = list("SignatureSchemes", schemes, sign.Schemes(iana.TLS12)); err != nil {
+	if p.Schemes, err = list("SignatureSchemes", schemes, sign.Schemes(iana.TLS12), sign.All()); err != nil {
 		return p, err
 	}
 	total := 0
@@ -122,13 +122,14 @@ func span(lowest, highest iana.Version) string {
 	return from + " to " + to
 }
 
-// list checks that every value is known and none stands twice.
+// list checks that every value is known and none stands twice; nil means what is
+// usual.
 func list[T interface {
 	comparable
 	String() string
-}](field string, values, known []T) ([]T, error) {
+}](field string, values, usual, known []T) ([]T, error) {
 	if values == nil {
-		return known, nil
+		return usual, nil
 	}
 	for i, v := range values {
 		if !contains(known, v) {

@@ -109,7 +109,9 @@ func (r *Recorder) certificateVerify(s *Step, m *wire.CertificateVerify, sender 
 	} else {
 		r.facts.clientScheme = m.Scheme
 	}
-	s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
+	if m.Scheme != 0 { // before TLS 1.2 the key implies it
+		s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
+	}
 	s.fact("proves with", "signature", "signature", size(m.Signature))
 }
 

@@ -19,15 +19,16 @@ type Field struct {
 }
 
 // Annotate names every byte of msg, one handshake message with its 4-byte
-// header, of a connection that speaks v; v is 0 as long as none is settled. Of a
-// message that does not parse it names what could be read, calls the rest
-// "unparsed", and returns a *fault.Error that says where it stopped. Values are
-// escaped.
-func Annotate(msg []byte, v iana.Version) ([]Field, error) {
+// header, of a connection that speaks v with suite id; both are 0 as long as none
+// is settled. In TLS 1.2 and below a key exchange has no structure without its
+// suite. Of a message that does not parse it names what could be read, calls the
+// rest "unparsed", and returns a *fault.Error that says where it stopped. Values
+// are escaped.
+func Annotate(msg []byte, v iana.Version, id iana.CipherSuite) ([]Field, error) {
 	if len(msg) < wire.HeaderLen {
 		return unparsed(nil, len(msg), 0), nil
 	}
-	m := empty(messageType(msg), v)
+	m := empty(messageType(msg), v, id)
 	if m == nil {
 		return unknown(msg), nil
 	}

@@ -67,9 +67,11 @@ func FuzzStory(f *testing.F) {
 		if len(msg) < 4 {
 			return
 		}
-		for _, v := range []iana.Version{0, iana.TLS12, iana.TLS13} {
-			fields, _ := explain.Annotate(msg, v)
-			covers(t, msg, fields)
+		for _, v := range []iana.Version{0, iana.TLS11, iana.TLS12, iana.TLS13} {
+			for _, id := range []iana.CipherSuite{0, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, iana.TLS_DHE_RSA_WITH_AES_128_CBC_SHA, iana.TLS_RSA_PSK_WITH_AES_128_CBC_SHA} {
+				fields, _ := explain.Annotate(msg, v, id)
+				covers(t, msg, fields)
+			}
 		}
 
 		r := explain.New(fault.Client, func() time.Time { return birth })

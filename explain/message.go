@@ -26,7 +26,7 @@ func (r *Recorder) message(ev *flow.Event, at time.Duration) {
 		s.Records, epoch = records, e
 	}
 	s.protected(epoch)
-	s.Fields, _ = Annotate(msg, r.facts.version)
+	s.Fields, _ = Annotate(msg, r.facts.version, r.facts.suite)
 	r.tell(s, ev.Type, r.sender(ev), msg)
 	r.add(s, at)
 }
@@ -53,17 +53,18 @@ func title(t iana.HandshakeType, retry bool) string {
 	return b.String()
 }
 
-// empty is an empty message of type t in a connection that speaks v, or nil if
-// v has no such message. Before the version is settled, v is 0 and all do.
-func empty(t iana.HandshakeType, v iana.Version) wire.Message {
-	if old(v) {
-		return wire.New12(t)
+// empty is an empty message of type t in a connection that speaks v with suite id,
+// or nil if v has no such message. Before the version is settled, v is 0 and all
+// do.
+func empty(t iana.HandshakeType, v iana.Version, id iana.CipherSuite) wire.Message {
+	form := wire.Form{Version: v, Exchange: id.KeyExchange()}
+	if v != 0 {
+		return wire.NewFor(t, form)
 	}
-	m := wire.New(t)
-	if m == nil && v == 0 {
-		return wire.New12(t)
+	if m := wire.New(t); m != nil {
+		return m
 	}
-	return m
+	return wire.NewFor(t, form)
 }
 
 // old reports whether v is a version before TLS 1.3.
@@ -72,7 +73,7 @@ func old(v iana.Version) bool { return v != 0 && v < iana.TLS13 }
 // tell says what is in the message. A message that does not parse is told by
 // its size and bytes; the failure that follows says what is wrong with it.
 func (r *Recorder) tell(s *Step, t iana.HandshakeType, sender fault.Role, msg []byte) {
-	m := empty(t, r.facts.version)
+	m := empty(t, r.facts.version, r.facts.suite)
 	if m == nil {
 		s.say("%s", meaning(t))
 		return
@@ -108,6 +109,8 @@ func (r *Recorder) tell(s *Step, t iana.HandshakeType, sender fault.Role, msg []
 		}
 	case *wire.NewSessionTicket:
 		r.newSessionTicket(s, m)
+	case *wire.EndOfEarlyData:
+		s.say("%s", meaning(t))
 	case *wire.KeyUpdate:
 		r.keyUpdate(s, m, sender)
 	default:

@@ -25,7 +25,13 @@ import (
 // toldIn is the text of a message that follows a ServerHello with version v.
 func toldIn(t *testing.T, v iana.Version, msg []byte) string {
 	t.Helper()
-	hello := &wire.ServerHello{LegacyVersion: min(v, iana.TLS12), CipherSuite: iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, SupportedVersion: v}
+	return toldWith(t, v, iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, msg)
+}
+
+// toldWith is toldIn with a suite.
+func toldWith(t *testing.T, v iana.Version, id iana.CipherSuite, msg []byte) string {
+	t.Helper()
+	hello := &wire.ServerHello{LegacyVersion: min(v, iana.TLS12), CipherSuite: id, SupportedVersion: v}
 	if v > iana.TLS12 {
 		hello.Extensions.Add(iana.ExtSupportedVersions)
 	}

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
@@ -32,18 +31,10 @@ func (r *Recorder) tell12(s *Step, m wire.Message, sender fault.Role) {
 	case *wire.ServerHelloDone:
 		s.say("The server has said all it has to say for now; it is the client's turn. One round trip is over. In TLS 1.3 the keys for data would exist now; here it takes another.")
 	case *wire.ClientKeyExchange:
-		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. %s", r.lastInClear())
-		s.fact("gives", "ecdh_Yc", "key share", share(r.facts.group, m.Point))
+		r.clientKeyExchange(s, m)
 	case *wire.NewSessionTicket12:
 		r.newSessionTicket12(s, m)
 	}
-}
-
-func share(g iana.Group, point []byte) string {
-	if g == 0 {
-		return count(len(point), "byte")
-	}
-	return fmt.Sprintf("%v (%s)", g, count(len(point), "byte"))
 }
 
 func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
@@ -130,28 +121,6 @@ func (r *Recorder) certificate12(s *Step, m *wire.Certificate12, sender fault.Ro
 	if len(m.List) > 0 {
 		s.say("Everybody on the path can read it, and so learns who the %v is. TLS 1.3 sends it encrypted.", sender)
 	}
-}
-
-func (r *Recorder) serverKeyExchange(s *Step, m *wire.ServerKeyExchange) {
-	r.facts.group, r.facts.scheme = m.Group, m.Scheme
-	s.say("The server's key share, made for this connection alone, signed together with both randoms with the private key of its certificate. Nobody else can sign it, so it proves that the certificate is the server's and that nobody has put another share in its place; the fresh randoms make it fit no other connection.")
-	s.say("The signature does not cover what the hellos offered. Only the Finished messages do.")
-	s.fact("sets", "namedcurve", "group", m.Group.String()).Note = exchange(m.Group)
-	s.fact("gives", "public", "key share", count(len(m.Point), "byte"))
-	f := s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
-	if strings.HasPrefix(m.Scheme.String(), "ecdsa_secp") {
-		f.Note = "In TLS 1.2 the name says ECDSA and the hash; the curve may be another."
-	}
-	s.fact("proves with", "signature", "signature", size(m.Signature))
-}
-
-// lastInClear is for the ClientKeyExchange, which a CertificateVerify follows if
-// the client has shown a certificate.
-func (r *Recorder) lastInClear() string {
-	if r.facts.shown {
-		return "Only the proof for the client's certificate still follows in the clear."
-	}
-	return "It is the last handshake message that the client sends in the clear."
 }
 
 func (r *Recorder) certificateRequest12(s *Step, m *wire.CertificateRequest12) {

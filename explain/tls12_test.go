@@ -17,7 +17,8 @@ import (
 
 // TestMessages12: each message of TLS 1.2 is told, and each of its bytes named.
 func TestMessages12(t *testing.T) {
-	exchange := &wire.ServerKeyExchange{Group: iana.Secp256r1, Point: make([]byte, 65), Scheme: iana.ECDSA_SECP256R1_SHA256, Signature: make([]byte, 70)}
+	form := wire.Form{Version: iana.TLS12, Exchange: iana.ECDHE}
+	exchange := &wire.ServerKeyExchange{Form: form, Group: iana.Secp256r1, Share: make([]byte, 65), Scheme: iana.ECDSA_SECP256R1_SHA256, Signature: make([]byte, 70)}
 	request := &wire.CertificateRequest12{Types: wire.MakeList8(iana.ECDSASign), SignatureSchemes: wire.MakeList16(iana.ED25519), Authorities: [][]byte{{1}}}
 	tests := []struct {
 		name string
@@ -31,7 +32,7 @@ func TestMessages12(t *testing.T) {
 		{"ServerKeyExchange", told12(t, exchange), []string{"group secp256r1", "key share 65 bytes", "the curve may be another", "named_curve", "together with both randoms"}},
 		{"CertificateRequest", told12(t, request), []string{"kinds of key ecdsa_sign", "signatures ed25519", "1 byte that are no name"}},
 		{"ServerHelloDone", told12(t, new(wire.ServerHelloDone)), []string{"One round trip is over"}},
-		{"ClientKeyExchange", told12(t, &wire.ClientKeyExchange{Point: make([]byte, 32)}), []string{"key share 32 bytes", "ecdh_Yc"}},
+		{"ClientKeyExchange", told12(t, &wire.ClientKeyExchange{Form: form, Share: make([]byte, 32)}), []string{"key share 32 bytes", "ecdh_Yc"}},
 		{"NewSessionTicket", told12(t, &wire.NewSessionTicket12{LifetimeHint: 300, Ticket: make([]byte, 9)}), []string{"good for 5m0s", "ignores the ticket", "ticket_lifetime_hint"}},
 		{"Finished", told12(t, &wire.Finished{VerifyData: make([]byte, 12)}), []string{"12 bytes (PRF with SHA-256)", "verify_data"}},
 		{"truncated", toldIn(t, iana.TLS12, []byte{12, 0, 0, 2, 3, 0}), []string{"does not parse", "unparsed"}},

@@ -49,16 +49,19 @@ func insteadOfCCS(victim fault.Role, do func(w *tap)) scenario {
 	}))
 }
 
+// ecdhe12 is how the key exchanges of these handshakes are to be read.
+var ecdhe12 = wire.Form{Version: iana.TLS12, Exchange: iana.ECDHE}
+
 // withPoint has the server send, well signed, another share than its own.
 func withPoint(g iana.Group, point []byte) scenario {
 	return in12(by(fault.Client, func(p *pair) {
 		p.client.CurvePreferences = []iana.Group{g}
-		evil := &wire.ServerKeyExchange{Group: g, Point: point}
+		evil := &wire.ServerKeyExchange{Form: ecdhe12, Group: g, Share: point}
 		p.sign = func(a *flow.SignAsk) {
 			randoms := a.Message[:64:64]
 			a.Reply(a.Signer.Sign(context.Background(), a.Scheme, append(randoms, evil.Params()...)))
 		}
-		p.editServer = only(func(m *wire.ServerKeyExchange) { m.Point = point })
+		p.editServer = only(func(m *wire.ServerKeyExchange) { m.Share = point })
 	}))
 }
 
@@ -274,7 +277,7 @@ var otherWays12 = []struct {
 	})},
 	{"a forged signature", fault.SigInvalid, in12(answer(func(m *wire.ServerKeyExchange) { m.Signature = flip(m.Signature) }))},
 	{"no signature", fault.SigInvalid, in12(answer(func(m *wire.ServerKeyExchange) { m.Signature = nil }))},
-	{"a share that was not signed", fault.SigInvalid, in12(answer(func(m *wire.ServerKeyExchange) { m.Point = flip(m.Point) }))},
+	{"a share that was not signed", fault.SigInvalid, in12(answer(func(m *wire.ServerKeyExchange) { m.Share = flip(m.Share) }))},
 	{"a group that was not signed", fault.SigInvalid, in12(answer(func(m *wire.ServerKeyExchange) { m.Group = iana.Secp256r1 }))},
 	{"a signature of another connection", fault.SigInvalid, in12(by(fault.Client, func(p *pair) {
 		p.sign = func(a *flow.SignAsk) {
@@ -328,14 +331,14 @@ var otherWays12 = []struct {
 	// the server and the client's flight
 	{"ClientKeyExchange cut off", fault.WireTruncated, in12(bytesOf(fault.Server, iana.ClientKeyExchange, func([]byte) []byte { return short(iana.ClientKeyExchange) }))},
 	{"the client's share of zeros", fault.KexZeroSecret, in12(bytesOf(fault.Server, iana.ClientKeyExchange, func([]byte) []byte {
-		return message(&wire.ClientKeyExchange{Point: make([]byte, 32)})
+		return message(&wire.ClientKeyExchange{Form: ecdhe12, Share: make([]byte, 32)})
 	}))},
 	{"the client's share off the curve", fault.KexPointInvalid, in12(by(fault.Server, func(p *pair) {
 		p.client.CurvePreferences = []iana.Group{iana.Secp256r1}
-		p.editClient = only(func(m *wire.ClientKeyExchange) { m.Point = append([]byte{4}, make([]byte, 64)...) })
+		p.editClient = only(func(m *wire.ClientKeyExchange) { m.Share = append([]byte{4}, make([]byte, 64)...) })
 	}))},
 	{"the client's share too short", fault.KexShareLength, in12(bytesOf(fault.Server, iana.ClientKeyExchange, func([]byte) []byte {
-		return message(&wire.ClientKeyExchange{Point: []byte{1}})
+		return message(&wire.ClientKeyExchange{Form: ecdhe12, Share: []byte{1}})
 	}))},
 	{"a Certificate that nobody asked for", fault.UnexpectedMessage, in12(bytesOf(fault.Server, iana.ClientKeyExchange, func([]byte) []byte {
 		return message(&wire.Certificate12{})

@@ -161,6 +161,11 @@ const (
 	MLDSA44                SignatureScheme = 0x0904
 	MLDSA65                SignatureScheme = 0x0905
 	MLDSA87                SignatureScheme = 0x0906
+
+	// RSA_PKCS1_MD5_SHA1 is our own mark for what an RSA key signs with in TLS 1.0
+	// and 1.1, where no scheme is on the wire (RFC 4346, Section 4.7). The value is
+	// from the range for private use; from a peer it means nothing.
+	RSA_PKCS1_MD5_SHA1 SignatureScheme = 0xff01
 )
 
 // An ExtensionType is the type of a hello, certificate or ticket extension

@@ -82,4 +82,5 @@ var schemes = []entry{
 	{0x091a, "slhdsa_shake_192f", "", Neutral},
 	{0x091b, "slhdsa_shake_256s", "", Neutral},
 	{0x091c, "slhdsa_shake_256f", "", Neutral},
+	{0xff01, "rsa_pkcs1_md5_sha1", "", Unregistered}, // ours: see the constant
 }

@@ -27,25 +27,37 @@ type scheme struct {
 	alg   algorithm
 	hash  crypto.Hash // 0: the message is signed as it is
 	curve elliptic.Curve
-	in13  bool // may sign a TLS 1.3 handshake (RFC 9846, Section 4.3.3)
+	use   use
 }
 
+// use is where a scheme may stand.
+type use uint8
+
+const (
+	everywhere use = iota // TLS 1.3 handshakes too (RFC 9846, Section 4.3.3)
+	not13                 // TLS 1.2 handshakes and certificates
+	named                 // as not13, but only where a configuration names it
+)
+
 // The order is the default offer: the small and fast first, what only
-// certificates may use last. rsa_pss_pss_* is missing because crypto/x509 reads
-// no certificate with an id-RSASSA-PSS key, SHA-1 because nothing should trust
-// it any more.
+// certificates may use later, what is not offered last. rsa_pss_pss_* is missing
+// because crypto/x509 reads no certificate with an id-RSASSA-PSS key. SHA-1 has
+// been broken for signatures since 2017 (RFC 9155); some old peers of TLS 1.2 know
+// nothing else.
 var schemes = []scheme{
-	// scheme, algorithm, hash, curve, fit for TLS 1.3
-	{iana.ECDSA_SECP256R1_SHA256, ecdsaDER, crypto.SHA256, elliptic.P256(), true},
-	{iana.ED25519, eddsa, 0, nil, true},
-	{iana.RSA_PSS_RSAE_SHA256, rsaPSS, crypto.SHA256, nil, true},
-	{iana.RSA_PSS_RSAE_SHA384, rsaPSS, crypto.SHA384, nil, true},
-	{iana.RSA_PSS_RSAE_SHA512, rsaPSS, crypto.SHA512, nil, true},
-	{iana.ECDSA_SECP384R1_SHA384, ecdsaDER, crypto.SHA384, elliptic.P384(), true},
-	{iana.ECDSA_SECP521R1_SHA512, ecdsaDER, crypto.SHA512, elliptic.P521(), true},
-	{iana.RSA_PKCS1_SHA256, rsaPKCS1, crypto.SHA256, nil, false},
-	{iana.RSA_PKCS1_SHA384, rsaPKCS1, crypto.SHA384, nil, false},
-	{iana.RSA_PKCS1_SHA512, rsaPKCS1, crypto.SHA512, nil, false},
+	// scheme, algorithm, hash, curve, use
+	{iana.ECDSA_SECP256R1_SHA256, ecdsaDER, crypto.SHA256, elliptic.P256(), everywhere},
+	{iana.ED25519, eddsa, 0, nil, everywhere},
+	{iana.RSA_PSS_RSAE_SHA256, rsaPSS, crypto.SHA256, nil, everywhere},
+	{iana.RSA_PSS_RSAE_SHA384, rsaPSS, crypto.SHA384, nil, everywhere},
+	{iana.RSA_PSS_RSAE_SHA512, rsaPSS, crypto.SHA512, nil, everywhere},
+	{iana.ECDSA_SECP384R1_SHA384, ecdsaDER, crypto.SHA384, elliptic.P384(), everywhere},
+	{iana.ECDSA_SECP521R1_SHA512, ecdsaDER, crypto.SHA512, elliptic.P521(), everywhere},
+	{iana.RSA_PKCS1_SHA256, rsaPKCS1, crypto.SHA256, nil, not13},
+	{iana.RSA_PKCS1_SHA384, rsaPKCS1, crypto.SHA384, nil, not13},
+	{iana.RSA_PKCS1_SHA512, rsaPKCS1, crypto.SHA512, nil, not13},
+	{iana.RSA_PKCS1_SHA1, rsaPKCS1, crypto.SHA1, nil, named},
+	{iana.ECDSA_SHA1, ecdsaDER, crypto.SHA1, nil, named},
 }
 
 func find(id iana.SignatureScheme) (scheme, bool) {
@@ -64,6 +76,12 @@ func Schemes(v iana.Version) []iana.SignatureScheme {
 	if v < iana.TLS12 {
 		return nil
 	}
+	return ids(func(s scheme) bool { return s.use != named })
+}
+
+// All is Schemes and, last, those with SHA-1, which are offered only where a
+// configuration names them.
+func All() []iana.SignatureScheme {
 	return ids(func(scheme) bool { return true })
 }
 
@@ -77,12 +95,12 @@ func Supported(s iana.SignatureScheme) bool {
 // RSASSA-PKCS1-v1_5 nor SHA-1 may (RFC 9846, Sections 4.3.3 and 4.5.2).
 func UsableIn13(s iana.SignatureScheme) bool {
 	row, ok := find(s)
-	return ok && row.in13
+	return ok && row.use == everywhere
 }
 
 // UsableIn12 reports whether s may sign a ServerKeyExchange or CertificateVerify
-// of TLS 1.2: whatever Verify12 knows, RSASSA-PSS and EdDSA included (RFC 9846,
-// Section 4.3.3; RFC 8422, Section 5.10).
+// of TLS 1.2: whatever Verify12 knows, RSASSA-PSS, EdDSA and SHA-1 included (RFC
+// 9846, Section 4.3.3; RFC 8422, Section 5.10).
 func UsableIn12(s iana.SignatureScheme) bool { return Supported(s) }
 
 // fits reports whether pub can make or check signatures of s. ECDSA is bound to
@@ -120,10 +138,14 @@ func roomForPSS(pub *rsa.PublicKey, h crypto.Hash) bool {
 }
 
 // fitting lists the schemes that fit pub, in order of preference: those of TLS
-// 1.3, then those that only TLS 1.2 allows.
+// 1.3, then those that only TLS 1.2 allows, then what older versions imply.
 func fitting(pub crypto.PublicKey) []iana.SignatureScheme {
-	return append(ids(func(s scheme) bool { return s.fits(pub) }),
+	fit := append(ids(func(s scheme) bool { return s.fits(pub) }),
 		ids(func(s scheme) bool { return !s.fits(pub) && s.fits12(pub) })...)
+	if old, ok := Legacy(pub); ok && !slices.Contains(fit, old) {
+		fit = append(fit, old)
+	}
+	return fit
 }
 
 // Fits13 reports whether TLS 1.3 lets pub sign with s: it binds each ECDSA scheme
@@ -145,8 +167,11 @@ func ids(keep func(scheme) bool) []iana.SignatureScheme {
 
 // digest is the message as the algorithm wants it.
 func (s scheme) digest(message []byte) []byte {
-	if s.hash == 0 {
+	switch s.hash {
+	case 0:
 		return message
+	case crypto.MD5SHA1:
+		return digestMD5SHA1(message)
 	}
 	h := s.hash.New()
 	h.Write(message)

@@ -3,7 +3,8 @@
 // Policy: a private key is reached only through Signer, so that it may live in
 // a file, a hardware module or another machine. One table says what each
 // signature scheme is and which keys fit it; nothing is signed or accepted
-// outside it. SHA-1 and MD5 do not exist here.
+// outside it, but for what TLS 1.0 and 1.1 imply (legacy.go). SHA-1 and MD5 are
+// never offered unless somebody names them, or those versions.
 package sign
 
 import (
@@ -27,7 +28,7 @@ import (
 //
 // Public is the public key and Schemes the signature schemes it can make, most
 // wanted first; both are cheap and always return the same, and the caller does
-// not change what they return.
+// not change what they return. TLS 1.0 and 1.1 need the one of Legacy in it.
 //
 // Sign signs message, which is not hashed yet, with a scheme out of Schemes. It
 // may be slow, since the key may be remote; it gives up and returns ctx's error
@@ -47,7 +48,7 @@ const minRSABits = 1024
 
 // FromCrypto makes a Signer of a Go private key: RSA of at least 1024 bits,
 // ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
-// that it has room for. A context that ends stops a signature only before it
+// that it has room for. The schemes with SHA-1 and MD5 come last. A context that ends stops a signature only before it
 // begins, since a crypto.Signer knows no context.
 func FromCrypto(key crypto.Signer) (Signer, error) {
 	if key == nil {
@@ -66,7 +67,7 @@ func FromCrypto(key crypto.Signer) (Signer, error) {
 
 // describe names a public key's kind for an error.
 func describe(pub crypto.PublicKey) string {
-	if pub, ok := pub.(*ecdsa.PublicKey); ok {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok && pub.Curve != nil {
 		return "key on curve " + pub.Curve.Params().Name
 	}
 	return fmt.Sprintf("key of type %T", pub)
@@ -87,7 +88,10 @@ func (s *signer) Sign(ctx context.Context, id iana.SignatureScheme, message []by
 	if !slices.Contains(s.schemes, id) {
 		return nil, fmt.Errorf("sign: the key does not fit the scheme %v", id)
 	}
-	row, _ := find(id)
+	row, ok := find(id)
+	if !ok {
+		row = legacyRSA // the only one that fits and has no row
+	}
 	return s.key.Sign(rand.Reader, row.digest(message), row.options())
 }
 
@@ -122,11 +126,16 @@ func Verify12(pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte
 func verify(fits func(scheme, crypto.PublicKey) bool, pub crypto.PublicKey, id iana.SignatureScheme, message, sig []byte) error {
 	row, ok := find(id)
 	if !ok || !fits(row, pub) {
-		expected := ids(func(s scheme) bool { return fits(s, pub) })
+		expected := ids(func(s scheme) bool { return s.use != named && fits(s, pub) })
 		return fault.SigSchemeKeyMismatch.In("algorithm").Saw(id, expected)
 	}
-	if !row.valid(pub, row.digest(message), sig) {
-		return fault.SigInvalid.In("signature").Saw(id, nil)
+	return row.check(pub, message, sig)
+}
+
+// check assumes that the scheme fits the key.
+func (s scheme) check(pub crypto.PublicKey, message, sig []byte) error {
+	if !s.valid(pub, s.digest(message), sig) {
+		return fault.SigInvalid.In("signature").Saw(s.id, nil)
 	}
 	return nil
 }

@@ -45,13 +45,14 @@ func must[T any](v T, err error) T {
 var (
 	pss   = []iana.SignatureScheme{iana.RSA_PSS_RSAE_SHA256, iana.RSA_PSS_RSAE_SHA384, iana.RSA_PSS_RSAE_SHA512}
 	pkcs1 = []iana.SignatureScheme{iana.RSA_PKCS1_SHA256, iana.RSA_PKCS1_SHA384, iana.RSA_PKCS1_SHA512}
+	sha1s = []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.RSA_PKCS1_MD5_SHA1}
 	fits  = map[string][]iana.SignatureScheme{
-		"P-256":    {iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP521R1_SHA512},
-		"P-384":    {iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP521R1_SHA512},
-		"P-521":    {iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384},
+		"P-256":    {iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SHA1},
+		"P-384":    {iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SHA1},
+		"P-521":    {iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SHA1},
 		"Ed25519":  {iana.ED25519},
-		"RSA-2048": slices.Concat(pss, pkcs1),
-		"RSA-1024": slices.Concat(pss[:2], pkcs1), // no room for SHA-512
+		"RSA-2048": slices.Concat(pss, pkcs1, sha1s),
+		"RSA-1024": slices.Concat(pss[:2], pkcs1, sha1s), // no room for SHA-512
 	}
 )
 
@@ -69,7 +70,7 @@ func TestSignAndVerify(t *testing.T) {
 			if !slices.Equal(s.Schemes(), want) {
 				t.Errorf("schemes %v, want %v", s.Schemes(), want)
 			}
-			for _, id := range Schemes(iana.TLS13) {
+			for _, id := range All() {
 				sig, err := s.Sign(ctx, id, message)
 				if !slices.Contains(want, id) {
 					if err == nil {
@@ -115,14 +116,15 @@ func flip(sig []byte) []byte {
 	return b
 }
 
-// A PSS signature never passes as PKCS#1, nor with another hash.
+// A PSS signature never passes as PKCS#1, nor with another hash. What older
+// versions imply is no scheme of a newer one.
 func TestSchemesDoNotMix(t *testing.T) {
 	s := must(FromCrypto(keys()["RSA-2048"]))
 	for _, made := range s.Schemes() {
 		sig := must(s.Sign(context.Background(), made, []byte("message")))
 		for _, claimed := range s.Schemes() {
 			err := Verify(s.Public(), claimed, []byte("message"), sig)
-			if (err == nil) != (made == claimed) {
+			if (err == nil) != (made == claimed && made != iana.RSA_PKCS1_MD5_SHA1) {
 				t.Errorf("made with %v, claimed as %v: %v", made, claimed, err)
 			}
 		}
@@ -136,7 +138,7 @@ func TestVerifyForeignKeys(t *testing.T) {
 		"short Ed25519": ed25519.PublicKey{1, 2, 3},
 		"string":        "key",
 	} {
-		for _, id := range append(Schemes(iana.TLS13), iana.ED448, iana.RSA_PKCS1_SHA1, 0x7f7f) {
+		for _, id := range append(All(), iana.ED448, iana.RSA_PKCS1_MD5_SHA1, 0x7f7f) {
 			if err := Verify(pub, id, nil, nil); !errors.Is(err, fault.SigSchemeKeyMismatch) {
 				t.Errorf("%s, %v: %v", name, id, err)
 			}
@@ -147,7 +149,7 @@ func TestVerifyForeignKeys(t *testing.T) {
 // Scheme values that a peer may claim and that are not supported are refused
 // whatever the key.
 func TestVerifyUnsupportedScheme(t *testing.T) {
-	for _, id := range []iana.SignatureScheme{iana.ECDSA_SHA1, iana.RSA_PKCS1_SHA1, iana.RSA_PSS_PSS_SHA256, iana.MLDSA65, 0} {
+	for _, id := range []iana.SignatureScheme{iana.RSA_PKCS1_MD5_SHA1, 0x0101, iana.RSA_PSS_PSS_SHA256, iana.MLDSA65, 0} {
 		for name, key := range keys() {
 			if err := Verify(key.Public(), id, nil, nil); !errors.Is(err, fault.SigSchemeKeyMismatch) {
 				t.Errorf("%v with %s: %v", id, name, err)
@@ -214,6 +216,15 @@ func TestSchemes(t *testing.T) {
 	for _, id := range want {
 		if !Supported(id) || UsableIn13(id) == slices.Contains(pkcs1, id) {
 			t.Errorf("%v: supported %v, usable in 1.3 %v", id, Supported(id), UsableIn13(id))
+		}
+	}
+	old := []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.ECDSA_SHA1}
+	if got := All(); !slices.Equal(got, slices.Concat(want, old)) {
+		t.Errorf("all: %v", got)
+	}
+	for _, id := range old {
+		if !Supported(id) || !UsableIn12(id) || UsableIn13(id) {
+			t.Errorf("%v: supported %v, usable in 1.2 %v, in 1.3 %v", id, Supported(id), UsableIn12(id), UsableIn13(id))
 		}
 	}
 	Schemes(iana.TLS13)[0] = 0

@@ -15,7 +15,7 @@ import (
 	"github.com/handclasp/handclasp/iana"
 )
 
-var anyECDSA = []iana.SignatureScheme{iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP521R1_SHA512}
+var anyECDSA = []iana.SignatureScheme{iana.ECDSA_SECP256R1_SHA256, iana.ECDSA_SECP384R1_SHA384, iana.ECDSA_SECP521R1_SHA512, iana.ECDSA_SHA1}
 
 // fits12 is which scheme TLS 1.2 lets a key sign with: as fits has it, but every
 // curve goes with every hash.
@@ -25,8 +25,8 @@ var fits12 = map[string][]iana.SignatureScheme{
 	"P-521":    anyECDSA,
 	"P-224":    nil,
 	"Ed25519":  {iana.ED25519},
-	"RSA-2048": slices.Concat(pss, pkcs1),
-	"RSA-1024": slices.Concat(pss[:2], pkcs1),
+	"RSA-2048": slices.Concat(pss, pkcs1, sha1s[:1]),
+	"RSA-1024": slices.Concat(pss[:2], pkcs1, sha1s[:1]),
 }
 
 // signature is made with the key itself, as a peer of TLS 1.2 would: a Signer
@@ -48,7 +48,7 @@ func TestVerify12(t *testing.T) {
 	for name, want := range fits12 {
 		t.Run(name, func(t *testing.T) {
 			key := keys()[name]
-			for _, id := range Schemes(iana.TLS12) {
+			for _, id := range All() {
 				if !slices.Contains(want, id) {
 					if err := Verify12(key.Public(), id, message, make([]byte, 64)); !errors.Is(err, fault.SigSchemeKeyMismatch) {
 						t.Errorf("%v: %v", id, err)
@@ -78,6 +78,9 @@ func TestCurveBinding(t *testing.T) {
 	for name, want := range fits {
 		s := must(FromCrypto(keys()[name]))
 		for _, id := range want {
+			if id == iana.RSA_PKCS1_MD5_SHA1 {
+				continue
+			}
 			sig := must(s.Sign(context.Background(), id, message))
 			if err := Verify12(s.Public(), id, message, sig); err != nil {
 				t.Errorf("%s with %v: %v", name, id, err)
@@ -104,7 +107,7 @@ func TestVerify12Expects(t *testing.T) {
 // Old and unknown schemes, and keys of any other kind, are refused and never
 // panic.
 func TestVerify12Foreign(t *testing.T) {
-	old := []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.ECDSA_SHA1, 0x0101, 0x0303, iana.RSA_PSS_PSS_SHA256, iana.ED448, iana.MLDSA44, 0}
+	old := []iana.SignatureScheme{iana.RSA_PKCS1_MD5_SHA1, 0x0101, 0x0303, iana.RSA_PSS_PSS_SHA256, iana.ED448, iana.MLDSA44, 0}
 	for _, id := range old {
 		if UsableIn12(id) {
 			t.Errorf("%v counts as usable", id)
@@ -121,7 +124,7 @@ func TestVerify12Foreign(t *testing.T) {
 		"short Ed25519": ed25519.PublicKey{1, 2, 3},
 		"string":        "key",
 	} {
-		for _, id := range append(Schemes(iana.TLS12), old...) {
+		for _, id := range append(All(), old...) {
 			if err := Verify12(pub, id, nil, nil); !errors.Is(err, fault.SigSchemeKeyMismatch) {
 				t.Errorf("%s, %v: %v", name, id, err)
 			}

@@ -153,7 +153,7 @@ func (c *client) certificateStatus(msg []byte) (fault.State, error) {
 // serverKeyExchange checks that the server holds the leaf's key, and makes our
 // half of the secret (RFC 8422, Section 5.4).
 func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
-	var m wire.ServerKeyExchange
+	m := wire.ServerKeyExchange{Form: c.form()}
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
@@ -170,7 +170,7 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 	c.info.Group, c.info.SignatureScheme = m.Group, m.Scheme
 	c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
 	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
-	if c.point, c.premaster, err = kex.Respond(m.Group, c.Rand, m.Point); err != nil {
+	if c.point, c.premaster, err = kex.Respond(m.Group, c.Rand, m.Share); err != nil {
 		return 0, err
 	}
 	c.transcript.Write(msg)
@@ -178,7 +178,7 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 }
 
 func (c *client) certificateRequest12(msg []byte) (fault.State, error) {
-	var m wire.CertificateRequest12
+	m := wire.CertificateRequest12{Form: c.form()}
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
@@ -234,7 +234,7 @@ func (c *client) prove12() (fault.State, error) {
 			return 0, err
 		}
 	}
-	if _, err := c.send(&wire.ClientKeyExchange{Point: c.point}, flow.Clear); err != nil {
+	if _, err := c.send(&wire.ClientKeyExchange{Form: c.form(), Share: c.point}, flow.Clear); err != nil {
 		return 0, err
 	}
 	if err := c.derive12(c.premaster); err != nil {

@@ -153,7 +153,7 @@ func (c *client) sendProof(e flow.Epoch) error {
 		return fault.SignFailed.Because(c.refusal)
 	}
 	c.info.ClientScheme = c.scheme
-	_, err := c.send(&wire.CertificateVerify{Scheme: c.scheme, Signature: c.signature}, e)
+	_, err := c.send(&wire.CertificateVerify{Form: c.form(), Scheme: c.scheme, Signature: c.signature}, e)
 	return err
 }
 

@@ -58,7 +58,7 @@ func (e *evidence) identified() error {
 // Section 4.5.2; RFC 5246, Section 7.4.8).
 func (c *core) takeProof(msg []byte, of fault.Role, offered wire.List16[iana.SignatureScheme],
 	check func(iana.SignatureScheme, []byte) (*signatureHeld, error)) (*signatureHeld, error) {
-	var m wire.CertificateVerify
+	m := wire.CertificateVerify{Form: c.form()}
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,12 @@ func (s *secrets12) of(role fault.Role) keys.WriteKeys {
 	return s.server
 }
 
+// form is how messages are to be read that do not tell it themselves. The suite is
+// chosen by then.
+func (c *core) form() wire.Form {
+	return wire.Form{Version: c.info.Version, Exchange: c.suite.ID.KeyExchange()}
+}
+
 // signed is what the signature of a ServerKeyExchange covers (RFC 5246, Section
 // 7.4.3).
 func (s *secrets12) signed(params []byte) []byte {

@@ -74,7 +74,7 @@ func (s *server) negotiate12() (fault.State, error) {
 	if s.key, err = kex.Generate(s.group, s.Rand); err != nil {
 		return 0, err
 	}
-	s.exchange = &wire.ServerKeyExchange{Group: s.group, Point: s.key.Public(), Scheme: s.scheme}
+	s.exchange = &wire.ServerKeyExchange{Form: s.form(), Group: s.group, Share: s.key.Public(), Scheme: s.scheme}
 	s.waitFor(flow.NewSignAsk(s.certs[s.cert].Signer(), s.scheme, s.secrets.signed(s.exchange.Params()), s.answered))
 	return fault.Signing, nil
 }
@@ -164,6 +164,7 @@ func (s *server) sendRequest12() error {
 		return nil
 	}
 	m := &wire.CertificateRequest12{
+		Form:             s.form(),
 		Types:            wire.MakeList8(iana.ECDSASign, iana.RSASign),
 		SignatureSchemes: wire.MakeList16(usable(s.info.Version, slices.Clone(s.params.Schemes))...),
 		Authorities:      cert.Names(s.cfg.ClientCAs),
@@ -188,11 +189,11 @@ func (s *server) certificate12(msg []byte) (fault.State, error) {
 }
 
 func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
-	var m wire.ClientKeyExchange
+	m := wire.ClientKeyExchange{Form: s.form()}
 	if err := s.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
-	premaster, err := s.key.Shared(m.Point)
+	premaster, err := s.key.Shared(m.Share)
 	if err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-// Package keys computes the secrets of TLS 1.3 and 1.2: their key schedules, the
+// Package keys computes the secrets of TLS 1.0 to 1.3: their key schedules, the
 // transcript hash under them, exporters and the lines of a key log.
 //
 // Policy: the stages of a key schedule are types, so that a secret can only
@@ -22,16 +22,23 @@ import (
 
 // A Hash is the hash function of a cipher suite. HKDF, HMAC and the transcript
 // of a TLS 1.3 connection all use it (RFC 9846, Section 7.1), as do PRF and
-// transcript in TLS 1.2 (RFC 5246, Sections 5 and 7.4.9).
+// transcript in TLS 1.2 (RFC 5246, Sections 5 and 7.4.9). Before TLS 1.2 no suite
+// has one: all connections use MD5SHA1.
 type Hash crypto.Hash
 
 const (
-	SHA256 = Hash(crypto.SHA256) // 32 bytes
-	SHA384 = Hash(crypto.SHA384) // 48 bytes
+	SHA256  = Hash(crypto.SHA256)  // 32 bytes
+	SHA384  = Hash(crypto.SHA384)  // 48 bytes
+	MD5SHA1 = Hash(crypto.MD5SHA1) // 36 bytes; TLS 1.0 and 1.1 alone
 )
 
 // New starts a hash computation.
-func (h Hash) New() hash.Hash { return crypto.Hash(h).New() }
+func (h Hash) New() hash.Hash {
+	if h == MD5SHA1 {
+		return newMD5SHA1()
+	}
+	return crypto.Hash(h).New()
+}
 
 // Size is Hash.length, the length of the output in bytes.
 func (h Hash) Size() int { return crypto.Hash(h).Size() }

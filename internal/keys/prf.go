@@ -4,13 +4,15 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"slices"
 
 	"github.com/handclasp/handclasp/fault"
 )
 
-// The key schedule of TLS 1.2, after RFC 5246, Sections 6.3, 7.4.9 and 8.1. Each
-// arrow is one use of the PRF, with its label and seed. CR and SR stand for the
+// The key schedule of TLS 1.2 and below, after RFC 5246, Sections 6.3, 7.4.9 and
+// 8.1, which RFC 4346 and RFC 2246 have in the same places. Each arrow is one use
+// of the PRF, with its label and seed. CR and SR stand for the
 // random of the ClientHello and of the ServerHello, CH..CKE for the hash of the
 // transcript from ClientHello to ClientKeyExchange, and CH..<F for that of
 // everything before the Finished that is made.
@@ -28,18 +30,27 @@ import (
 //	      +-- an exporter's label,      CR + SR    = Export (RFC 5705)
 //	                                    [+ context]
 //
-// A version of TLS with another PRF and transcript hash needs only another Hash.
+// The versions differ in PRF and transcript hash alone, which Hash holds.
 
 const (
 	masterLen     = 48 // bytes of a master secret (RFC 5246, Section 8.1)
 	verifyDataLen = 12 // bytes of verify_data (RFC 5246, Section 7.4.9)
 )
 
-// PRF is the pseudorandom function of TLS 1.2 with the cipher suite's hash: n
-// bytes of P_hash(secret, label + seed) (RFC 5246, Section 5).
+// PRF is the pseudorandom function, n bytes of PRF(secret, label, seed). In TLS
+// 1.2 that is P_hash with the cipher suite's hash (RFC 5246, Section 5), in TLS
+// 1.0 and 1.1, with MD5SHA1, the sum of two (RFC 2246 and RFC 4346, Section 5).
 func (h Hash) PRF(secret []byte, label string, seed []byte, n int) []byte {
 	labelled := slices.Concat([]byte(label), seed)
-	mac := hmac.New(h.New, secret)
+	if h == MD5SHA1 {
+		return sumMD5SHA1(secret, labelled, n)
+	}
+	return expand(h.New, secret, labelled, n)
+}
+
+// expand is n bytes of P_hash(secret, seed), the data expansion under every PRF.
+func expand(newHash func() hash.Hash, secret, seed []byte, n int) []byte {
+	mac := hmac.New(newHash, secret)
 	sum := func(dst []byte, parts ...[]byte) []byte {
 		mac.Reset()
 		for _, p := range parts {
@@ -47,9 +58,9 @@ func (h Hash) PRF(secret []byte, label string, seed []byte, n int) []byte {
 		}
 		return mac.Sum(dst)
 	}
-	out := make([]byte, 0, n+h.Size())
-	for a := sum(nil, labelled); len(out) < n; a = sum(nil, a) {
-		out = sum(out, a, labelled)
+	out := make([]byte, 0, n+mac.Size())
+	for a := sum(nil, seed); len(out) < n; a = sum(nil, a) {
+		out = sum(out, a, seed)
 	}
 	clear(out[n:])
 	return out[:n:n]
@@ -68,8 +79,8 @@ func (h Hash) ExtendedMasterSecret(premaster, sessionHash []byte) Secret {
 	return h.PRF(premaster, "extended master secret", sessionHash, masterLen)
 }
 
-// Master12 is the stage of TLS 1.2 that has a master secret, be it fresh or
-// that of a session which is resumed.
+// Master12 is the stage of TLS 1.2 and below that has a master secret, be it fresh
+// or that of a session which is resumed.
 type Master12 struct {
 	stage
 	client, server [32]byte // randoms of this connection, not of the session
@@ -127,9 +138,9 @@ func (s *Master12) Finished(sender fault.Role, th []byte) []byte {
 // reserved are the labels that TLS itself uses (RFC 5705, Section 6; RFC 7627).
 var reserved = []string{"master secret", "extended master secret", "key expansion", "client finished", "server finished"}
 
-// Export is the exporter of TLS 1.2 (RFC 5705, Section 4): length bytes of keying
-// material. A nil context is absent and gives something else than an empty one;
-// it has at most 65,535 bytes. Label and length have the limits of TLS 1.3, so
+// Export is the exporter of TLS 1.2 and below (RFC 5705, Section 4): length bytes
+// of keying material. A nil context is absent and gives something else than an
+// empty one; it has at most 65,535 bytes. Label and length have the limits of TLS 1.3, so
 // that what works does not depend on the version, and labels that TLS itself
 // uses are refused. It fails with fault.ExportLabel or fault.ExportLength.
 func (s *Master12) Export(label string, context []byte, length int) ([]byte, error) {

@@ -124,17 +124,21 @@ func visitSCTs(c *Coder, scts *[][]byte) { // RFC 6962, Section 3.3
 	})
 }
 
-// CertificateVerify is RFC 9846, Section 4.5.2.
+// CertificateVerify is RFC 9846, Section 4.5.2, and RFC 4346, Section 7.4.8.
 type CertificateVerify struct {
-	Scheme    iana.SignatureScheme
+	Form      Form
+	Scheme    iana.SignatureScheme // from TLS 1.2 on
 	Signature []byte
 }
 
 func (*CertificateVerify) Type() iana.HandshakeType { return iana.CertificateVerify }
+func (m *CertificateVerify) visit(c *Coder)         { visitSigned(c, m.Form, &m.Scheme, &m.Signature) }
 
-func (m *CertificateVerify) visit(c *Coder) {
-	Enum16(c, "algorithm", &m.Scheme)
-	c.Opaque("signature", 2, 0, 1<<16-1, &m.Signature)
+func visitSigned(c *Coder, f Form, s *iana.SignatureScheme, signature *[]byte) { // DigitallySigned
+	if f.algorithms() {
+		Enum16(c, "algorithm", s)
+	}
+	c.Opaque("signature", 2, 0, 1<<16-1, signature)
 }
 
 // Finished is RFC 9846, Section 4.5.3. The length of verify_data is that of
@@ -143,6 +147,12 @@ type Finished struct{ VerifyData []byte }
 
 func (*Finished) Type() iana.HandshakeType { return iana.Finished }
 func (m *Finished) visit(c *Coder)         { c.Rest("verify_data", &m.VerifyData) }
+
+// EndOfEarlyData is RFC 9846, Section 4.6.
+type EndOfEarlyData struct{}
+
+func (*EndOfEarlyData) Type() iana.HandshakeType { return iana.EndOfEarlyData }
+func (*EndOfEarlyData) visit(*Coder)             {}
 
 // NewSessionTicket is RFC 9846, Section 4.7.1.
 type NewSessionTicket struct {
@@ -176,7 +186,7 @@ type KeyUpdate struct{ Request KeyUpdateRequest }
 func (*KeyUpdate) Type() iana.HandshakeType { return iana.KeyUpdate }
 func (m *KeyUpdate) visit(c *Coder)         { Enum8(c, "request_update", &m.Request) }
 
-// New is an empty message of type t, or nil when no declaration has it.
+// New is an empty message of type t in TLS 1.3, or nil when no declaration has it.
 func New(t iana.HandshakeType) Message {
 	switch t {
 	case iana.ClientHello:
@@ -185,6 +195,8 @@ func New(t iana.HandshakeType) Message {
 		return new(ServerHello)
 	case iana.NewSessionTicket:
 		return new(NewSessionTicket)
+	case iana.EndOfEarlyData:
+		return new(EndOfEarlyData)
 	case iana.EncryptedExtensions:
 		return new(EncryptedExtensions)
 	case iana.Certificate:

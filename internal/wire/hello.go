@@ -153,6 +153,31 @@ func (m *ClientHello) preSharedKey(c *Coder) { // RFC 9846, Section 4.3.11
 	})
 }
 
+// BindersLen is how many bytes the list of binders takes, its length included. They
+// are the last of an encoded ClientHello, since pre_shared_key is its last
+// extension: what stands before them is what the binders cover, with all lengths
+// as if they were there (RFC 9846, Section 4.3.11.2).
+func (m *ClientHello) BindersLen() int { return bindersLen(m.PSKBinders) }
+
+func bindersLen(binders [][]byte) int {
+	n := 2
+	for _, b := range binders {
+		n += 1 + len(b)
+	}
+	return n
+}
+
+// SetBinders writes binders over those at the end of msg, an encoded ClientHello
+// whose last extension is pre_shared_key. They must be as long as what stood in
+// their place.
+func SetBinders(msg []byte, binders [][]byte) {
+	at := msg[len(msg)-bindersLen(binders)+2:]
+	for _, b := range binders {
+		copy(at[1:], b)
+		at = at[1+len(b):]
+	}
+}
+
 func visitALPN(c *Coder, names *[][]byte) { // RFC 7301, Section 3.1
 	Slice(c, "protocol_name_list", 2, 2, 1<<16-1, names, func(name *[]byte) {
 		c.Text("protocol_name", 1, 1, 255, name)

@@ -14,8 +14,9 @@ import (
 	"github.com/handclasp/handclasp/iana"
 )
 
-// A dialect is a version of TLS as far as the codec is concerned: the same type
-// may stand for another message in each. Samples are named by their folder.
+// A dialect is a version of TLS, and before TLS 1.3 a key exchange, as far as the
+// codec is concerned: the same type may stand for another message in each. Samples
+// are named by their folder.
 type dialect struct {
 	name string
 	new  func(iana.HandshakeType) Message
@@ -23,10 +24,26 @@ type dialect struct {
 }
 
 var (
-	tls13    = dialect{"TLS 1.3", New, "*"}
-	tls12    = dialect{"TLS 1.2", New12, "tls12/*"}
-	dialects = []dialect{tls13, tls12}
+	tls13 = dialect{"TLS 1.3", New, "*"}
+	tls12 = older(iana.TLS12, iana.ECDHE, "tls12/*")
+	rarer = []dialect{
+		older(iana.TLS12, iana.DHE, "tls12/dhe/*"),
+		older(iana.TLS12, iana.RSAKeyTransport, "tls12/rsa/*"),
+		older(iana.TLS12, iana.PSK, "tls12/psk/*"),
+		older(iana.TLS12, iana.DHEPSK, "tls12/dhe_psk/*"),
+		older(iana.TLS12, iana.ECDHEPSK, "tls12/ecdhe_psk/*"),
+		older(iana.TLS12, iana.RSAPSK, "tls12/rsa_psk/*"),
+		older(iana.TLS12, iana.NoKeyExchange, "tls12/unknown/*"),
+		older(iana.TLS11, iana.ECDHE, "tls11/*"),
+		older(iana.TLS10, iana.DHE, "tls11/dhe/*"),
+	}
+	dialects = append([]dialect{tls13, tls12}, rarer...)
 )
+
+func older(v iana.Version, x iana.KeyExchange, file string) dialect {
+	f := Form{v, x}
+	return dialect{v.String() + " with " + x.String(), func(t iana.HandshakeType) Message { return NewFor(t, f) }, file}
+}
 
 // of is an empty message of the type that b begins with, nil if there is none.
 func (d dialect) of(b []byte) Message { return d.new(iana.HandshakeType(b[0])) }
@@ -186,12 +203,16 @@ func sameBytes(t testing.TB, b []byte, m Message) {
 //
 //	go test ./internal/wire -fuzz FuzzMessages -fuzztime 60s
 func FuzzMessages(f *testing.F) {
-	for _, pattern := range []string{"*", "clients/*", "tls12/*"} {
-		for _, b := range samples(f, pattern) {
+	for _, b := range samples(f, "clients/*") {
+		f.Add(b)
+	}
+	var full []map[byte][]byte
+	for _, d := range dialects {
+		for _, b := range samples(f, d.file) {
 			f.Add(b)
 		}
+		full = append(full, d.fullest(f))
 	}
-	full := []map[byte][]byte{tls13.fullest(f), tls12.fullest(f)}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for i, d := range dialects {
 			if d.invariant(t, b) == nil && len(b) > 0 && full[i][b[0]] != nil {

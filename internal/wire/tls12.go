@@ -2,9 +2,22 @@ package wire
 
 import "github.com/handclasp/handclasp/iana"
 
-// The messages of TLS 1.2 that TLS 1.3 dropped or gave another form. A type
-// whose name ends in 12 has a namesake of TLS 1.3; ClientHello, ServerHello,
-// CertificateVerify and Finished are the same in both.
+// The messages of TLS 1.2 and below that TLS 1.3 dropped or gave another form. A
+// type whose name ends in 12 has a namesake of TLS 1.3; ClientHello, ServerHello,
+// CertificateVerify and Finished serve all versions. The key exchange stands in a
+// file of its own.
+
+// A Form is what tells how a message is to be read and is not in the message. It
+// must be set before a message that has one is decoded or encoded. 0 is a version
+// that is not settled, or TLS 1.2 or above.
+type Form struct {
+	Version  iana.Version
+	Exchange iana.KeyExchange // of the cipher suite, in TLS 1.2 and below
+}
+
+// algorithms reports whether signatures name their algorithm. Before TLS 1.2 the
+// key implies it (RFC 4346, Section 4.7).
+func (f Form) algorithms() bool { return f.Version == 0 || f.Version >= iana.TLS12 }
 
 // HelloRequest is RFC 5246, Section 7.4.1.1. It is no part of any transcript.
 type HelloRequest struct{}
@@ -34,66 +47,21 @@ type CertificateStatus struct {
 func (*CertificateStatus) Type() iana.HandshakeType { return iana.CertificateStatus }
 func (m *CertificateStatus) visit(c *Coder)         { visitStatus(c, &m.OCSP) }
 
-// ServerKeyExchange is that of the ECDHE suites (RFC 8422, Section 5.4). What
-// the message holds depends on the cipher suite, which it does not name.
-type ServerKeyExchange struct {
-	Group     iana.Group
-	Point     []byte // the server's public key
-	Scheme    iana.SignatureScheme
-	Signature []byte // over both randoms and Params
-
-	params []byte // as they were decoded
-}
-
-func (*ServerKeyExchange) Type() iana.HandshakeType { return iana.ServerKeyExchange }
-
-func (m *ServerKeyExchange) visit(c *Coder) {
-	from := c.pos
-	m.visitParams(c)
-	if !c.encode {
-		m.params = c.since(from)
-	}
-	Enum16(c, "algorithm", &m.Scheme)
-	c.Opaque("signature", 2, 0, 1<<16-1, &m.Signature)
-}
-
-// namedCurve is the one ECCurveType that RFC 8422 left; parameters of a curve
-// that nobody has looked at are not to be trusted.
-const namedCurve = 3
-
-func (m *ServerKeyExchange) visitParams(c *Coder) {
-	c.Const8("curve_type", namedCurve, "named_curve")
-	Enum16(c, "namedcurve", &m.Group)
-	c.Opaque("public", 1, 1, 255, &m.Point)
-}
-
-// Params is ServerECDHParams, which the signature covers: of a message that was
-// decoded the bytes that came, else Group and Point encoded, nil if Point has
-// not 1 to 255 bytes.
-func (m *ServerKeyExchange) Params() []byte {
-	if m.params != nil {
-		return m.params
-	}
-	c := Coder{encode: true}
-	m.visitParams(&c)
-	if c.err != nil {
-		return nil
-	}
-	return c.buf
-}
-
-// CertificateRequest12 is RFC 5246, Section 7.4.4.
+// CertificateRequest12 is RFC 5246, Section 7.4.4, and RFC 4346, Section 7.4.4.
 type CertificateRequest12 struct {
+	Form             Form
 	Types            List8[iana.ClientCertificateType]
-	SignatureSchemes List16[iana.SignatureScheme]
-	Authorities      [][]byte // DistinguishedName, DER; none means any
+	SignatureSchemes List16[iana.SignatureScheme] // from TLS 1.2 on
+	Authorities      [][]byte                     // DistinguishedName, DER; none means any
 }
 
 func (*CertificateRequest12) Type() iana.HandshakeType { return iana.CertificateRequest }
 
 func (m *CertificateRequest12) visit(c *Coder) {
 	Enums8(c, "certificate_types", "certificate_type", 1, 1, &m.Types)
-	Enums16(c, "supported_signature_algorithms", "signature_scheme", 2, 1, &m.SignatureSchemes)
+	if m.Form.algorithms() {
+		Enums16(c, "supported_signature_algorithms", "signature_scheme", 2, 1, &m.SignatureSchemes)
+	}
 	visitNames(c, "certificate_authorities", 0, &m.Authorities)
 }
 
@@ -102,14 +70,6 @@ type ServerHelloDone struct{}
 
 func (*ServerHelloDone) Type() iana.HandshakeType { return iana.ServerHelloDone }
 func (*ServerHelloDone) visit(*Coder)             {}
-
-// ClientKeyExchange is that of the ECDHE suites (RFC 8422, Section 5.7).
-type ClientKeyExchange struct {
-	Point []byte // the client's public key
-}
-
-func (*ClientKeyExchange) Type() iana.HandshakeType { return iana.ClientKeyExchange }
-func (m *ClientKeyExchange) visit(c *Coder)         { c.Opaque("ecdh_Yc", 1, 1, 255, &m.Point) }
 
 // NewSessionTicket12 is RFC 5077, Section 3.3.
 type NewSessionTicket12 struct {
@@ -124,8 +84,11 @@ func (m *NewSessionTicket12) visit(c *Coder) {
 	c.Opaque("ticket", 2, 0, 1<<16-1, &m.Ticket)
 }
 
-// New12 is New for a connection that speaks TLS 1.2.
-func New12(t iana.HandshakeType) Message {
+// NewFor is New for a connection of which f is known.
+func NewFor(t iana.HandshakeType, f Form) Message {
+	if f.Version >= iana.TLS13 {
+		return New(t)
+	}
 	switch t {
 	case iana.HelloRequest:
 		return new(HelloRequest)
@@ -134,16 +97,18 @@ func New12(t iana.HandshakeType) Message {
 	case iana.Certificate:
 		return new(Certificate12)
 	case iana.ServerKeyExchange:
-		return new(ServerKeyExchange)
+		return &ServerKeyExchange{Form: f}
 	case iana.CertificateRequest:
-		return new(CertificateRequest12)
+		return &CertificateRequest12{Form: f}
 	case iana.ServerHelloDone:
 		return new(ServerHelloDone)
+	case iana.CertificateVerify:
+		return &CertificateVerify{Form: f}
 	case iana.ClientKeyExchange:
-		return new(ClientKeyExchange)
+		return &ClientKeyExchange{Form: f}
 	case iana.CertificateStatus:
 		return new(CertificateStatus)
-	case iana.ClientHello, iana.ServerHello, iana.CertificateVerify, iana.Finished:
+	case iana.ClientHello, iana.ServerHello, iana.Finished:
 		return New(t)
 	}
 	return nil

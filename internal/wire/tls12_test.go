@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"testing"
 
@@ -116,12 +115,12 @@ func TestAppendErrors12(t *testing.T) {
 	}{
 		{&Certificate12{List: make([][]byte, 1)}, "certificate_list.asn1_cert"},
 		{new(CertificateStatus), "response"},
-		{new(ServerKeyExchange), "public"},
-		{&ServerKeyExchange{Point: make([]byte, 256)}, "public"},
+		{&ServerKeyExchange{Form: ecdhe}, "public"},
+		{&ServerKeyExchange{Form: ecdhe, Share: make([]byte, 256)}, "public"},
 		{&CertificateRequest12{SignatureSchemes: schemes}, "certificate_types"},
 		{&CertificateRequest12{Types: MakeList8(iana.ECDSASign)}, "supported_signature_algorithms"},
 		{&CertificateRequest12{Types: MakeList8(iana.ECDSASign), SignatureSchemes: schemes, Authorities: make([][]byte, 1)}, "certificate_authorities.distinguished_name"},
-		{new(ClientKeyExchange), "ecdh_Yc"},
+		{&ClientKeyExchange{Form: ecdhe}, "ecdh_Yc"},
 		{&NewSessionTicket12{Ticket: make([]byte, 1<<16)}, "ticket"},
 	} {
 		out, err := Append([]byte("kept"), tt.m)
@@ -131,33 +130,6 @@ func TestAppendErrors12(t *testing.T) {
 		}
 		if string(out) != "kept" {
 			t.Errorf("%T: dst became %q", tt.m, out)
-		}
-	}
-}
-
-// TestParams: the signed bytes are those on the wire, whoever has made the
-// message, and are not copied when they came from there.
-func TestParams(t *testing.T) {
-	b := sample(t, "tls12/server_key_exchange")
-	var m ServerKeyExchange
-	if err := Decode(b, &m); err != nil {
-		t.Fatal(err)
-	}
-	want := b[HeaderLen : len(b)-2-2-len(m.Signature)]
-	if !bytes.Equal(m.Params(), want) || cap(m.Params()) != len(want) || &m.Params()[0] != &b[HeaderLen] {
-		t.Errorf("decoded: %x, want an alias of %x", m.Params(), want)
-	}
-	built := ServerKeyExchange{Group: m.Group, Point: m.Point}
-	if got := built.Params(); !bytes.Equal(got, want) {
-		t.Errorf("built: %x, want %x", got, want)
-	}
-	next := message(iana.ServerKeyExchange, "03 001d 02 aabb 0403 0000")
-	if err := Decode(next, &m); err != nil || !bytes.Equal(m.Params(), next[HeaderLen:HeaderLen+6]) {
-		t.Errorf("decoded into again: %x, %v", m.Params(), err)
-	}
-	for _, n := range []int{0, 256} {
-		if got := (&ServerKeyExchange{Point: make([]byte, n)}).Params(); got != nil {
-			t.Errorf("point of %d bytes: %x", n, got)
 		}
 	}
 }
@@ -174,7 +146,7 @@ func TestOneTypeTwoMessages(t *testing.T) {
 		}
 	}
 	for _, typ := range []iana.HandshakeType{iana.EncryptedExtensions, iana.KeyUpdate, iana.EndOfEarlyData, iana.MessageHash} {
-		if m := New12(typ); m != nil {
+		if m := tls12.new(typ); m != nil {
 			t.Errorf("TLS 1.2 has a %T", m)
 		}
 	}
@@ -182,18 +154,20 @@ func TestOneTypeTwoMessages(t *testing.T) {
 
 // TestNoAllocation12: a Coder and a message that are used again cost nothing.
 func TestNoAllocation12(t *testing.T) {
-	for name, b := range samples(t, tls12.file) {
-		var c Coder
-		m := tls12.of(b)
-		var err error
-		n := testing.AllocsPerRun(100, func() { err = c.Decode(b, m) })
-		if n != 0 || err != nil {
-			t.Errorf("%s: %v allocations, %v", name, n, err)
-		}
-		out := make([]byte, 0, len(b))
-		n = testing.AllocsPerRun(100, func() { _, err = c.Append(out, m) })
-		if n != 0 || err != nil {
-			t.Errorf("%s: %v allocations to encode, %v", name, n, err)
+	for _, d := range dialects[1:] {
+		for name, b := range samples(t, d.file) {
+			var c Coder
+			m := d.of(b)
+			var err error
+			n := testing.AllocsPerRun(100, func() { err = c.Decode(b, m) })
+			if n != 0 || err != nil {
+				t.Errorf("%s: %v allocations, %v", name, n, err)
+			}
+			out := make([]byte, 0, len(b))
+			n = testing.AllocsPerRun(100, func() { _, err = c.Append(out, m) })
+			if n != 0 || err != nil {
+				t.Errorf("%s: %v allocations to encode, %v", name, n, err)
+			}
 		}
 	}
 }

@@ -1,0 +1,92 @@
+package explain
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// How the two sides of TLS 1.2 and below come by a secret. What the messages hold
+// depends on the suite.
+
+func (r *Recorder) serverKeyExchange(s *Step, m *wire.ServerKeyExchange) {
+	x := m.Form.Exchange
+	switch {
+	case x.Signed():
+		s.say("The server's key share, made for this connection alone, signed together with both randoms with the private key of its certificate. Nobody else can sign it, so it proves that the certificate is the server's and that nobody has put another share in its place; the fresh randoms make it fit no other connection.")
+		s.say("The signature does not cover what the hellos offered. Only the Finished messages do.")
+	case x.PreShared():
+		s.say("What the server adds to a key that both sides hold already. Nothing in this message is signed: that the server knows the key shows in its Finished.")
+	default:
+		s.say("%s", meaning(m.Type()))
+		s.say("We do not know the key exchange of %v, so these bytes are shown as they are.", r.facts.suite)
+	}
+	s.fact("carries", "psk_identity_hint", "hint", escape(string(m.Hint)))
+	r.serverShare(s, m)
+	if !x.Signed() {
+		return
+	}
+	if r.facts.scheme = m.Scheme; m.Scheme != 0 {
+		f := s.fact("proves with", "algorithm", "algorithm", m.Scheme.String())
+		if strings.HasPrefix(m.Scheme.String(), "ecdsa_secp") {
+			f.Note = "In TLS 1.2 the name says ECDSA and the hash; the curve may be another."
+		}
+	}
+	s.fact("proves with", "signature", "signature", size(m.Signature))
+}
+
+// serverShare tells of the server's public key and of where it lies.
+func (r *Recorder) serverShare(s *Step, m *wire.ServerKeyExchange) {
+	switch m.Form.Exchange {
+	case iana.ECDHE, iana.ECDHEPSK:
+		r.facts.group = m.Group
+		s.fact("sets", "namedcurve", "group", m.Group.String()).Note = exchange(m.Group)
+		s.fact("gives", "public", "key share", count(len(m.Share), "byte"))
+	case iana.DHE, iana.DHEPSK:
+		bits := new(big.Int).SetBytes(m.P).BitLen()
+		s.fact("sets", "dh_p", "group", fmt.Sprintf("a finite field of %d bits", bits)).Note = "The server sends the field itself and no name for it."
+		s.fact("gives", "dh_Ys", "key share", count(len(m.Share), "byte"))
+	}
+}
+
+func (r *Recorder) clientKeyExchange(s *Step, m *wire.ClientKeyExchange) {
+	switch m.Form.Exchange {
+	case iana.ECDHE, iana.DHE, iana.ECDHEPSK, iana.DHEPSK:
+		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. %s", r.lastInClear())
+	case iana.RSAKeyTransport, iana.RSAPSK:
+		s.say("The client has chosen a secret and encrypts it with the public key of the server's certificate. Who gets hold of the private key, even years later, can read it. %s", r.lastInClear())
+	case iana.PSK:
+		s.say("The client names the key that both sides hold already. Who gets hold of it, even years later, can read everything. %s", r.lastInClear())
+	default:
+		s.say("%s", meaning(m.Type()))
+		s.say("We do not know the key exchange of %v, so these bytes are shown as they are.", r.facts.suite)
+	}
+	s.fact("names", "psk_identity", "pre-shared key", escape(string(m.Identity)))
+	switch m.Form.Exchange {
+	case iana.ECDHE, iana.ECDHEPSK:
+		s.fact("gives", "ecdh_Yc", "key share", share(r.facts.group, m.Share))
+	case iana.DHE, iana.DHEPSK:
+		s.fact("gives", "dh_Yc", "key share", count(len(m.Share), "byte"))
+	case iana.RSAKeyTransport, iana.RSAPSK:
+		s.fact("gives", "encrypted_pre_master_secret", "encrypted secret", size(m.Encrypted))
+	}
+}
+
+func share(g iana.Group, point []byte) string {
+	if g == 0 {
+		return count(len(point), "byte")
+	}
+	return fmt.Sprintf("%v (%s)", g, count(len(point), "byte"))
+}
+
+// lastInClear is for the ClientKeyExchange, which a CertificateVerify follows if
+// the client has shown a certificate.
+func (r *Recorder) lastInClear() string {
+	if r.facts.shown {
+		return "Only the proof for the client's certificate still follows in the clear."
+	}
+	return "It is the last handshake message that the client sends in the clear."
+}
