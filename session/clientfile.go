@@ -68,6 +68,8 @@ func (c *ClientFile) Drop(ctx context.Context, key string, s *Session) error {
 // change reads the shelf of key, lets do work on it and writes it back.
 func (c *ClientFile) change(ctx context.Context, key string, do func(*shelf, time.Time)) error {
 	now := c.clock()
+	var out []byte // bbolt reads it until the transaction ends
+	defer func() { clear(out) }()
 	return c.update(ctx, func(tx *bbolt.Tx) error {
 		b := tx.Bucket(shelves)
 		h, err := parseShelf(b.Get([]byte(key)))
@@ -83,11 +85,10 @@ func (c *ClientFile) change(ctx context.Context, key string, do func(*shelf, tim
 		if len(h) == 0 {
 			return b.Delete([]byte(key))
 		}
-		out, err := h.append(binary.BigEndian.AppendUint64(nil, uint64(max(0, now.UnixNano()))))
+		out, err = h.append(binary.BigEndian.AppendUint64(nil, uint64(max(0, now.UnixNano()))))
 		if err != nil {
 			return err
 		}
-		defer clear(out)
 		if err := b.Put([]byte(key), out); err != nil {
 			return err
 		}

@@ -80,9 +80,12 @@ func (d *database) view(ctx context.Context, f func(*bbolt.Tx) error) error {
 func (d *database) with(ctx context.Context, f func(*bbolt.DB) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.wait)
 	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return err // select might go on
+	}
 	select {
 	case <-ctx.Done():
-		return d.fail(fault.StoreBusy, context.Cause(ctx))
+		return d.fail(fault.StoreBusy, ctx.Err())
 	case <-d.turn:
 	}
 	defer func() { d.turn <- struct{}{} }()
@@ -93,7 +96,7 @@ func (d *database) with(ctx context.Context, f func(*bbolt.DB) error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return d.fail(fault.StoreBusy, context.Cause(ctx))
+			return d.fail(fault.StoreBusy, ctx.Err())
 		case <-time.After(retry):
 		}
 	}
@@ -113,7 +116,7 @@ func (d *database) attempt(f func(*bbolt.DB) error) (err error) {
 		debug.SetPanicOnFault(old)
 		if p := recover(); p != nil {
 			err = d.spoiled(file, fmt.Errorf("%v", p))
-			file.Close() // gives the lock back; the DB's own Close may panic again
+			abandon(file)
 		}
 	}(debug.SetPanicOnFault(true))
 	db, err := bbolt.Open(d.path, 0o600, &bbolt.Options{

@@ -22,16 +22,15 @@ const format = 1
 
 // Bounds of what is stored, in bytes. A chain has the bounds of docs/limits.md.
 const (
-	minSecret  = 32
-	maxSecret  = 48
-	maxID      = 32
-	maxText    = 255
-	maxTicket  = 1<<16 - 1
-	maxCerts   = 32
-	maxChain   = 256 << 10
-	maxOCSP    = 1<<18 - 1
-	maxSCTs    = 1<<16 - 1
-	maxSession = 1 << 20 // of a whole Session: more than the sum of the above
+	minSecret = 32
+	maxSecret = 48
+	maxID     = 32
+	maxText   = 255
+	maxTicket = 1<<16 - 1
+	maxCerts  = 32
+	maxChain  = 256 << 10
+	maxOCSP   = 1<<18 - 1
+	maxSCTs   = 1<<16 - 1
 )
 
 // Times that can be stored: those of the years 1 to 9999.
