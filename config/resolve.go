@@ -102,7 +102,7 @@ func (p *Params) lacks(v iana.Version) *fault.Error {
 	case !slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).For(v) }):
 		return fault.ConfigValue.In("CipherSuites").Saw(p.Suites, "at least one that "+v.String()+" can use")
 	case !slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return p.usable(id, v) }):
-		return fault.ConfigValue.In("CurvePreferences").Saw(p.Groups, "at least one that "+v.String()+" can use: x25519 with ECDHE, ffdhe2048 with DHE")
+		return fault.ConfigValue.In("CurvePreferences").Saw(p.Groups, "at least one that "+v.String()+" can use, such as x25519 with ECDHE and ffdhe2048 with DHE")
 	case v == iana.TLS13 && !slices.ContainsFunc(p.Schemes, sign.UsableIn13):
 		return fault.ConfigValue.In("SignatureSchemes").Saw(p.Schemes, "at least one that "+v.String()+" can sign with, such as ecdsa_secp256r1_sha256")
 	}
