@@ -24,7 +24,8 @@ const module = "github.com/handclasp/handclasp"
 const floors = `
 	iana
 	fault
-	internal/wire internal/keys internal/kex sign internal/starttls
+	internal/wire internal/keys internal/kex internal/starttls
+	sign
 	internal/record
 	internal/suite
 	session

@@ -72,6 +72,15 @@ type ClientConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// PSKs are keys that were agreed on by other means; a cipher suite with PSK
+	// in its name uses the first. Without such a suite they serve for nothing.
+	PSKs []PSK
+
+	// MinDHBits is the shortest modulus taken from a server that makes its own
+	// Diffie-Hellman parameters, in bits, TLS 1.2 and below; 0 means 2048, and
+	// nothing below 1024 is ever taken.
+	MinDHBits int
+
 	// KeyShares are the groups to send a key share for at once; they must be
 	// in CurvePreferences. Nil means the most preferred group and, if that is
 	// a hybrid, the most preferred one that is not. An empty list sends none
@@ -153,6 +162,17 @@ type ServerConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// PreferClientOrder has the client's order decide between cipher suites that
+	// both sides have.
+	PreferClientOrder bool
+
+	// PSKs are keys that were agreed on by other means, for cipher suites with
+	// PSK in their name; a client names the one to use. PSKHint, if not empty,
+	// tells clients which to choose (RFC 4279, Section 5.2). A client that names
+	// a key which is not here fails as with a wrong one.
+	PSKs    []PSK
+	PSKHint string
+
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
 	// key, and any server with the same key can take the second ClientHello
@@ -190,6 +210,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkName(c.ServerName); err != nil {
 		return p, err
 	}
+	if err := checkPSKs(c.PSKs, p.Suites); err != nil {
+		return p, err
+	}
 	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
@@ -203,7 +226,7 @@ func (c *ClientConfig) Params() (Params, error) {
 
 // Params checks the configuration and fills in defaults, as the client's.
 func (c *ServerConfig) Params() (Params, error) {
-	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil && len(c.PSKs) == 0 {
 		return Params{}, fault.ConfigNoCertificate.In("Certificates")
 	}
 	if err := checkMade(c.Certificates); err != nil {
@@ -218,7 +241,11 @@ func (c *ServerConfig) Params() (Params, error) {
 	if c.CookieKey != nil && c.Time == nil {
 		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
 	}
-	return resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	if err == nil {
+		err = checkPSKs(c.PSKs, p.Suites)
+	}
+	return p, err
 }
 
 // checkMade refuses certificates that nobody made.

@@ -74,7 +74,7 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 		return 0, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
-	c.info.CipherSuite, c.info.Group = sh.CipherSuite, g
+	c.info.CipherSuite, c.info.Group, c.info.ForwardSecrecy = sh.CipherSuite, g, true
 	more := "; we had sent a key share for it, so no round trip was lost"
 	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
 		more = "; it had to ask for our key share first"
@@ -208,7 +208,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 // certificateVerify checks that the server holds the leaf's key, then asks for
 // the verdict.
 func (c *client) certificateVerify(msg []byte) (fault.State, error) {
-	held, err := c.takeProof(msg, fault.Server, c.hello.SignatureSchemes, c.overTranscript(c.chain[0], fault.Server))
+	held, err := c.takeProof(msg, fault.Server, c.chain[0], c.hello.SignatureSchemes, c.overTranscript(c.chain[0], fault.Server))
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // The server's hellos, common to all versions. What comes after the ClientHello
@@ -28,8 +29,8 @@ import (
 //	 the version's first state <--------------------+
 var serverHellos = []edge[*server]{
 	// from          on                         do                     to
-	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.Choosing, fault.WaitCH2, fault.Signing)},
-	{fault.Choosing, answer, (*server).chosen, to(fault.WaitCH2, fault.Signing)},
+	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.Choosing, fault.WaitCH2, fault.Signing, fault.WaitCert, fault.WaitCKE)},
+	{fault.Choosing, answer, (*server).chosen, to(fault.WaitCH2, fault.Signing, fault.WaitCert, fault.WaitCKE)},
 	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing)},
 }
 
@@ -45,16 +46,18 @@ type server struct {
 	constant []byte // what the second ClientHello must repeat
 	group    iana.Group
 
-	first    []byte               // the hello, while hooks are asked about it
-	certs    []config.Certificate // to choose from
-	cert     int                  // index in certs
-	scheme   iana.SignatureScheme
-	stage    *keys.Handshake // TLS 1.3
-	traffic  traffic         // of its handshake epoch
-	app      traffic
-	key      *kex.Private            // TLS 1.2: our half of the secret
-	exchange *wire.ServerKeyExchange // TLS 1.2
-	anyCurve bool                    // TLS 1.2: certificates on curves that the client does not list may serve
+	first     []byte               // the hello, while hooks are asked about it
+	certs     []config.Certificate // to choose from
+	cert      int                  // index in certs
+	scheme    iana.SignatureScheme
+	stage     *keys.Handshake // TLS 1.3
+	traffic   traffic         // of its handshake epoch
+	app       traffic
+	key       *kex.Private            // TLS 1.2: our half of the secret
+	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
+	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
+	premaster []byte                  // TLS 1.2: what the answer brought
+	anyCurve  bool                    // TLS 1.2: certificates on curves that the client does not list may serve
 
 	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
 	chain    []*x509.Certificate               // the client's; empty if it showed none
@@ -136,13 +139,13 @@ func (s *server) answerHello() (fault.State, error) {
 	if s.certs == nil {
 		s.certs = s.cfg.Certificates
 	}
-	if len(s.certs) == 0 || len(s.certs[0].Chain()) == 0 {
+	if (len(s.certs) == 0 || len(s.certs[0].Chain()) == 0) && len(s.cfg.PSKs) == 0 {
 		return 0, fault.CertificateHook.New() // those of a configuration were looked at before
 	}
 	if err := s.settleVersion(); err != nil {
 		return 0, err
 	}
-	if s.info.Version == iana.TLS12 {
+	if s.info.Version < iana.TLS13 {
 		s.table = server12
 		s.transcript.Write(msg)
 		if err := s.settle12(); err != nil {
@@ -194,7 +197,7 @@ func (s *server) settle13() error {
 	if err := checkClientHello13(&s.hello); err != nil {
 		return err
 	}
-	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, s.params.Suites)
+	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, s.params.Suites, s.cfg.PreferClientOrder)
 	if err != nil {
 		return err
 	}
@@ -204,7 +207,7 @@ func (s *server) settle13() error {
 		return err
 	}
 	s.decided(func() flow.Decision { return d })
-	s.info.CipherSuite, s.info.Group = s.suite.ID, s.group
+	s.info.CipherSuite, s.info.Group, s.info.ForwardSecrecy = s.suite.ID, s.group, true
 	return nil
 }
 
@@ -315,12 +318,12 @@ func (s *server) chooseCertificate() error {
 		c := &s.certs[i]
 		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
-		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
-			ours[i].Schemes = signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
+		if curve && servable(s.suite, c) {
+			ours[i].Schemes = s.schemesOf(c)
 		}
 	}
 	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: usable(s.info.Version, s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
+		Name: string(s.hello.ServerName), Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes(),
 	})
 	if err != nil {
 		return err
@@ -334,6 +337,10 @@ func (s *server) chooseCertificate() error {
 		d.Chosen, d.Reason = d.Accepted[i], why
 		return d
 	})
+	if !s.signs() {
+		s.scheme, s.info.SignatureScheme = 0, 0
+		return nil
+	}
 	s.decided(func() flow.Decision {
 		d := decision("signature_scheme", names(s.hello.SignatureSchemes.Slice()), names(ours[i].Schemes))
 		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
@@ -342,13 +349,48 @@ func (s *server) chooseCertificate() error {
 	return nil
 }
 
+// signs reports whether the server signs anything in this handshake.
+func (s *server) signs() bool { return s.info.Version == iana.TLS13 || s.suite.Exchange.Signed() }
+
+// schemesOf is what c may sign this handshake with. Where nothing is signed,
+// any of its schemes stands for it, so that name and chain alone decide.
+func (s *server) schemesOf(c *config.Certificate) []iana.SignatureScheme {
+	switch implied, ok := sign.Legacy(c.Leaf().PublicKey); {
+	case !s.signs():
+		return c.Signer().Schemes()
+	case s.info.Version >= iana.TLS12:
+		return signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
+	case ok:
+		return []iana.SignatureScheme{implied}
+	}
+	return nil
+}
+
+// acceptedSchemes is what the client accepts for what the server signs. Before TLS
+// 1.2 the key implies it; a client of TLS 1.2 that names nothing takes SHA-1
+// alone (RFC 5246, Section 7.4.1.4.1).
+func (s *server) acceptedSchemes() []iana.SignatureScheme {
+	switch {
+	case !s.signs():
+		return sign.All()
+	case s.info.Version < iana.TLS12:
+		return implied
+	case !s.hello.Extensions.Has(iana.ExtSignatureAlgorithms):
+		return []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.ECDSA_SHA1}
+	}
+	return usable(s.info.Version, s.hello.SignatureSchemes.Slice())
+}
+
 // certSchemes are the algorithms that the client accepts inside a chain (RFC
 // 9846, Section 4.3.3).
 func (s *server) certSchemes() []iana.SignatureScheme {
-	if s.hello.Extensions.Has(iana.ExtSignatureAlgorithmsCert) {
+	switch x := &s.hello.Extensions; {
+	case x.Has(iana.ExtSignatureAlgorithmsCert):
 		return s.hello.CertSchemes.Slice()
+	case x.Has(iana.ExtSignatureAlgorithms):
+		return s.hello.SignatureSchemes.Slice()
 	}
-	return s.hello.SignatureSchemes.Slice()
+	return sign.All() // nothing is said of chains
 }
 
 // agree makes the server's share and the shared secret.
