@@ -49,6 +49,7 @@ func EncryptPremaster(rand io.Reader, pub *rsa.PublicKey, premaster []byte) ([]b
 func DecryptPremaster(key crypto.Decrypter, ciphertext []byte, offered iana.Version, substitute []byte) []byte {
 	// With a session key's length, crypto/rsa gives what it reads from its source of
 	// randomness for bad padding, in constant time.
+	//lint:ignore SA1019 RSA key transport is this padding; it is off unless it is asked for
 	plain, err := key.Decrypt(bytes.NewReader(substitute), ciphertext, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: PremasterLen})
 	good := 1
 	if err != nil || len(plain) != PremasterLen {
