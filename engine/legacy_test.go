@@ -161,6 +161,21 @@ func TestDefaultHello(t *testing.T) {
 	}
 }
 
+// TestNoHTTP2: over a suite that HTTP/2 forbids, HTTP/1.1 is agreed, or nothing.
+func TestNoHTTP2(t *testing.T) {
+	for id, want := range map[iana.CipherSuite]string{
+		iana.TLS_RSA_WITH_AES_128_GCM_SHA256: "http/1.1", iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: "http/1.1",
+		iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: "h2", iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256: "h2",
+	} {
+		p := newPair(t, only(iana.TLS12, id), withCertificate(t, pki.RSA2048), func(c *config.ClientConfig, s *config.ServerConfig) {
+			c.NextProtos, s.NextProtos = []string{"h2", "http/1.1"}, []string{"h2", "http/1.1"}
+		})
+		if p.connect(t); p.client.Info().ALPN != want {
+			t.Errorf("%v: %s, want %s", id, p.client.Info().ALPN, want)
+		}
+	}
+}
+
 // TestUnknownPSK: an identity that nobody knows fails as a wrong key does.
 func TestUnknownPSK(t *testing.T) {
 	for name, change := range map[string]func(*config.PSK){

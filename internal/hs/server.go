@@ -185,11 +185,21 @@ func (s *server) settleVersion() error {
 
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
-	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	d, alpn, err := chooseALPN(&s.hello, s.speakable())
 	if s.info.ALPN = alpn; alpn != "" {
 		s.decided(func() flow.Decision { return d })
 	}
 	return err
+}
+
+// speakable are the application protocols that may run over what was chosen:
+// HTTP/2 refuses suites without forward secrecy or AEAD (RFC 9113, Section 9.2.2),
+// and HTTP/1.1 beats a connection that the client will close.
+func (s *server) speakable() []string {
+	if s.info.Version == iana.TLS13 || s.suite.ForwardSecret() && !s.suite.CBC() {
+		return s.params.ALPN
+	}
+	return slices.DeleteFunc(slices.Clone(s.params.ALPN), func(p string) bool { return p == "h2" })
 }
 
 // settle13 chooses suite and group from a hello for TLS 1.3.
