@@ -36,6 +36,9 @@ type (
 	CertificateRequestInfo = config.CertificateRequestInfo
 	// ClientAuthType says what a server wants of a client's certificate.
 	ClientAuthType = config.ClientAuthType
+	// ALPNMismatch says what a client gets with whom no application protocol is in
+	// common; see ServerConfig.ALPNMismatch.
+	ALPNMismatch = config.ALPNMismatch
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.
@@ -49,6 +52,13 @@ const (
 	RequireAnyClientCert       = config.RequireAnyClientCert
 	VerifyClientCertIfGiven    = config.VerifyClientCertIfGiven
 	RequireAndVerifyClientCert = config.RequireAndVerifyClientCert
+)
+
+// What a server may do when no application protocol is in common; see
+// ServerConfig.ALPNMismatch.
+const (
+	ALPNRefuse = config.ALPNRefuse
+	ALPNGoOn   = config.ALPNGoOn
 )
 
 // Dial connects to addr, "host:port", and completes the handshake. An empty

@@ -60,6 +60,10 @@ type ClientConfig struct {
 	// in order of preference.
 	NextProtos []string
 
+	// RequireALPN refuses a server that chooses none of NextProtos, which else is
+	// for the application to notice: Conn.Info says what was chosen.
+	RequireALPN bool
+
 	// MinVersion and MaxVersion bound the versions offered. Zero means the
 	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
 	// the lists below leave nothing for drops out.
@@ -77,6 +81,12 @@ type ClientConfig struct {
 	// a hybrid, the most preferred one that is not. An empty list sends none
 	// and costs a round trip.
 	KeyShares []iana.Group
+
+	// SendAuthorities has the ClientHello name the authorities of RootCAs, for a
+	// server with certificates of several (RFC 9846, Section 4.3.4); it needs
+	// RootCAs. Everybody on the path sees the names. If together they have more
+	// than about 65,000 bytes, none is sent.
+	SendAuthorities bool
 
 	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
@@ -135,9 +145,13 @@ type ServerConfig struct {
 	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
 
 	// NextProtos are the application protocols the server speaks, in order of
-	// preference. If the client offers ALPN and none fits, the handshake
-	// fails (RFC 7301, Section 3.2); if NextProtos is empty, ALPN is ignored.
+	// preference. If the client offers ALPN and none fits, ALPNMismatch says
+	// what happens; if NextProtos is empty, ALPN is ignored.
 	NextProtos []string
+
+	// ALPNMismatch says what a client gets that offers ALPN and none of
+	// NextProtos: by default the alert no_application_protocol.
+	ALPNMismatch ALPNMismatch
 
 	// MinVersion and MaxVersion bound the versions accepted. Zero means the
 	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
@@ -193,6 +207,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
+	if err := c.checkExtras(); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -210,6 +227,9 @@ func (c *ServerConfig) Params() (Params, error) {
 		return Params{}, err
 	}
 	if err := checkClientAuth(c.ClientAuth, c.ClientCAs); err != nil {
+		return Params{}, err
+	}
+	if err := c.checkExtras(); err != nil {
 		return Params{}, err
 	}
 	if n := len(c.CookieKey); n > 0 && n < 32 {

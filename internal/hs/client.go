@@ -96,6 +96,7 @@ func (c *client) begin([]byte) (fault.State, error) {
 	if err := c.build(); err != nil {
 		return 0, err
 	}
+	c.addExtras()
 	if _, err := c.send(&c.hello, flow.Clear); err != nil {
 		return 0, err
 	}

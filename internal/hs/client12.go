@@ -74,10 +74,8 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
 		return 0, err
 	}
-	if sh.Extensions.Has(iana.ExtALPN) {
-		if err := c.agreedALPN(sh.ALPN); err != nil {
-			return 0, err
-		}
+	if err := c.agreedALPN(sh.Extensions.Has(iana.ExtALPN), sh.ALPN); err != nil {
+		return 0, err
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite

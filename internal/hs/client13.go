@@ -142,16 +142,21 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 	if err := checkExtensions(&ee.Extensions, iana.InEncryptedExtensions, &c.hello.Extensions); err != nil {
 		return 0, err
 	}
-	if ee.Extensions.Has(iana.ExtALPN) {
-		if err := c.agreedALPN(ee.ALPN); err != nil {
-			return 0, err
-		}
+	if err := c.agreedALPN(ee.Extensions.Has(iana.ExtALPN), ee.ALPN); err != nil {
+		return 0, err
 	}
 	c.transcript.Write(msg)
 	return fault.WaitCertCR, nil
 }
 
-func (c *client) agreedALPN(chosen [][]byte) error {
+// agreedALPN notes the server's choice, if it made one.
+func (c *client) agreedALPN(made bool, chosen [][]byte) error {
+	if !made {
+		if c.cfg.RequireALPN {
+			return fault.ALPNMissing.In("application_layer_protocol_negotiation").Saw("", fmt.Sprintf("one of %q", c.params.ALPN))
+		}
+		return nil
+	}
 	offered := quoted(c.hello.ALPN)
 	if len(chosen) != 1 || !slices.Contains(offered, fault.Quote(chosen[0])) {
 		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(offered))

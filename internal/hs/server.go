@@ -183,6 +183,9 @@ func (s *server) settleVersion() error {
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
 	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	if err != nil && s.cfg.ALPNMismatch == config.ALPNGoOn {
+		return nil
+	}
 	if s.info.ALPN = alpn; alpn != "" {
 		s.decided(func() flow.Decision { return d })
 	}
@@ -313,7 +316,7 @@ func (s *server) chooseCertificate() error {
 	ours := make([]cert.Candidate, len(s.certs))
 	for i := range s.certs {
 		c := &s.certs[i]
-		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
+		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed(), Leads: s.leads(c)}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
 		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
 			ours[i].Schemes = signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
