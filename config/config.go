@@ -88,6 +88,23 @@ type ClientConfig struct {
 	// than about 65,000 bytes, none is sent.
 	SendAuthorities bool
 
+	// RecordSizeLimit is how long a protected record may be that we are sent, in
+	// bytes of plaintext: 64 to 16,385, of which TLS 1.3 takes one for the
+	// content type and counts padding (RFC 8449). Zero offers none. A server
+	// that does not know the extension sends records of any length.
+	RecordSizeLimit int
+
+	// MaxFragmentLength asks for records of at most 512, 1,024, 2,048 or 4,096
+	// bytes in both directions (RFC 6066, Section 4), which old servers may know
+	// in the place of RecordSizeLimit. Zero does not ask.
+	MaxFragmentLength int
+
+	// PadRecords fills the protected records of TLS 1.3 up to a multiple of so
+	// many bytes of content, 2 to 16,384, so that their length tells less (RFC
+	// 9846, Section 5.4). Zero pads nothing. It costs what it adds, and does
+	// nothing in TLS 1.2.
+	PadRecords int
+
 	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
 	NoMiddleboxCompat bool
@@ -166,6 +183,15 @@ type ServerConfig struct {
 	CipherSuites     []iana.CipherSuite
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
+
+	// RecordSizeLimit is how long a protected record may be that a client sends,
+	// in bytes of plaintext, as in ClientConfig. Clients that do not offer the
+	// extension are not bound. What a client says of its own limit is always
+	// obeyed, and so is max_fragment_length (RFC 6066, Section 4).
+	RecordSizeLimit int
+
+	// PadRecords pads the records of TLS 1.3 as in ClientConfig.
+	PadRecords int
 
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this

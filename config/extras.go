@@ -28,6 +28,20 @@ func (c *ClientConfig) checkExtras() error {
 	if c.RequireALPN && len(c.NextProtos) == 0 {
 		return fault.ConfigValue.In("RequireALPN").Saw("no NextProtos", "NextProtos, of which it wants one")
 	}
+	if n := c.MaxFragmentLength; n != 0 && n != 512 && n != 1024 && n != 2048 && n != 4096 {
+		return fault.ConfigValue.In("MaxFragmentLength").Saw(n, "512, 1024, 2048 or 4096")
+	}
+	return checkRecords(c.RecordSizeLimit, c.PadRecords)
+}
+
+// checkRecords refuses sizes that no record can have.
+func checkRecords(limit, pad int) error {
+	if limit != 0 && (limit < 64 || limit > 1<<14+1) {
+		return fault.ConfigValue.In("RecordSizeLimit").Saw(limit, "64 to 16385 bytes")
+	}
+	if pad != 0 && (pad < 2 || pad > 1<<14) {
+		return fault.ConfigValue.In("PadRecords").Saw(pad, "2 to 16384 bytes")
+	}
 	return nil
 }
 
@@ -36,5 +50,5 @@ func (c *ServerConfig) checkExtras() error {
 	if c.ALPNMismatch > ALPNGoOn {
 		return fault.ConfigValue.In("ALPNMismatch").Saw(fmt.Sprint(uint8(c.ALPNMismatch)), "ALPNRefuse or ALPNGoOn")
 	}
-	return nil
+	return checkRecords(c.RecordSizeLimit, c.PadRecords)
 }

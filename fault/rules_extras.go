@@ -7,4 +7,16 @@ var (
 	ALPNMissing = rule("alpn-missing", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
 		"The server chose none of the application protocols that we offered, and the configuration insists on one.",
 		"Add one of this client's protocols to the server, or one of the server's to --alpn (NextProtos), or do not set RequireALPN.")
+	RecordTooLong = rule("record-too-long", iana.RecordOverflow, Peer, "RFC 8449, Section 4",
+		"A record is longer than the two sides agreed on.",
+		"The peer's TLS stack breaks what it promised; report it to its vendor, or leave RecordSizeLimit and MaxFragmentLength unset.")
+	RecordSizeLimit = rule("record-size-limit", iana.IllegalParameter, Peer, "RFC 8449, Section 4",
+		"The peer's record_size_limit is too small for any record.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	RecordSizeTwice = rule("record-size-twice", iana.IllegalParameter, Peer, "RFC 8449, Section 5",
+		"The server answered both record_size_limit and max_fragment_length, of which only one can hold.",
+		"The server's TLS stack breaks the protocol; report it to its vendor, or set only one of RecordSizeLimit and MaxFragmentLength.")
+	FragmentLength = rule("max-fragment-length", iana.IllegalParameter, Peer, "RFC 6066, Section 4",
+		"The peer's max_fragment_length is none that there is, or not the one that we asked for.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
 )

@@ -2,8 +2,26 @@ package fault_test
 
 import (
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 var ofExtras = map[*fault.Rule]scenario{
-	fault.ALPNMissing: by(fault.Client, func(p *pair) { p.client.NextProtos, p.client.RequireALPN = []string{"h2"}, true }),
+	fault.ALPNMissing:   by(fault.Client, func(p *pair) { p.client.NextProtos, p.client.RequireALPN = []string{"h2"}, true }),
+	fault.RecordTooLong: by(fault.Client, func(p *pair) { p.client.RecordSizeLimit = 64 }), // the tap joins what the server cut
+	fault.RecordSizeLimit: hello(func(h *wire.ClientHello) {
+		h.RecordSizeLimit = 63
+		h.Extensions.Add(iana.ExtRecordSizeLimit)
+	}),
+	fault.RecordSizeTwice: by(fault.Client, func(p *pair) {
+		p.client.RecordSizeLimit, p.client.MaxFragmentLength = 1000, 512
+		p.editServer = only(func(m *wire.EncryptedExtensions) {
+			m.MaxFragment = 1
+			m.Extensions.Add(iana.ExtMaxFragmentLength)
+		})
+	}),
+	fault.FragmentLength: hello(func(h *wire.ClientHello) {
+		h.MaxFragment = 5
+		h.Extensions.Add(iana.ExtMaxFragmentLength)
+	}),
 }

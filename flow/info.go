@@ -20,6 +20,8 @@ type Info struct {
 	Retried              bool                 // a HelloRetryRequest happened
 	ExtendedMasterSecret bool                 // TLS 1.2, RFC 7627; without it there are no exporters
 	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
+	RecordLimit          int                  // bytes of content that the peer may put into a record of its own; 0 if nothing was agreed (RFC 8449, RFC 6066)
+	PeerRecordLimit      int                  // likewise, of what we send
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	OCSPResponse         []byte               // stapled by the server, DER

@@ -77,6 +77,9 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if err := c.agreedALPN(sh.Extensions.Has(iana.ExtALPN), sh.ALPN); err != nil {
 		return 0, err
 	}
+	if err := c.agreeRecordSize(&sh.Extensions, sh.RecordSizeLimit, sh.MaxFragment); err != nil {
+		return 0, err
+	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
 	c.info.Compat = false

@@ -145,6 +145,9 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 	if err := c.agreedALPN(ee.Extensions.Has(iana.ExtALPN), ee.ALPN); err != nil {
 		return 0, err
 	}
+	if err := c.agreeRecordSize(&ee.Extensions, ee.RecordSizeLimit, ee.MaxFragment); err != nil {
+		return 0, err
+	}
 	c.transcript.Write(msg)
 	return fault.WaitCertCR, nil
 }

@@ -13,6 +13,7 @@ import (
 // addExtras adds to the first ClientHello what the configuration asks for
 // besides the usual.
 func (c *client) addExtras() {
+	c.offerRecordSize()
 	h := &c.hello
 	if c.cfg.SendAuthorities && slices.Contains(c.params.Versions, iana.TLS13) {
 		if h.Authorities = cert.Names(c.cfg.RootCAs); len(h.Authorities) > 0 {

@@ -44,6 +44,10 @@ type Layer interface {
 	// refused: what can't be read before the client's next message is dropped.
 	SkipEarlyData(e flow.Epoch)
 
+	// ShapeRecords says how long records may be from now on, and how the protected
+	// ones of TLS 1.3 are padded.
+	ShapeRecords(s Shape)
+
 	// SetWrite12 and SetRead12 do the same in TLS 1.2, where there is one epoch.
 	SetWrite12(s *suite.Suite, k keys.WriteKeys) error
 	SetRead12(s *suite.Suite, k keys.WriteKeys) error

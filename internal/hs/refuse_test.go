@@ -36,6 +36,7 @@ type tape struct {
 func (l *tape) WriteMessage(msg []byte)   { l.sent = append(l.sent, msg) }
 func (l *tape) ChangeCipherSpec()         { l.sent = append(l.sent, nil) }
 func (l *tape) SkipEarlyData(flow.Epoch)  {}
+func (l *tape) ShapeRecords(Shape)        {}
 func (l *tape) PeerFinished()             { l.finished = true }
 func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
 func (l *tape) Answered(err error)        { l.answered = append(l.answered, err) }

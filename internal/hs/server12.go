@@ -115,7 +115,12 @@ func (s *server) serverHello12() error {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
 	}
-	_, err := s.send(m, flow.Clear)
+	shape, err := s.answerRecordSize(&m.Extensions, &m.RecordSizeLimit, &m.MaxFragment)
+	if err != nil {
+		return err
+	}
+	_, err = s.send(m, flow.Clear)
+	s.shape(shape)
 	s.secrets.clientRandom, s.secrets.serverRandom = s.hello.Random, m.Random
 	return err
 }

@@ -112,7 +112,12 @@ func (s *server) encryptedExtensions() error {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
 	}
-	_, err := s.send(&m, flow.Handshake)
+	shape, err := s.answerRecordSize(&m.Extensions, &m.RecordSizeLimit, &m.MaxFragment)
+	if err != nil {
+		return err
+	}
+	s.shape(shape) // this message is the first that it binds
+	_, err = s.send(&m, flow.Handshake)
 	return err
 }
 
