@@ -105,6 +105,22 @@ type ClientConfig struct {
 	// nothing in TLS 1.2.
 	PadRecords int
 
+	// PadHello fills the ClientHello up to at least so many bytes, its 4-byte
+	// header included, with the padding extension (RFC 7685); at most 16,384.
+	// Some old servers hang at a ClientHello of 256 to 511 bytes, so write 512 or
+	// more; one with a hybrid key share is beyond that anyway. Zero adds none.
+	PadHello int
+
+	// GREASE offers random values that mean nothing among cipher suites,
+	// extensions, groups, key shares, versions and signature algorithms, so that
+	// servers stay used to what they do not know (RFC 8701). A server that
+	// chooses one is refused. NextProtos stays as it is: applications see those.
+	GREASE bool
+
+	// PermuteExtensions sends the extensions in random order, so that nobody on
+	// the path comes to depend on one. GREASE's own stay first and last.
+	PermuteExtensions bool
+
 	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
 	NoMiddleboxCompat bool
@@ -189,6 +205,10 @@ type ServerConfig struct {
 	// extension are not bound. What a client says of its own limit is always
 	// obeyed, and so is max_fragment_length (RFC 6066, Section 4).
 	RecordSizeLimit int
+
+	// GREASE offers random values that mean nothing where a server of TLS 1.3 asks
+	// for a client certificate, and in its tickets (RFC 8701, Section 4).
+	GREASE bool
 
 	// PadRecords pads the records of TLS 1.3 as in ClientConfig.
 	PadRecords int

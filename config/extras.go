@@ -28,6 +28,9 @@ func (c *ClientConfig) checkExtras() error {
 	if c.RequireALPN && len(c.NextProtos) == 0 {
 		return fault.ConfigValue.In("RequireALPN").Saw("no NextProtos", "NextProtos, of which it wants one")
 	}
+	if n := c.PadHello; n < 0 || n > 1<<14 {
+		return fault.ConfigValue.In("PadHello").Saw(n, "0 to 16384 bytes")
+	}
 	if n := c.MaxFragmentLength; n != 0 && n != 512 && n != 1024 && n != 2048 && n != 4096 {
 		return fault.ConfigValue.In("MaxFragmentLength").Saw(n, "512, 1024, 2048 or 4096")
 	}

@@ -7,6 +7,9 @@ var (
 	ALPNMissing = rule("alpn-missing", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
 		"The server chose none of the application protocols that we offered, and the configuration insists on one.",
 		"Add one of this client's protocols to the server, or one of the server's to --alpn (NextProtos), or do not set RequireALPN.")
+	GREASEChosen = rule("grease-chosen", iana.IllegalParameter, Peer, "RFC 8701, Section 3.1",
+		"The peer chose a value that means nothing and is offered to find out who would choose it (GREASE).",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
 	RecordTooLong = rule("record-too-long", iana.RecordOverflow, Peer, "RFC 8449, Section 4",
 		"A record is longer than the two sides agreed on.",
 		"The peer's TLS stack breaks what it promised; report it to its vendor, or leave RecordSizeLimit and MaxFragmentLength unset.")

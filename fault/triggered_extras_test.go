@@ -7,7 +7,11 @@ import (
 )
 
 var ofExtras = map[*fault.Rule]scenario{
-	fault.ALPNMissing:   by(fault.Client, func(p *pair) { p.client.NextProtos, p.client.RequireALPN = []string{"h2"}, true }),
+	fault.ALPNMissing: by(fault.Client, func(p *pair) { p.client.NextProtos, p.client.RequireALPN = []string{"h2"}, true }),
+	fault.GREASEChosen: by(fault.Client, func(p *pair) {
+		p.client.GREASE = true
+		p.editServer = only(func(m *wire.ServerHello) { m.CipherSuite = 0x2a2a })
+	}),
 	fault.RecordTooLong: by(fault.Client, func(p *pair) { p.client.RecordSizeLimit = 64 }), // the tap joins what the server cut
 	fault.RecordSizeLimit: hello(func(h *wire.ClientHello) {
 		h.RecordSizeLimit = 63

@@ -88,7 +88,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.info.SCTs = sh.SCTs
 	c.stapled = sh.Extensions.Has(iana.ExtStatusRequest)
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
-	c.tellChoice("version", c.info.Version.String(), names(offeredVersions(&c.hello)), "")
+	c.tellChoice("version", c.info.Version.String(), names(meant(offeredVersions(&c.hello))), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS12), "")
 	if c.canShow() {
 		c.transcript.Keep()
@@ -109,6 +109,9 @@ func checkServerExtensions12(sh *wire.ServerHello, asked *wire.ClientHello) erro
 		}
 		if !asked.Extensions.Has(t) && !(t == iana.ExtRenegotiationInfo && offersSecureRenegotiation(asked)) {
 			return fault.ExtensionUnsolicited.In("extensions").Saw(t, "")
+		}
+		if err := refuseGREASE("extensions", t); err != nil {
+			return err
 		}
 	}
 	if sh.Extensions.Has(iana.ExtECPointFormats) && !sh.PointFormats.Has(wire.Uncompressed) {
@@ -158,6 +161,12 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
+	if err := refuseGREASE("namedcurve", m.Group); err != nil {
+		return 0, err
+	}
+	if err := refuseGREASE("algorithm", m.Scheme); err != nil {
+		return 0, err
+	}
 	if !c.hello.Groups.Has(m.Group) || !kex.Supported(m.Group) || kex.PostQuantum(m.Group) {
 		return 0, fault.ServerGroup.In("namedcurve").Saw(m.Group, join(c.hello.Groups.Slice()))
 	}
@@ -169,7 +178,7 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.info.Group, c.info.SignatureScheme = m.Group, m.Scheme
-	c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
+	c.tellChoice("group", m.Group.String(), names(meant(c.hello.Groups.Slice())), "")
 	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
 	if c.point, c.premaster, err = kex.Respond(m.Group, c.Rand, m.Point); err != nil {
 		return 0, err

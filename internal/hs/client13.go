@@ -69,6 +69,9 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 		return 0, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
 	}
 	g := sh.KeyShare.Group
+	if err := refuseGREASE("key_share.group", g); err != nil {
+		return 0, err
+	}
 	key := c.share(g)
 	if key == nil {
 		return 0, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
@@ -79,9 +82,9 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
 		more = "; it had to ask for our key share first"
 	}
-	c.tellChoice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
+	c.tellChoice("version", c.info.Version.String(), names(meant(c.hello.SupportedVersions.Slice())), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
-	c.tellChoice("group", g.String(), names(c.hello.Groups.Slice()), more)
+	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
 
 	c.transcript.Start(c.suite.Hash)
 	c.transcript.Write(msg)

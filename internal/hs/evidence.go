@@ -62,6 +62,9 @@ func (c *core) takeProof(msg []byte, of fault.Role, offered wire.List16[iana.Sig
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return nil, err
 	}
+	if err := refuseGREASE("algorithm", m.Scheme); err != nil {
+		return nil, err
+	}
 	if !offered.Has(m.Scheme) {
 		return nil, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(offered.Slice()))
 	}

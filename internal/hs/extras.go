@@ -12,7 +12,7 @@ import (
 
 // addExtras adds to the first ClientHello what the configuration asks for
 // besides the usual.
-func (c *client) addExtras() {
+func (c *client) addExtras() error {
 	c.offerRecordSize()
 	h := &c.hello
 	if c.cfg.SendAuthorities && slices.Contains(c.params.Versions, iana.TLS13) {
@@ -20,6 +20,17 @@ func (c *client) addExtras() {
 			h.Extensions.Add(iana.ExtCertificateAuthorities)
 		}
 	}
+	if c.cfg.PermuteExtensions {
+		if err := c.permute(); err != nil {
+			return err
+		}
+	}
+	if c.cfg.GREASE {
+		if err := c.grease(); err != nil {
+			return err
+		}
+	}
+	return c.padHello()
 }
 
 // leads says to which authority that the client names a chain of ours leads, ""

@@ -138,6 +138,11 @@ func (s *server) sendRequest() error {
 	if m.Authorities = cert.Names(s.cfg.ClientCAs); len(m.Authorities) > 0 {
 		m.Extensions.Add(iana.ExtCertificateAuthorities)
 	}
+	if s.cfg.GREASE {
+		if err := s.greaseRequest(m); err != nil {
+			return err
+		}
+	}
 	_, err := s.send(m, flow.Handshake)
 	s.asked, s.info.ClientAuth = m.SignatureSchemes, true
 	return err
