@@ -384,6 +384,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 		ServerName:                  info.ServerName,
 		SignedCertificateTimestamps: info.SCTs,
 		OCSPResponse:                info.OCSPResponse,
+		TLSUnique:                   info.TLSUnique,
 	}
 	if info.Peer != nil {
 		s.PeerCertificates, s.VerifiedChains = info.Peer.Peer, info.Peer.Chains
@@ -402,6 +403,31 @@ func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([
 		return nil, c.notYet()
 	}
 	return c.engine.ExportKeyingMaterial(label, context, length)
+}
+
+// The kinds of channel binding, for Conn.ChannelBinding.
+const (
+	BindingExporter = engine.BindingExporter
+	BindingEndPoint = engine.BindingEndPoint
+	BindingUnique   = engine.BindingUnique
+)
+
+// ChannelBinding is what a protocol above mixes into its authentication (SCRAM,
+// for example), so that it holds on this connection alone: kind is
+// BindingExporter (tls-exporter, RFC 9266, 32 bytes), which every connection of
+// TLS 1.3 has and one of TLS 1.2 with extended_master_secret; BindingEndPoint
+// (tls-server-end-point, RFC 5929: a hash of the server's certificate); or
+// BindingUnique (tls-unique, RFC 5929, up to TLS 1.2). It fails with rule
+// NotConnected before the handshake is complete, and with ExportUnsafe or
+// ChannelBinding where the connection has none of the kind.
+func (c *Conn) ChannelBinding(kind string) ([]byte, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	if !c.done.Load() {
+		return nil, c.notYet()
+	}
+	return c.engine.ChannelBinding(kind)
 }
 
 // NetConn is the connection below. Using it directly corrupts this one.

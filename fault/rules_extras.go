@@ -7,6 +7,9 @@ var (
 	ALPNMissing = rule("alpn-missing", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
 		"The server chose none of the application protocols that we offered, and the configuration insists on one.",
 		"Add one of this client's protocols to the server, or one of the server's to --alpn (NextProtos), or do not set RequireALPN.")
+	ChannelBinding = rule("channel-binding", iana.NoAlert, Local, "RFC 9266, Section 3",
+		"This connection has no channel binding of the kind that was asked for.",
+		"Use tls-exporter on both sides; with TLS 1.2 it needs extended_master_secret.")
 	GREASEChosen = rule("grease-chosen", iana.IllegalParameter, Peer, "RFC 8701, Section 3.1",
 		"The peer chose a value that means nothing and is offered to find out who would choose it (GREASE).",
 		"The peer's TLS stack breaks the protocol; report it to its vendor.")

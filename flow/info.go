@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"crypto/x509"
+
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 )
@@ -24,6 +26,8 @@ type Info struct {
 	PeerRecordLimit      int                  // likewise, of what we send
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
+	ServerCertificate    *x509.Certificate    // the server's leaf, as it was sent on this connection; nil if none was
+	TLSUnique            []byte               // the first Finished of TLS 1.2 and below; nil where it binds nothing (RFC 5929, RFC 7627)
 	OCSPResponse         []byte               // stapled by the server, DER
 	SCTs                 [][]byte             // stapled by the server
 	ClientRandom         [32]byte

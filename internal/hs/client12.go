@@ -132,6 +132,7 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 	if c.chain, err = cert.Parse(m.List); err != nil {
 		return 0, err
 	}
+	c.info.ServerCertificate = c.chain[0]
 	if err := checkSuiteKey(c.suite, c.chain[0]); err != nil {
 		return 0, err
 	}

@@ -211,6 +211,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 	if c.chain, err = cert.Parse(raw); err != nil {
 		return 0, err
 	}
+	c.info.ServerCertificate = c.chain[0]
 	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
 	c.transcript.Write(msg)
 	return fault.WaitCV, nil

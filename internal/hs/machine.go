@@ -137,18 +137,19 @@ func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
 // core is what both roles share.
 type core struct {
 	*Options
-	role       fault.Role
-	state      fault.State
-	ask        flow.Ask
-	info       flow.Info
-	coder      wire.Coder
-	transcript *keys.Transcript
-	suite      *suite.Suite
-	keyLog     io.Writer
-	compatSent bool
-	secrets    secrets12
-	exporter   *Exporter
-	event      flow.Event
+	role         fault.Role
+	state        fault.State
+	ask          flow.Ask
+	info         flow.Info
+	coder        wire.Coder
+	transcript   *keys.Transcript
+	suite        *suite.Suite
+	keyLog       io.Writer
+	compatSent   bool
+	finishedSeen bool // TLS 1.2: the first Finished is made
+	secrets      secrets12
+	exporter     *Exporter
+	event        flow.Event
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }

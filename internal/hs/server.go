@@ -329,6 +329,7 @@ func (s *server) chooseCertificate() error {
 		return err
 	}
 	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
+	s.info.ServerCertificate = s.certs[i].Leaf()
 	s.decided(func() flow.Decision {
 		d := decision("certificate", nil, nil)
 		for _, c := range ours {
