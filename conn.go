@@ -30,11 +30,15 @@ type Conn struct {
 	done        atomic.Bool // the handshake is complete
 	failed      error       // or it failed; under handshaking
 
-	reading sync.Mutex
+	reading gate   // of who reads
 	buf     []byte // what raw and data lie in
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
+	kept    []byte // decrypted before data, while somebody waited for something else
 	readErr error  // nothing can be read any more
+
+	asking  sync.Mutex              // RequestClientCertificate is at work
+	request atomic.Pointer[request] // and waits for the client's answer
 
 	writing  sync.Mutex   // held until the socket write ends
 	writers  atomic.Int32 // who holds it or waits for it, readers aside
@@ -54,12 +58,12 @@ func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 		cfg = new(ClientConfig)
 	}
 	e, err := engine.NewClient(cfg)
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: make(gate, 1)}
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 	e, err := engine.NewServer(withClock(cfg))
-	return &Conn{conn: conn, engine: e, broken: err}
+	return &Conn{conn: conn, engine: e, broken: err, reading: make(gate, 1)}
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -82,6 +86,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	if len(c.kept) > 0 {
+		n := copy(p, c.kept)
+		c.kept = c.kept[n:]
+		return n, nil
+	}
 	for len(c.data) == 0 && len(p) > 0 {
 		if err := c.receive(); err != nil {
 			return 0, err
@@ -100,14 +109,19 @@ func (c *Conn) receive() error {
 	}
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
+	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
+		c.answer(context.Background(), ask)
+	}
 	c.flushAside()
+	c.answeredRequest()
 	if err == nil && n == 0 {
 		err = c.fill()
 	}
 	if err != nil {
-		return c.readError(err)
+		err = c.readError(err)
+		c.failedRequest(err)
 	}
-	return nil
+	return err
 }
 
 // fill reads from the transport behind what is already there.

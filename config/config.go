@@ -56,6 +56,12 @@ type ClientConfig struct {
 	// server accepts, with handshake_failure.
 	GetClientCertificate func(*CertificateRequestInfo) (*Certificate, error)
 
+	// PostHandshakeAuth offers a server of TLS 1.3 to ask for a certificate later,
+	// when it is needed (RFC 9846, Section 4.7.2). The answer goes out while the
+	// connection is read, with the same choice of certificate as in a handshake;
+	// without one that fits it says so. HTTP/2 forbids to ask (RFC 8740).
+	PostHandshakeAuth bool
+
 	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
 	// in order of preference.
 	NextProtos []string
@@ -169,6 +175,12 @@ type ServerConfig struct {
 	// Their names are sent to the client, for its choice, unless together they
 	// have more than about 65,000 bytes.
 	ClientCAs *x509.CertPool
+
+	// AskLater does not ask for a certificate in the handshake those clients that
+	// can be asked later, which Conn.RequestClientCertificate does; by ClientAuth
+	// and ClientCAs all the same. Those are clients of TLS 1.3 that offer
+	// post_handshake_auth.
+	AskLater bool
 
 	// VerifyPeerCertificate, if set, runs after the built-in checks whenever a
 	// client was asked for a certificate. An error refuses it with the alert

@@ -17,6 +17,7 @@ type Info struct {
 	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
 	ClientAuth           bool                 // the server asked for a client certificate
 	ClientScheme         iana.SignatureScheme // of the client's CertificateVerify; 0 if it showed no certificate
+	PostHandshakeAuth    bool                 // TLS 1.3: the client offered to be asked for a certificate later
 	ServerName           string               // as sent in server_name; "" if none
 	ALPN                 string               // "" if none was agreed
 	Retried              bool                 // a HelloRetryRequest happened

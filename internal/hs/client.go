@@ -58,6 +58,8 @@ type client struct {
 	scheme iana.SignatureScheme           // to prove it with
 	app    traffic                        // TLS 1.3: for when our flight is out
 
+	later laterAnswer // TLS 1.3: to a request after the handshake
+
 	verdict   *flow.Verdict // what the answer brought
 	signature []byte
 	refusal   error

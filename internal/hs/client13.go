@@ -42,6 +42,15 @@ import (
 //	      |  send Finished
 //	      v
 //	  CONNECTED --- NewSessionTicket, KeyUpdate ---> CONNECTED
+//	      |  CertificateRequest; choose a certificate (RFC 9846, Section 4.7.2):
+//	      |----> POST_CHOOSING_CERT ----+   by the hook, if there is one
+//	      |<----------------------------+
+//	      |  ask for a signature if it shows any
+//	      |----> POST_SIGNING ----------+
+//	      |<----------------------------+
+//	      |  send Certificate, [CertificateVerify,] Finished
+//	      v
+//	  CONNECTED
 var client13 = []edge[*client]{
 	// from              on                                 do                              to
 	{fault.WaitEE, trigger(iana.EncryptedExtensions), (*client).encryptedExtensions, to(fault.WaitCertCR)},
@@ -55,6 +64,9 @@ var client13 = []edge[*client]{
 	{fault.Signing, answer, (*client).signed, to(fault.Connected)},
 	{fault.Connected, trigger(iana.NewSessionTicket), (*client).newSessionTicket, to(fault.Connected)},
 	{fault.Connected, trigger(iana.KeyUpdate), (*client).keyUpdate, to(fault.Connected)},
+	{fault.Connected, trigger(iana.CertificateRequest), (*client).laterRequest, to(fault.PostChoosing, fault.PostSigning, fault.Connected)},
+	{fault.PostChoosing, answer, (*client).chosen, to(fault.PostSigning, fault.Connected)},
+	{fault.PostSigning, answer, (*client).signedLater, to(fault.Connected)},
 }
 
 // serverHello13 agrees on the keys of the handshake.
@@ -178,33 +190,42 @@ func (c *client) agreedALPN(made bool, chosen [][]byte) error {
 // certificateRequest notes that the server wants a certificate of ours (RFC
 // 9846, Section 4.4.2).
 func (c *client) certificateRequest(msg []byte) (fault.State, error) {
-	r := new(wire.CertificateRequest)
-	if err := c.coder.Decode(msg, r); err != nil {
+	r, err := c.takeRequest(msg)
+	if err != nil {
 		return 0, err
 	}
 	if len(r.Context) > 0 {
 		return 0, fault.CertificateContext.In("certificate_request_context")
 	}
+	c.transcript.Write(msg)
+	return fault.WaitCert, nil
+}
+
+// takeRequest reads a CertificateRequest, in the handshake or after.
+func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
+	r := new(wire.CertificateRequest)
+	if err := c.coder.Decode(msg, r); err != nil {
+		return nil, err
+	}
 	for _, t := range r.Extensions.Types() {
 		if !t.AllowedIn(iana.InCertificateRequest) {
-			return 0, fault.ExtensionMisplaced.In("extensions").Saw(t, "")
+			return nil, fault.ExtensionMisplaced.In("extensions").Saw(t, "")
 		}
 	}
 	if !r.Extensions.Has(iana.ExtSignatureAlgorithms) {
-		return 0, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
+		return nil, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
 	}
 	c.askedFor(&config.CertificateRequestInfo{
 		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: r.Authorities,
 	})
-	c.transcript.Write(msg)
-	return fault.WaitCert, nil
+	return r, nil
 }
 
 // certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
 // once the server has proven that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
 	var m wire.Certificate
-	raw, err := c.takeCertificate(msg, &m, &c.hello.Extensions)
+	raw, err := c.takeCertificate(msg, &m, nil, &c.hello.Extensions)
 	if err != nil {
 		return 0, err
 	}
@@ -319,6 +340,9 @@ func (c *core) sendFinished(base keys.Secret) error {
 // handshake ends here.
 func (c *client) connect() (fault.State, error) {
 	if err := c.sendFinished(c.traffic.client); err != nil {
+		return 0, err
+	}
+	if err := c.offerLater(); err != nil {
 		return 0, err
 	}
 	return fault.Connected, c.Layer.SetWrite(flow.Application, c.suite, c.app.client)

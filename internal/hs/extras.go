@@ -14,6 +14,9 @@ import (
 // besides the usual.
 func (c *client) addExtras() error {
 	c.offerRecordSize()
+	if c.cfg.PostHandshakeAuth && slices.Contains(c.params.Versions, iana.TLS13) {
+		c.hello.Extensions.Add(iana.ExtPostHandshakeAuth)
+	}
 	h := &c.hello
 	if c.cfg.SendAuthorities && slices.Contains(c.params.Versions, iana.TLS13) {
 		if h.Authorities = cert.Names(c.cfg.RootCAs); len(h.Authorities) > 0 {

@@ -59,6 +59,17 @@ type Layer interface {
 	// it wants us to do the same (RFC 9846, Section 4.7.3).
 	PeerUpdated(requested bool) error
 
+	// WriteAnswer queues messages that belong together: those that finish gives,
+	// the last of which it makes with the write secret that is in force there (RFC
+	// 9846, Section 4.7.2).
+	WriteAnswer(finish func(keys.Secret) ([]byte, error)) error
+
+	// ReadSecret is the secret that the peer writes with.
+	ReadSecret() keys.Secret
+
+	// Authenticated says that Info has changed after CONNECTED.
+	Authenticated()
+
 	// Answered says that an Ask was answered and how the Machine went on.
 	Answered(err error)
 }
@@ -123,7 +134,7 @@ type edge[M any] struct {
 }
 
 // states is a set of states.
-type states uint32
+type states uint64
 
 func to(list ...fault.State) (set states) {
 	for _, s := range list {
@@ -259,7 +270,7 @@ func (c *core) proven(p flow.Proven) {
 // readEpoch is the epoch of the keys that the current state reads with.
 func (c *core) readEpoch() flow.Epoch {
 	switch {
-	case c.state == fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
+	case c.state >= fault.PostChoosing && c.state <= fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
 		return flow.Application
 	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:
 		return flow.Handshake

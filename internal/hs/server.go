@@ -60,6 +60,8 @@ type server struct {
 	chain    []*x509.Certificate               // the client's; empty if it showed none
 	evidence evidence
 
+	later laterRequests // TLS 1.3: after the handshake
+
 	signature []byte // what the answer brought
 	verdict   *flow.Verdict
 	refusal   error

@@ -11,8 +11,11 @@ import (
 // what it is shown, checks the signature, and wants a verdict. The messages
 // differ, and stand with their version.
 
-// asksClient reports whether the client is asked for a certificate.
-func (s *server) asksClient() bool { return s.cfg.ClientAuth != config.NoClientCert }
+// asksClient reports whether the client is asked for a certificate in the
+// handshake.
+func (s *server) asksClient() bool {
+	return s.cfg.ClientAuth != config.NoClientCert && !(s.cfg.AskLater && s.offersLater())
+}
 
 // shown takes the client's chain, which may be empty if the policy lets that
 // pass. It is judged once the client has proven that it holds the key.
