@@ -30,11 +30,15 @@ type Conn struct {
 	done        atomic.Bool // the handshake is complete
 	failed      error       // or it failed; under handshaking
 
-	reading sync.Mutex
+	reading gate   // of who reads
 	buf     []byte // what raw and data lie in
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
+	kept    []byte // decrypted before data, while somebody waited for something else
 	readErr error  // nothing can be read any more
+
+	asking  sync.Mutex              // RequestClientCertificate is at work
+	request atomic.Pointer[request] // and waits for the client's answer
 
 	writing  sync.Mutex   // held until the socket write ends
 	writers  atomic.Int32 // who holds it or waits for it, readers aside
@@ -54,12 +58,12 @@ func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 		cfg = new(ClientConfig)
 	}
 	e, err := engine.NewClient(cfg)
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: make(gate, 1)}
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 	e, err := engine.NewServer(withClock(cfg))
-	return &Conn{conn: conn, engine: e, broken: err}
+	return &Conn{conn: conn, engine: e, broken: err, reading: make(gate, 1)}
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -82,6 +86,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	if len(c.kept) > 0 {
+		n := copy(p, c.kept)
+		c.kept = c.kept[n:]
+		return n, nil
+	}
 	for len(c.data) == 0 && len(p) > 0 {
 		if err := c.receive(); err != nil {
 			return 0, err
@@ -100,14 +109,19 @@ func (c *Conn) receive() error {
 	}
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
+	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
+		c.answer(context.Background(), ask)
+	}
 	c.flushAside()
+	c.answeredRequest()
 	if err == nil && n == 0 {
 		err = c.fill()
 	}
 	if err != nil {
-		return c.readError(err)
+		err = c.readError(err)
+		c.failedRequest(err)
 	}
-	return nil
+	return err
 }
 
 // fill reads from the transport behind what is already there.
@@ -384,6 +398,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 		ServerName:                  info.ServerName,
 		SignedCertificateTimestamps: info.SCTs,
 		OCSPResponse:                info.OCSPResponse,
+		TLSUnique:                   info.TLSUnique,
 	}
 	if info.Peer != nil {
 		s.PeerCertificates, s.VerifiedChains = info.Peer.Peer, info.Peer.Chains
@@ -402,6 +417,31 @@ func (c *Conn) ExportKeyingMaterial(label string, context []byte, length int) ([
 		return nil, c.notYet()
 	}
 	return c.engine.ExportKeyingMaterial(label, context, length)
+}
+
+// The kinds of channel binding, for Conn.ChannelBinding.
+const (
+	BindingExporter = engine.BindingExporter
+	BindingEndPoint = engine.BindingEndPoint
+	BindingUnique   = engine.BindingUnique
+)
+
+// ChannelBinding is what a protocol above mixes into its authentication (SCRAM,
+// for example), so that it holds on this connection alone: kind is
+// BindingExporter (tls-exporter, RFC 9266, 32 bytes), which every connection of
+// TLS 1.3 has and one of TLS 1.2 with extended_master_secret; BindingEndPoint
+// (tls-server-end-point, RFC 5929: a hash of the server's certificate); or
+// BindingUnique (tls-unique, RFC 5929, up to TLS 1.2). It fails with rule
+// NotConnected before the handshake is complete, and with ExportUnsafe or
+// ChannelBinding where the connection has none of the kind.
+func (c *Conn) ChannelBinding(kind string) ([]byte, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	if !c.done.Load() {
+		return nil, c.notYet()
+	}
+	return c.engine.ChannelBinding(kind)
 }
 
 // NetConn is the connection below. Using it directly corrupts this one.

@@ -38,6 +38,9 @@ type (
 	ClientAuthType = config.ClientAuthType
 	// PSK is a key that both sides have got by other means.
 	PSK = config.PSK
+	// ALPNMismatch says what a client gets with whom no application protocol is in
+	// common; see ServerConfig.ALPNMismatch.
+	ALPNMismatch = config.ALPNMismatch
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.
@@ -51,6 +54,13 @@ const (
 	RequireAnyClientCert       = config.RequireAnyClientCert
 	VerifyClientCertIfGiven    = config.VerifyClientCertIfGiven
 	RequireAndVerifyClientCert = config.RequireAndVerifyClientCert
+)
+
+// What a server may do when no application protocol is in common; see
+// ServerConfig.ALPNMismatch.
+const (
+	ALPNRefuse = config.ALPNRefuse
+	ALPNGoOn   = config.ALPNGoOn
 )
 
 // Dial connects to addr, "host:port", and completes the handshake. An empty

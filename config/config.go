@@ -56,9 +56,19 @@ type ClientConfig struct {
 	// server accepts, with handshake_failure.
 	GetClientCertificate func(*CertificateRequestInfo) (*Certificate, error)
 
+	// PostHandshakeAuth offers a server of TLS 1.3 to ask for a certificate later,
+	// when it is needed (RFC 9846, Section 4.7.2). The answer goes out while the
+	// connection is read, with the same choice of certificate as in a handshake;
+	// without one that fits it says so. HTTP/2 forbids to ask (RFC 8740).
+	PostHandshakeAuth bool
+
 	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
 	// in order of preference.
 	NextProtos []string
+
+	// RequireALPN refuses a server that chooses none of NextProtos, which else is
+	// for the application to notice: Conn.Info says what was chosen.
+	RequireALPN bool
 
 	// MinVersion and MaxVersion bound the versions offered. Zero means the
 	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
@@ -86,6 +96,45 @@ type ClientConfig struct {
 	// a hybrid, the most preferred one that is not. An empty list sends none
 	// and costs a round trip.
 	KeyShares []iana.Group
+
+	// SendAuthorities has the ClientHello name the authorities of RootCAs, for a
+	// server with certificates of several (RFC 9846, Section 4.3.4); it needs
+	// RootCAs. Everybody on the path sees the names. If together they have more
+	// than about 65,000 bytes, none is sent.
+	SendAuthorities bool
+
+	// RecordSizeLimit is how long a protected record may be that we are sent, in
+	// bytes of plaintext: 64 to 16,385, of which TLS 1.3 takes one for the
+	// content type and counts padding (RFC 8449). Zero offers none. A server
+	// that does not know the extension sends records of any length.
+	RecordSizeLimit int
+
+	// MaxFragmentLength asks for records of at most 512, 1,024, 2,048 or 4,096
+	// bytes in both directions (RFC 6066, Section 4), which old servers may know
+	// in the place of RecordSizeLimit. Zero does not ask.
+	MaxFragmentLength int
+
+	// PadRecords fills the protected records of TLS 1.3 up to a multiple of so
+	// many bytes of content, 2 to 16,384, so that their length tells less (RFC
+	// 9846, Section 5.4). Zero pads nothing. It costs what it adds, and does
+	// nothing in TLS 1.2.
+	PadRecords int
+
+	// PadHello fills the ClientHello up to at least so many bytes, its 4-byte
+	// header included, with the padding extension (RFC 7685); at most 16,384.
+	// Some old servers hang at a ClientHello of 256 to 511 bytes, so write 512 or
+	// more; one with a hybrid key share is beyond that anyway. Zero adds none.
+	PadHello int
+
+	// GREASE offers random values that mean nothing among cipher suites,
+	// extensions, groups, key shares, versions and signature algorithms, so that
+	// servers stay used to what they do not know (RFC 8701). A server that
+	// chooses one is refused. NextProtos stays as it is: applications see those.
+	GREASE bool
+
+	// PermuteExtensions sends the extensions in random order, so that nobody on
+	// the path comes to depend on one. GREASE's own stay first and last.
+	PermuteExtensions bool
 
 	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
@@ -136,6 +185,12 @@ type ServerConfig struct {
 	// have more than about 65,000 bytes.
 	ClientCAs *x509.CertPool
 
+	// AskLater does not ask for a certificate in the handshake those clients that
+	// can be asked later, which Conn.RequestClientCertificate does; by ClientAuth
+	// and ClientCAs all the same. Those are clients of TLS 1.3 that offer
+	// post_handshake_auth.
+	AskLater bool
+
 	// VerifyPeerCertificate, if set, runs after the built-in checks whenever a
 	// client was asked for a certificate. An error refuses it with the alert
 	// bad_certificate. rawCerts is what the client sent, leaf first, empty if
@@ -144,9 +199,13 @@ type ServerConfig struct {
 	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
 
 	// NextProtos are the application protocols the server speaks, in order of
-	// preference. If the client offers ALPN and none fits, the handshake
-	// fails (RFC 7301, Section 3.2); if NextProtos is empty, ALPN is ignored.
+	// preference. If the client offers ALPN and none fits, ALPNMismatch says
+	// what happens; if NextProtos is empty, ALPN is ignored.
 	NextProtos []string
+
+	// ALPNMismatch says what a client gets that offers ALPN and none of
+	// NextProtos: by default the alert no_application_protocol.
+	ALPNMismatch ALPNMismatch
 
 	// MinVersion and MaxVersion bound the versions accepted. Zero means the
 	// lowest safe and the highest known one: TLS 1.2 and TLS 1.3. A version that
@@ -172,6 +231,19 @@ type ServerConfig struct {
 	// a key which is not here fails as with a wrong one.
 	PSKs    []PSK
 	PSKHint string
+
+	// RecordSizeLimit is how long a protected record may be that a client sends,
+	// in bytes of plaintext, as in ClientConfig. Clients that do not offer the
+	// extension are not bound. What a client says of its own limit is always
+	// obeyed, and so is max_fragment_length (RFC 6066, Section 4).
+	RecordSizeLimit int
+
+	// GREASE offers random values that mean nothing where a server of TLS 1.3 asks
+	// for a client certificate, and in its tickets (RFC 8701, Section 4).
+	GREASE bool
+
+	// PadRecords pads the records of TLS 1.3 as in ClientConfig.
+	PadRecords int
 
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
@@ -216,6 +288,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
+	if err := c.checkExtras(); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -233,6 +308,9 @@ func (c *ServerConfig) Params() (Params, error) {
 		return Params{}, err
 	}
 	if err := checkClientAuth(c.ClientAuth, c.ClientCAs); err != nil {
+		return Params{}, err
+	}
+	if err := c.checkExtras(); err != nil {
 		return Params{}, err
 	}
 	if n := len(c.CookieKey); n > 0 && n < 32 {

@@ -40,8 +40,9 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	info      flow.Info    // a copy, from CONNECTED on
-	exporter  *hs.Exporter // likewise
+	info      flow.Info                 // a copy, from CONNECTED on
+	exporter  *hs.Exporter              // likewise
+	later     atomic.Pointer[flow.Info] // what has replaced info since
 
 	events sync.Mutex // watchers are called one at a time
 	watch  func(*flow.Event)
@@ -98,12 +99,15 @@ func (e *Engine) tell(ev *flow.Event) {
 }
 
 // Ask is what the Engine waits for besides bytes, or nil. After its Reply call
-// Output again.
+// Output again. A client of TLS 1.3 may be asked for a certificate, and a server
+// get one, after CONNECTED too: then Ask and Reply, like Recv, belong to the
+// reading side.
 func (e *Engine) Ask() flow.Ask {
-	if e.Connected() || e.Err() != nil {
+	a := e.machine.Ask()
+	if a == nil || e.Err() != nil {
 		return nil
 	}
-	return e.machine.Ask()
+	return a
 }
 
 // Connected reports whether the handshake is complete.
@@ -111,6 +115,9 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
+	if later := e.later.Load(); later != nil {
+		return *later
+	}
 	if e.Connected() {
 		return e.info
 	}

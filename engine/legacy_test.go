@@ -25,8 +25,8 @@ func psk(c *config.ClientConfig, s *config.ServerConfig) {
 	s.PSKs = c.PSKs
 }
 
-// only has both sides name one suite and one version.
-func only(v iana.Version, id iana.CipherSuite) option {
+// exactly has both sides name one suite and one version.
+func exactly(v iana.Version, id iana.CipherSuite) option {
 	return func(c *config.ClientConfig, s *config.ServerConfig) {
 		c.MinVersion, c.MaxVersion, s.MinVersion = v, v, v
 		c.CipherSuites, s.CipherSuites = []iana.CipherSuite{id}, []iana.CipherSuite{id}
@@ -46,7 +46,7 @@ func TestLegacyMatrix(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%v/%v", v, u.ID), func(t *testing.T) {
-				p := newPair(t, only(v, u.ID), withCertificate(t, key), psk)
+				p := newPair(t, exactly(v, u.ID), withCertificate(t, key), psk)
 				p.connect(t).exchange(t, 40_000)
 				for _, i := range []flow.Info{p.client.Info(), p.server.Info()} {
 					if i.Version != v || i.CipherSuite != u.ID || i.KeyExchange != u.Exchange || i.ForwardSecrecy != u.ForwardSecret() ||
@@ -67,7 +67,7 @@ func TestMACThenEncrypt(t *testing.T) {
 			if !suite.ByID(id).For(v) {
 				continue
 			}
-			p := newPair(t, only(v, id), withCertificate(t, pki.RSA2048))
+			p := newPair(t, exactly(v, id), withCertificate(t, pki.RSA2048))
 			p.editHello(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtEncryptThenMAC) })
 			p.connect(t)
 			for n := range 70 {
@@ -93,7 +93,7 @@ func TestLegacyClientAuth(t *testing.T) {
 		{iana.TLS12, iana.TLS_RSA_WITH_AES_128_GCM_SHA256, pki.P256},
 		{iana.TLS12, iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, pki.RSA2048},
 	} {
-		p := newPair(t, only(c.v, c.id), withCertificate(t, pki.RSA2048), func(cc *config.ClientConfig, s *config.ServerConfig) {
+		p := newPair(t, exactly(c.v, c.id), withCertificate(t, pki.RSA2048), func(cc *config.ClientConfig, s *config.ServerConfig) {
 			cc.Certificates = []config.Certificate{certificate(t, c.key)}
 			s.ClientAuth = config.RequireAnyClientCert
 		})
@@ -167,7 +167,7 @@ func TestNoHTTP2(t *testing.T) {
 		iana.TLS_RSA_WITH_AES_128_GCM_SHA256: "http/1.1", iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: "http/1.1",
 		iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: "h2", iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256: "h2",
 	} {
-		p := newPair(t, only(iana.TLS12, id), withCertificate(t, pki.RSA2048), func(c *config.ClientConfig, s *config.ServerConfig) {
+		p := newPair(t, exactly(iana.TLS12, id), withCertificate(t, pki.RSA2048), func(c *config.ClientConfig, s *config.ServerConfig) {
 			c.NextProtos, s.NextProtos = []string{"h2", "http/1.1"}, []string{"h2", "http/1.1"}
 		})
 		if p.connect(t); p.client.Info().ALPN != want {
@@ -182,7 +182,7 @@ func TestUnknownPSK(t *testing.T) {
 		"identity": func(p *config.PSK) { p.Identity = []byte("nobody") },
 		"key":      func(p *config.PSK) { p.Key = []byte("b key of 16 byte") },
 	} {
-		p := newPair(t, only(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256), psk, func(c *config.ClientConfig, _ *config.ServerConfig) {
+		p := newPair(t, exactly(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256), psk, func(c *config.ClientConfig, _ *config.ServerConfig) {
 			own := c.PSKs[0]
 			change(&own)
 			c.PSKs = []config.PSK{own}
@@ -203,7 +203,7 @@ func TestBleichenbacher(t *testing.T) {
 	good := append([]byte{3, 3}, bytes.Repeat([]byte{7}, 46)...)
 	var want string
 	for name, plain := range malformed(pub.Size(), good) {
-		p := newPair(t, only(iana.TLS12, iana.TLS_RSA_WITH_AES_128_GCM_SHA256), withCertificate(t, pki.RSA2048))
+		p := newPair(t, exactly(iana.TLS12, iana.TLS_RSA_WITH_AES_128_GCM_SHA256), withCertificate(t, pki.RSA2048))
 		var told []string
 		p.server.Watch(func(ev *flow.Event) {
 			told = append(told, fmt.Sprintln(ev.Kind, ev.From, ev.To, ev.Type, ev.Alert, ev.Content, ev.Sent, ev.Err))

@@ -48,6 +48,7 @@ type reader struct {
 	warnings  int
 
 	statelessServer bool
+	inShape         shape
 }
 
 // Recv processes at most one record at the front of in and decrypts it in
@@ -100,11 +101,15 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
 		return nil, e.skip(len(rec))
 	}
+	overhead := e.in.Overhead()
 	t, content, err := e.in.Open(rec)
 	if err != nil {
 		if e.skipping && e.skipEpoch == flow.Handshake && isRule(err, fault.BadRecordMAC) {
 			return nil, e.skip(len(rec))
 		}
+		return nil, err
+	}
+	if err := e.checkLength(len(rec), content, overhead); err != nil {
 		return nil, err
 	}
 	if e.inEpoch == flow.Handshake {

@@ -27,6 +27,9 @@ type writer struct {
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
+	outShape shape
+	pad      int // TLS 1.3: content is padded to a multiple of so many bytes
+
 	flight  []byte // handshake bytes not yet sealed
 	pending []byte // records ready to go
 	opened  bool   // the first message is sealed
@@ -61,7 +64,7 @@ func (e *Engine) Pending() bool {
 	return len(e.pending) > 0 || len(e.flight) > 0 || e.owed && !e.closed
 }
 
-// Send appends p to dst as records of at most 16,384 bytes each, after whatever
+// Send appends p to dst as records of at most 16,384 bytes each, fewer if that was agreed, after whatever
 // else is due. It fails with rule NotConnected before the handshake is complete,
 // WriteClosed after Close, and with the error that ended the connection. If the
 // error is new, dst comes back as it was, and Output has what was sealed before.
@@ -76,7 +79,7 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 	dst = append(dst, e.pending...)
 	e.pending = nil
 	for len(p) > 0 {
-		n := min(len(p), record.MaxPlaintext)
+		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
 		if dst, err = e.sealData(dst, p[:n]); err != nil {
 			// What is sealed already has its number, and its place before the alert.
@@ -208,7 +211,7 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 // possible, under the current keys.
 func (e *Engine) sealFlight() {
 	for len(e.flight) > 0 {
-		n := min(len(e.flight), record.MaxPlaintext)
+		n := min(len(e.flight), e.outShape.binds(e.outEpoch))
 		e.put(iana.ContentHandshake, e.flight[:n])
 		if e.flight = e.flight[n:]; len(e.flight) == 0 {
 			e.flight, e.opened = nil, true
@@ -235,7 +238,7 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	if !e.opened && e.role == fault.Client && t == iana.ContentHandshake {
 		dst = record.AppendPlaintext(dst, iana.TLS10, t, payload)
 	} else {
-		dst, err = e.out.Seal(dst, t, payload, 0)
+		dst, err = e.out.Seal(dst, t, payload, e.padding(len(payload)))
 	}
 	for rest := dst[before:]; err == nil && len(rest) > 0; { // one, or two where TLS 1.0 splits data
 		n := record.HeaderLen + int(rest[3])<<8 + int(rest[4])

@@ -56,7 +56,7 @@ func momentOf(s State) moment {
 	case WaitEE, WaitCertCR, WaitCert, WaitCV, Verifying, WaitFinished, Signing,
 		WaitStatusSKE, WaitSKE, WaitCRSHD, WaitSHD, WaitCCS, ChoosingCert, WaitCKE, WaitCKECV:
 		return inFlight
-	case Connected:
+	case Connected, PostChoosing, PostSigning, PostWaitCV, PostVerifying, PostWaitFinished:
 		return connected
 	}
 	return anytime

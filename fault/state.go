@@ -40,6 +40,13 @@ const (
 	DecryptingCV // 1.2: likewise, of a client that was asked for a certificate
 	Signing      // waits for the signature in its CertificateVerify; a client too
 
+	// after the handshake of TLS 1.3 (RFC 9846, Section 4.7.2)
+	PostChoosing     // client: waits for the hook that chooses a certificate
+	PostSigning      // client: waits for the signature in its CertificateVerify
+	PostWaitCV       // server: waits for CertificateVerify
+	PostVerifying    // server: waits for the verdict on the client's certificate chain
+	PostWaitFinished // server: waits for the client's Finished
+
 	Connected // the handshake is complete
 	Failed    // an error ended it
 	numStates
@@ -48,7 +55,8 @@ const (
 var stateNames = [numStates]string{
 	"START", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
 	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
-	"WAIT_CH", "CHOOSING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "CONNECTED", "FAILED",
+	"WAIT_CH", "CHOOSING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING",
+	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "CONNECTED", "FAILED",
 }
 
 func (s State) String() string {

@@ -138,7 +138,7 @@ var otherWays = []struct {
 	{"NewSessionTicket cut off", fault.WireTruncated, once(func(w *tap) { w.put(iana.ContentHandshake, short(iana.NewSessionTicket)) })},
 	{"KeyUpdate cut off", fault.WireTruncated, once(func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.KeyUpdate), 0, 0, 0}) })},
 	{"KeyUpdate with a byte more", fault.WireTrailing, once(func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.KeyUpdate), 0, 0, 2, 0, 0}) })},
-	{"CertificateRequest after the handshake", fault.UnexpectedMessage, once(func(w *tap) { w.put(iana.ContentHandshake, certificateRequest()) })},
+	{"CertificateRequest after the handshake", fault.RequestUnasked, once(func(w *tap) { w.put(iana.ContentHandshake, certificateRequest()) })},
 	{"a hello after the handshake", fault.UnexpectedMessage, once(func(w *tap) { w.put(iana.ContentHandshake, []byte{byte(iana.HelloRequest), 0, 0, 0}) })},
 
 	// the server and the client's hellos

@@ -19,7 +19,7 @@ type scenario struct {
 }
 
 // areas hold a scenario for each rule, by the file of the catalogue.
-var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, of12, ofCertificates, ofStream, ofTransport, ofCallers, ofHooks, ofClientAuth, ofSTARTTLS, ofExchange, ofSessions}
+var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, of12, ofCertificates, ofStream, ofTransport, ofCallers, ofHooks, ofClientAuth, ofSTARTTLS, ofExchange, ofSessions, ofExtras}
 
 // by is a scenario between two engines: victim is who notices.
 func by(victim fault.Role, prepare func(p *pair)) scenario {

@@ -17,6 +17,7 @@ type Candidate struct {
 	Chain   []*x509.Certificate    // leaf first; ChooseForServer alone looks at it
 	Schemes []iana.SignatureScheme // what its key can sign CertificateVerify with, in our order; without those that the version forbids
 	Signed  []iana.SignatureScheme // what its chain is signed with: see sign.Chain
+	Leads   string                 // an authority that the peer names and its chain leads to: see LeadsTo; "" if there is none; Choose alone looks at it
 }
 
 // Wanted is what the peer asked for.
@@ -36,7 +37,9 @@ type Wanted struct {
 //  3. the chain: signed only with schemes that the peer accepts, if there is
 //     such a one (RFC 9846, Section 4.5.1.2); one with SHA-1 that the peer
 //     did not ask for is never sent;
-//  4. our order of candidates, then the candidate's order of schemes.
+//  4. the authority: a chain that leads to one which the peer names (RFC 9846,
+//     Section 4.3.4);
+//  5. our order of candidates, then the candidate's order of schemes.
 //
 // A certificate for a wrong name is never chosen because the right one cannot
 // sign: "no common algorithm" tells the peer more than "wrong name".
@@ -65,7 +68,11 @@ func Choose(cands []Candidate, w Wanted) (index int, scheme iana.SignatureScheme
 			continue
 		}
 		// The name weighs more than the chain; position decides ties.
-		if rank := 1 + 2*int(fits[i]) + int(signed); rank > top {
+		rank := 1 + 4*int(fits[i]) + 2*int(signed)
+		if cands[i].Leads != "" {
+			rank++
+		}
+		if rank > top {
 			index, scheme, top = i, s, rank
 		}
 	}
@@ -149,8 +156,11 @@ func reason(c *Candidate, f fit, s iana.SignatureScheme, w Wanted) string {
 		accepted = w.Schemes
 	}
 	chain := ""
+	if c.Leads != "" {
+		chain = "; its chain leads to " + c.Leads + ", which the peer names"
+	}
 	if c.signed(accepted) == fallback {
-		chain = "; no chain of ours is signed only as the peer accepts, so it may not verify"
+		chain += "; no chain of ours is signed only as the peer accepts, so it may not verify"
 	}
 	return fmt.Sprintf("%s; its key signs with %v, which the peer accepts%s.", name, s, chain)
 }

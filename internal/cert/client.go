@@ -78,6 +78,16 @@ func (c *Candidate) authority(names [][]byte) *x509.Certificate {
 	return nil
 }
 
+// LeadsTo says which of the named authorities (DER) issued a certificate of
+// chain; "" if none did.
+func LeadsTo(chain []*x509.Certificate, names [][]byte) string {
+	c := Candidate{Chain: chain}
+	if x := c.authority(names); x != nil {
+		return issuerTitle(x)
+	}
+	return ""
+}
+
 // kind is what TLS 1.2 calls a certificate with the key; 0 if nothing.
 func kind(pub crypto.PublicKey) iana.ClientCertificateType {
 	switch pub.(type) {

@@ -57,6 +57,8 @@ type client struct {
 	scheme iana.SignatureScheme           // to prove it with
 	app    traffic                        // TLS 1.3: for when our flight is out
 
+	later laterAnswer // TLS 1.3: to a request after the handshake
+
 	verdict   *flow.Verdict // what the answer brought
 	signature []byte
 	refusal   error
@@ -93,6 +95,9 @@ func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, cha
 // begin sends the first ClientHello.
 func (c *client) begin([]byte) (fault.State, error) {
 	if err := c.build(); err != nil {
+		return 0, err
+	}
+	if err := c.addExtras(); err != nil {
 		return 0, err
 	}
 	if _, err := c.send(&c.hello, flow.Clear); err != nil {
@@ -233,6 +238,9 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		return 0, fault.RetryNoChange.In("extensions")
 	}
 	g := retry.KeyShare.Group
+	if err := refuseGREASE("key_share.selected_group", g); wantsShare && err != nil {
+		return 0, err
+	}
 	if wantsShare && (!c.hello.Groups.Has(g) || c.share(g) != nil) {
 		return 0, fault.RetryGroup.In("key_share.selected_group").Saw(g, "a group of ours without a share: "+join(c.unshared()))
 	}
@@ -256,6 +264,9 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		c.hello.Extensions.Insert(c.hello.Extensions.Index(iana.ExtKeyShare), iana.ExtCookie)
 	}
 	c.compat()
+	if err := c.padHello(); err != nil {
+		return 0, err
+	}
 	_, err := c.send(&c.hello, flow.Clear)
 	return fault.WaitSH2, err
 }
@@ -312,6 +323,9 @@ func (c *client) readHello(msg []byte, sh *wire.ServerHello) error {
 	if err := c.chosenVersion(sh); err != nil {
 		return err
 	}
+	if err := refuseGREASE("cipher_suite", sh.CipherSuite); err != nil {
+		return err
+	}
 	s := suite.ByID(sh.CipherSuite)
 	if s == nil || !s.For(c.info.Version) || !c.hello.CipherSuites.Has(sh.CipherSuite) {
 		return fault.ServerSuite.In("cipher_suite").Saw(sh.CipherSuite, join(c.hello.CipherSuites.Slice()))
@@ -337,6 +351,9 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	v := sh.LegacyVersion
 	if sh.Extensions.Has(iana.ExtSupportedVersions) {
 		v = sh.SupportedVersion
+		if err := refuseGREASE("supported_versions.selected_version", v); err != nil {
+			return err
+		}
 		if v < iana.TLS13 || !slices.Contains(offered, v) {
 			return fault.ServerVersionNotOffered.In("supported_versions.selected_version").Saw(v, join(offered))
 		}
@@ -398,6 +415,9 @@ func checkExtensions(have *wire.Extensions, where iana.Place, asked *wire.Extens
 		}
 		if !asked.Has(t) && !slices.Contains(unasked, t) {
 			return fault.ExtensionUnsolicited.In("extensions").Saw(t, "")
+		}
+		if err := refuseGREASE("extensions", t); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -92,10 +92,11 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
 		return 0, err
 	}
-	if sh.Extensions.Has(iana.ExtALPN) {
-		if err := c.agreedALPN(sh.ALPN); err != nil {
-			return 0, err
-		}
+	if err := c.agreedALPN(sh.Extensions.Has(iana.ExtALPN), sh.ALPN); err != nil {
+		return 0, err
+	}
+	if err := c.agreeRecordSize(&sh.Extensions, sh.RecordSizeLimit, sh.MaxFragment); err != nil {
+		return 0, err
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
@@ -105,7 +106,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.info.SCTs = sh.SCTs
 	c.stapled = sh.Extensions.Has(iana.ExtStatusRequest)
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
-	c.tellChoice("version", c.info.Version.String(), names(offeredVersions(&c.hello)), "")
+	c.tellChoice("version", c.info.Version.String(), names(meant(offeredVersions(&c.hello))), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
 	c.info.EncryptThenMAC = sh.Extensions.Has(iana.ExtEncryptThenMAC)
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
@@ -139,6 +140,9 @@ func checkServerExtensions12(sh *wire.ServerHello, asked *wire.ClientHello) erro
 		if !asked.Extensions.Has(t) && !(t == iana.ExtRenegotiationInfo && offersSecureRenegotiation(asked)) {
 			return fault.ExtensionUnsolicited.In("extensions").Saw(t, "")
 		}
+		if err := refuseGREASE("extensions", t); err != nil {
+			return err
+		}
 	}
 	if sh.Extensions.Has(iana.ExtECPointFormats) && !sh.PointFormats.Has(wire.Uncompressed) {
 		return fault.PointFormats.In("ec_point_formats").Saw("", wire.Uncompressed)
@@ -158,6 +162,7 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 	if c.chain, err = cert.Parse(m.List); err != nil {
 		return 0, err
 	}
+	c.info.ServerCertificate = c.chain[0]
 	if err := checkSuiteKey(c.suite, c.chain[0]); err != nil {
 		return 0, err
 	}
@@ -196,6 +201,12 @@ func (c *client) certificateStatus(msg []byte) (fault.State, error) {
 func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 	m := &wire.ServerKeyExchange{Form: c.form()}
 	if err := c.coder.Decode(msg, m); err != nil {
+		return 0, err
+	}
+	if err := refuseGREASE("namedcurve", m.Group); err != nil {
+		return 0, err
+	}
+	if err := refuseGREASE("algorithm", m.Scheme); err != nil {
 		return 0, err
 	}
 	if err := c.checkServerParams(m); err != nil {

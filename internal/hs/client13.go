@@ -42,6 +42,15 @@ import (
 //	      |  send Finished
 //	      v
 //	  CONNECTED --- NewSessionTicket, KeyUpdate ---> CONNECTED
+//	      |  CertificateRequest; choose a certificate (RFC 9846, Section 4.7.2):
+//	      |----> POST_CHOOSING_CERT ----+   by the hook, if there is one
+//	      |<----------------------------+
+//	      |  ask for a signature if it shows any
+//	      |----> POST_SIGNING ----------+
+//	      |<----------------------------+
+//	      |  send Certificate, [CertificateVerify,] Finished
+//	      v
+//	  CONNECTED
 var client13 = []edge[*client]{
 	// from              on                                 do                              to
 	{fault.WaitEE, trigger(iana.EncryptedExtensions), (*client).encryptedExtensions, to(fault.WaitCertCR)},
@@ -55,6 +64,9 @@ var client13 = []edge[*client]{
 	{fault.Signing, answer, (*client).signed, to(fault.Connected)},
 	{fault.Connected, trigger(iana.NewSessionTicket), (*client).newSessionTicket, to(fault.Connected)},
 	{fault.Connected, trigger(iana.KeyUpdate), (*client).keyUpdate, to(fault.Connected)},
+	{fault.Connected, trigger(iana.CertificateRequest), (*client).laterRequest, to(fault.PostChoosing, fault.PostSigning, fault.Connected)},
+	{fault.PostChoosing, answer, (*client).chosen, to(fault.PostSigning, fault.Connected)},
+	{fault.PostSigning, answer, (*client).signedLater, to(fault.Connected)},
 }
 
 // serverHello13 agrees on the keys of the handshake.
@@ -69,6 +81,9 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 		return 0, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
 	}
 	g := sh.KeyShare.Group
+	if err := refuseGREASE("key_share.group", g); err != nil {
+		return 0, err
+	}
 	key := c.share(g)
 	if key == nil {
 		return 0, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
@@ -79,9 +94,9 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
 		more = "; it had to ask for our key share first"
 	}
-	c.tellChoice("version", c.info.Version.String(), names(c.hello.SupportedVersions.Slice()), "")
+	c.tellChoice("version", c.info.Version.String(), names(meant(c.hello.SupportedVersions.Slice())), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
-	c.tellChoice("group", g.String(), names(c.hello.Groups.Slice()), more)
+	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
 
 	c.transcript.Start(c.suite.Hash)
 	c.transcript.Write(msg)
@@ -142,16 +157,24 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 	if err := checkExtensions(&ee.Extensions, iana.InEncryptedExtensions, &c.hello.Extensions); err != nil {
 		return 0, err
 	}
-	if ee.Extensions.Has(iana.ExtALPN) {
-		if err := c.agreedALPN(ee.ALPN); err != nil {
-			return 0, err
-		}
+	if err := c.agreedALPN(ee.Extensions.Has(iana.ExtALPN), ee.ALPN); err != nil {
+		return 0, err
+	}
+	if err := c.agreeRecordSize(&ee.Extensions, ee.RecordSizeLimit, ee.MaxFragment); err != nil {
+		return 0, err
 	}
 	c.transcript.Write(msg)
 	return fault.WaitCertCR, nil
 }
 
-func (c *client) agreedALPN(chosen [][]byte) error {
+// agreedALPN notes the server's choice, if it made one.
+func (c *client) agreedALPN(made bool, chosen [][]byte) error {
+	if !made {
+		if c.cfg.RequireALPN {
+			return fault.ALPNMissing.In("application_layer_protocol_negotiation").Saw("", fmt.Sprintf("one of %q", c.params.ALPN))
+		}
+		return nil
+	}
 	offered := quoted(c.hello.ALPN)
 	if len(chosen) != 1 || !slices.Contains(offered, fault.Quote(chosen[0])) {
 		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(offered))
@@ -167,39 +190,49 @@ func (c *client) agreedALPN(chosen [][]byte) error {
 // certificateRequest notes that the server wants a certificate of ours (RFC
 // 9846, Section 4.4.2).
 func (c *client) certificateRequest(msg []byte) (fault.State, error) {
-	r := new(wire.CertificateRequest)
-	if err := c.coder.Decode(msg, r); err != nil {
+	r, err := c.takeRequest(msg)
+	if err != nil {
 		return 0, err
 	}
 	if len(r.Context) > 0 {
 		return 0, fault.CertificateContext.In("certificate_request_context")
 	}
+	c.transcript.Write(msg)
+	return fault.WaitCert, nil
+}
+
+// takeRequest reads a CertificateRequest, in the handshake or after.
+func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
+	r := new(wire.CertificateRequest)
+	if err := c.coder.Decode(msg, r); err != nil {
+		return nil, err
+	}
 	for _, t := range r.Extensions.Types() {
 		if !t.AllowedIn(iana.InCertificateRequest) {
-			return 0, fault.ExtensionMisplaced.In("extensions").Saw(t, "")
+			return nil, fault.ExtensionMisplaced.In("extensions").Saw(t, "")
 		}
 	}
 	if !r.Extensions.Has(iana.ExtSignatureAlgorithms) {
-		return 0, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
+		return nil, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
 	}
 	c.askedFor(&config.CertificateRequestInfo{
 		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: r.Authorities,
 	})
-	c.transcript.Write(msg)
-	return fault.WaitCert, nil
+	return r, nil
 }
 
 // certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
 // once the server has proven that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
 	var m wire.Certificate
-	raw, err := c.takeCertificate(msg, &m, &c.hello.Extensions)
+	raw, err := c.takeCertificate(msg, &m, nil, &c.hello.Extensions)
 	if err != nil {
 		return 0, err
 	}
 	if c.chain, err = cert.Parse(raw); err != nil {
 		return 0, err
 	}
+	c.info.ServerCertificate = c.chain[0]
 	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
 	c.transcript.Write(msg)
 	return fault.WaitCV, nil
@@ -307,6 +340,9 @@ func (c *core) sendFinished(base keys.Secret) error {
 // handshake ends here.
 func (c *client) connect() (fault.State, error) {
 	if err := c.sendFinished(c.traffic.client); err != nil {
+		return 0, err
+	}
+	if err := c.offerLater(); err != nil {
 		return 0, err
 	}
 	return fault.Connected, c.Layer.SetWrite(flow.Application, c.suite, c.app.client)

@@ -52,7 +52,7 @@ func signable(v iana.Version, own *config.Certificate, schemes []iana.SignatureS
 func (c *client) identify() (fault.State, error) {
 	if c.cfg.GetClientCertificate != nil {
 		c.waitFor(flow.NewClientCertificateAsk(c.asked, c.cfg, c.choice))
-		return fault.ChoosingCert, nil
+		return c.during(fault.ChoosingCert, fault.PostChoosing), nil
 	}
 	return c.show(c.cfg.Certificates)
 }
@@ -135,13 +135,16 @@ func (c *client) prove() (fault.State, error) {
 	if c.info.Version < iana.TLS13 {
 		return c.prove12()
 	}
+	if c.later.open {
+		return c.proveLater()
+	}
 	return c.prove13()
 }
 
 // wantSignature asks for our CertificateVerify over message.
 func (c *client) wantSignature(message []byte) fault.State {
 	c.waitFor(flow.NewSignAsk(c.own.Signer(), c.scheme, message, c.answered))
-	return fault.Signing
+	return c.during(fault.Signing, fault.PostSigning)
 }
 
 // answered receives the signature.

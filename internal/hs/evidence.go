@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/x509"
 
@@ -62,6 +63,9 @@ func (c *core) takeProof(msg []byte, of fault.Role, leaf *x509.Certificate, offe
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return nil, err
 	}
+	if err := refuseGREASE("algorithm", m.Scheme); err != nil {
+		return nil, err
+	}
 	scheme, err := c.impliedOr(m.Scheme, leaf, offered)
 	if err != nil {
 		return nil, err
@@ -112,13 +116,16 @@ func (c *core) takeFinished(msg, verify []byte) (*finishedHeld, error) {
 }
 
 // takeCertificate reads a Certificate of TLS 1.3; asked are the extensions that
-// it may answer (RFC 9846, Section 4.5.1).
-func (c *core) takeCertificate(msg []byte, m *wire.Certificate, asked *wire.Extensions) (chain [][]byte, err error) {
+// it may answer, context is the request's (RFC 9846, Section 4.5.1).
+func (c *core) takeCertificate(msg []byte, m *wire.Certificate, context []byte, asked *wire.Extensions) (chain [][]byte, err error) {
 	if err := c.coder.Decode(msg, m); err != nil {
 		return nil, err
 	}
-	if len(m.Context) > 0 {
+	switch {
+	case len(context) == 0 && len(m.Context) > 0:
 		return nil, fault.CertificateContext.In("certificate_request_context")
+	case !bytes.Equal(m.Context, context):
+		return nil, fault.RequestContext.In("certificate_request_context")
 	}
 	for i := range m.List {
 		if err := checkExtensions(&m.List[i].Extensions, iana.InCertificate, asked); err != nil {

@@ -109,8 +109,23 @@ func (c *core) sendFinished12() error {
 	if err := c.Layer.SetWrite12(c.suite, c.secrets.of(c.role), c.protection()); err != nil {
 		return err
 	}
+	c.firstFinished(c.role, verify)
 	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
 	return err
+}
+
+// firstFinished keeps what tls-unique is (RFC 5929, Section 3.1): the first of
+// the two. Where that is the server's, the connection was resumed, and without
+// extended master secret another one could have the same (RFC 7627, Section
+// 6.2).
+func (c *core) firstFinished(of fault.Role, verify []byte) {
+	if c.finishedSeen {
+		return
+	}
+	c.finishedSeen = true
+	if of == fault.Client || c.info.ExtendedMasterSecret {
+		c.info.TLSUnique = slices.Clone(verify)
+	}
 }
 
 // peerChanged switches the peer's direction to its keys.
@@ -142,7 +157,9 @@ func (c *core) impliedOr(named iana.SignatureScheme, leaf *x509.Certificate, off
 // takeFinished12 reads the peer's Finished, made with the master secret (RFC
 // 5246, Section 7.4.9).
 func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
-	return c.takeFinished(msg, c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum()))
+	verify := c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum())
+	c.firstFinished(c.role.Peer(), verify)
+	return c.takeFinished(msg, verify)
 }
 
 // keepExporter leaves of the secrets what an exporter needs. Without extended

@@ -44,6 +44,10 @@ type Layer interface {
 	// refused: what can't be read before the client's next message is dropped.
 	SkipEarlyData(e flow.Epoch)
 
+	// ShapeRecords says how long records may be from now on, and how the protected
+	// ones of TLS 1.3 are padded.
+	ShapeRecords(s Shape)
+
 	// SetWrite12 and SetRead12 do the same in TLS 1.2, where there is one epoch.
 	SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error
 	SetRead12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error
@@ -58,6 +62,17 @@ type Layer interface {
 	// PeerUpdated says that the peer changed its application keys, and whether
 	// it wants us to do the same (RFC 9846, Section 4.7.3).
 	PeerUpdated(requested bool) error
+
+	// WriteAnswer queues messages that belong together: those that finish gives,
+	// the last of which it makes with the write secret that is in force there (RFC
+	// 9846, Section 4.7.2).
+	WriteAnswer(finish func(keys.Secret) ([]byte, error)) error
+
+	// ReadSecret is the secret that the peer writes with.
+	ReadSecret() keys.Secret
+
+	// Authenticated says that Info has changed after CONNECTED.
+	Authenticated()
 
 	// Answered says that an Ask was answered and how the Machine went on.
 	Answered(err error)
@@ -137,18 +152,19 @@ func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
 // core is what both roles share.
 type core struct {
 	*Options
-	role       fault.Role
-	state      fault.State
-	ask        flow.Ask
-	info       flow.Info
-	coder      wire.Coder
-	transcript *keys.Transcript
-	suite      *suite.Suite
-	keyLog     io.Writer
-	compatSent bool
-	secrets    secrets12
-	exporter   *Exporter
-	event      flow.Event
+	role         fault.Role
+	state        fault.State
+	ask          flow.Ask
+	info         flow.Info
+	coder        wire.Coder
+	transcript   *keys.Transcript
+	suite        *suite.Suite
+	keyLog       io.Writer
+	compatSent   bool
+	finishedSeen bool // TLS 1.2: the first Finished is made
+	secrets      secrets12
+	exporter     *Exporter
+	event        flow.Event
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }
@@ -258,7 +274,7 @@ func (c *core) proven(p flow.Proven) {
 // readEpoch is the epoch of the keys that the current state reads with.
 func (c *core) readEpoch() flow.Epoch {
 	switch {
-	case c.state == fault.Connected, c.info.Version < iana.TLS13 && c.state == fault.WaitFinished:
+	case c.state >= fault.PostChoosing && c.state <= fault.Connected, c.info.Version < iana.TLS13 && c.state == fault.WaitFinished:
 		return flow.Application
 	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:
 		return flow.Handshake

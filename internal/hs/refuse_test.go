@@ -31,20 +31,40 @@ type tape struct {
 	epochs   []flow.Epoch // of SetWrite and SetRead, in order
 	finished bool
 	updates  int
+
+	write, read keys.Secret // of TLS 1.3
 }
 
-func (l *tape) WriteMessage(msg []byte)   { l.sent = append(l.sent, msg) }
-func (l *tape) ChangeCipherSpec()         { l.sent = append(l.sent, nil) }
-func (l *tape) SkipEarlyData(flow.Epoch)  {}
-func (l *tape) SetVersion(iana.Version)   {}
+func (l *tape) WriteMessage(msg []byte)  { l.sent = append(l.sent, msg) }
+func (l *tape) ChangeCipherSpec()        { l.sent = append(l.sent, nil) }
+func (l *tape) SkipEarlyData(flow.Epoch) {}
+func (l *tape) SetVersion(iana.Version)  {}
+func (l *tape) ShapeRecords(Shape)       {}
+func (l *tape) ReadSecret() keys.Secret  { return l.read }
+func (l *tape) Authenticated()           {}
+func (l *tape) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
+	msgs, err := finish(l.write)
+	for len(msgs) > 0 {
+		n := wire.HeaderLen + int(msgs[1])<<16 + int(msgs[2])<<8 + int(msgs[3])
+		l.WriteMessage(msgs[:n])
+		msgs = msgs[n:]
+	}
+	return err
+}
 func (l *tape) PeerFinished()             { l.finished = true }
 func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
 func (l *tape) Answered(err error)        { l.answered = append(l.answered, err) }
 func (l *tape) set(e flow.Epoch) error    { l.epochs = append(l.epochs, e); return nil }
 func (l *tape) take() (messages [][]byte) { messages, l.sent = l.sent, nil; return messages }
 
-func (l *tape) SetWrite(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error { return l.set(e) }
-func (l *tape) SetRead(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error  { return l.set(e) }
+func (l *tape) SetWrite(e flow.Epoch, _ *suite.Suite, s keys.Secret) error {
+	l.write = s
+	return l.set(e)
+}
+func (l *tape) SetRead(e flow.Epoch, _ *suite.Suite, s keys.Secret) error {
+	l.read = s
+	return l.set(e)
+}
 func (l *tape) SetWrite12(*suite.Suite, keys.WriteKeys, suite.Options12) error {
 	return l.set(flow.Application)
 }
@@ -102,6 +122,7 @@ type course struct {
 	choose  bool             // and a hook that chooses one
 	suite   iana.CipherSuite // 0: the defaults
 	hint    string           // of the server, which pre-shared key to use
+	later   bool             // it is asked after the handshake
 }
 
 func newDuo(t *testing.T, o course) *duo {
@@ -124,6 +145,7 @@ func newDuo(t *testing.T, o course) *duo {
 		sc.GetCertificate = func(*config.HelloInfo) (*config.Certificate, error) { return nil, nil }
 	}
 	sc.ClientAuth, sc.ClientCAs = o.auth, id.roots
+	cc.PostHandshakeAuth, sc.AskLater = o.later, o.later
 	if o.show {
 		cc.Certificates = sc.Certificates
 	}
@@ -175,6 +197,8 @@ func (d *duo) run(m Machine, s fault.State) {
 		case len(d.toClient) > 0:
 			check(d.t, give(d.client, d.toClient[0]))
 			d.toClient = d.toClient[1:]
+		case d.server.Info().PostHandshakeAuth:
+			check(d.t, d.server.(Requester).RequestCertificate())
 		}
 	}
 	d.t.Fatalf("the machine got stuck in %v on its way to %v", m.State(), s)
@@ -234,6 +258,8 @@ var (
 
 	asked13   = course{version: iana.TLS13, auth: config.RequireAndVerifyClientCert, show: true}
 	asked12   = course{version: iana.TLS12, auth: config.RequireAndVerifyClientCert, show: true}
+	later13   = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true, later: true}
+	emptied13 = course{version: iana.TLS13, auth: config.RequestClientCert, later: true}
 	empty13   = course{version: iana.TLS13, auth: config.RequestClientCert}
 	empty12   = course{version: iana.TLS12, auth: config.VerifyClientCertIfGiven}
 	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
@@ -259,9 +285,11 @@ var welcome = []struct {
 	{fault.Client, fault.ChoosingCert, chooses13, "no message now"},
 	{fault.Client, fault.Signing, asked13, "no message now"},
 	{fault.Client, fault.Signing, chooses13, "no message now"},
-	{fault.Client, fault.Connected, in13, "new_session_ticket or key_update"},
-	{fault.Client, fault.Connected, asked13, "new_session_ticket or key_update"},
-	{fault.Client, fault.Connected, retried, "new_session_ticket or key_update"},
+	{fault.Client, fault.Connected, in13, "new_session_ticket or key_update or certificate_request"},
+	{fault.Client, fault.Connected, asked13, "new_session_ticket or key_update or certificate_request"},
+	{fault.Client, fault.Connected, retried, "new_session_ticket or key_update or certificate_request"},
+	{fault.Client, fault.PostChoosing, later13, "no message now"},
+	{fault.Client, fault.PostSigning, later13, "no message now"},
 
 	{fault.Client, fault.WaitCert, in12, "certificate"},
 	{fault.Client, fault.WaitStatusSKE, stapled, "certificate_status or server_key_exchange"},
@@ -303,7 +331,12 @@ var welcome = []struct {
 	{fault.Server, fault.WaitFinished, in13, "finished"},
 	{fault.Server, fault.WaitFinished, asked13, "finished"},
 	{fault.Server, fault.WaitFinished, empty13, "finished"},
-	{fault.Server, fault.Connected, in13, "key_update"},
+	{fault.Server, fault.Connected, in13, "key_update or certificate"},
+	{fault.Server, fault.PostWaitCV, later13, "certificate_verify"},
+	{fault.Server, fault.PostVerifying, later13, "no message now"},
+	{fault.Server, fault.PostVerifying, emptied13, "no message now"},
+	{fault.Server, fault.PostWaitFinished, later13, "finished"},
+	{fault.Server, fault.PostWaitFinished, emptied13, "finished"},
 
 	{fault.Server, fault.Signing, in12, "no message now"},
 	{fault.Server, fault.Signing, hooked12, "no message now"},

@@ -63,6 +63,8 @@ type server struct {
 	chain    []*x509.Certificate               // the client's; empty if it showed none
 	evidence evidence
 
+	later laterRequests // TLS 1.3: after the handshake
+
 	signature []byte // what the answer brought
 	verdict   *flow.Verdict
 	refusal   error
@@ -186,6 +188,9 @@ func (s *server) settleVersion() error {
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
 	d, alpn, err := chooseALPN(&s.hello, s.speakable())
+	if err != nil && s.cfg.ALPNMismatch == config.ALPNGoOn {
+		return nil
+	}
 	if s.info.ALPN = alpn; alpn != "" {
 		s.decided(func() flow.Decision { return d })
 	}
@@ -326,7 +331,7 @@ func (s *server) chooseCertificate() error {
 	ours := make([]cert.Candidate, len(s.certs))
 	for i := range s.certs {
 		c := &s.certs[i]
-		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
+		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed(), Leads: s.leads(c)}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
 		if curve && servable(s.suite, c) {
 			ours[i].Schemes = s.schemesOf(c)
@@ -339,6 +344,7 @@ func (s *server) chooseCertificate() error {
 		return err
 	}
 	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
+	s.info.ServerCertificate = s.certs[i].Leaf()
 	s.decided(func() flow.Decision {
 		d := decision("certificate", nil, nil)
 		for _, c := range ours {

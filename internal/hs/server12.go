@@ -122,8 +122,13 @@ func (s *server) serverHello12() error {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
 	}
+	shape, err := s.answerRecordSize(&m.Extensions, &m.RecordSizeLimit, &m.MaxFragment)
+	if err != nil {
+		return err
+	}
 	s.Layer.SetVersion(s.info.Version)
-	_, err := s.send(m, flow.Clear)
+	_, err = s.send(m, flow.Clear)
+	s.shape(shape)
 	s.secrets.clientRandom, s.secrets.serverRandom = s.hello.Random, m.Random
 	s.settledExchange()
 	return err

@@ -36,6 +36,16 @@ import (
 //	      |  Finished
 //	      v
 //	  CONNECTED --- KeyUpdate ---> CONNECTED
+//	      |  Certificate, if we asked again (RFC 9846, Section 4.7.2)
+//	      v
+//	POST_WAIT_CV ----------------+   an empty Certificate, and ask what to do
+//	      |  CertificateVerify,  |
+//	      |  and ask for a       |
+//	      v  verdict             |
+//	POST_VERIFYING <-------------+
+//	      |  the verdict
+//	      v
+//	POST_WAIT_FINISHED --- Finished ---> CONNECTED
 var server13 = []edge[*server]{
 	// from              on                       do                   to
 	{fault.Signing, answer, (*server).signed, to(fault.WaitCert, fault.WaitFinished)},
@@ -44,6 +54,10 @@ var server13 = []edge[*server]{
 	{fault.Verifying, answer, (*server).verified, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*server).finished, to(fault.Connected)},
 	{fault.Connected, trigger(iana.KeyUpdate), (*server).keyUpdate, to(fault.Connected)},
+	{fault.Connected, trigger(iana.Certificate), (*server).laterCertificate, to(fault.PostWaitCV, fault.PostVerifying)},
+	{fault.PostWaitCV, trigger(iana.CertificateVerify), (*server).laterCertificateVerify, to(fault.PostVerifying)},
+	{fault.PostVerifying, answer, (*server).verifiedLater, to(fault.PostWaitFinished)},
+	{fault.PostWaitFinished, trigger(iana.Finished), (*server).laterFinished, to(fault.Connected)},
 }
 
 // negotiate13 sends the flight up to Certificate, and asks for a signature over
@@ -112,7 +126,12 @@ func (s *server) encryptedExtensions() error {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
 	}
-	_, err := s.send(&m, flow.Handshake)
+	shape, err := s.answerRecordSize(&m.Extensions, &m.RecordSizeLimit, &m.MaxFragment)
+	if err != nil {
+		return err
+	}
+	s.shape(shape) // this message is the first that it binds
+	_, err = s.send(&m, flow.Handshake)
 	return err
 }
 
@@ -123,8 +142,19 @@ func (s *server) sendRequest() error {
 	if !s.asksClient() {
 		return nil
 	}
+	m, err := s.request(nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.send(m, flow.Handshake)
+	s.asked, s.info.ClientAuth = m.SignatureSchemes, true
+	return err
+}
+
+// request is a CertificateRequest with a context, which in the handshake is empty.
+func (s *server) request(context []byte) (*wire.CertificateRequest, error) {
 	schemes := usable(s.info.Version, slices.Clone(s.params.Schemes))
-	m := &wire.CertificateRequest{SignatureSchemes: wire.MakeList16(schemes...)}
+	m := &wire.CertificateRequest{Context: context, SignatureSchemes: wire.MakeList16(schemes...)}
 	m.Extensions.Add(iana.ExtSignatureAlgorithms)
 	if len(schemes) < len(s.params.Schemes) {
 		m.CertSchemes = wire.MakeList16(s.params.Schemes...)
@@ -133,9 +163,12 @@ func (s *server) sendRequest() error {
 	if m.Authorities = cert.Names(s.cfg.ClientCAs); len(m.Authorities) > 0 {
 		m.Extensions.Add(iana.ExtCertificateAuthorities)
 	}
-	_, err := s.send(m, flow.Handshake)
-	s.asked, s.info.ClientAuth = m.SignatureSchemes, true
-	return err
+	if s.cfg.GREASE {
+		if err := s.greaseRequest(m); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 // sendCertificate sends the chosen chain, and with its leaf what the client asked
@@ -202,7 +235,7 @@ func (s *server) signed([]byte) (fault.State, error) {
 // certificate takes the client's chain, which may be empty (RFC 9846, Section
 // 4.5.1.3). We asked for no extensions in it.
 func (s *server) certificate(msg []byte) (fault.State, error) {
-	raw, err := s.takeCertificate(msg, new(wire.Certificate), new(wire.Extensions))
+	raw, err := s.takeCertificate(msg, new(wire.Certificate), nil, new(wire.Extensions))
 	if err != nil {
 		return 0, err
 	}
@@ -238,6 +271,9 @@ func (s *server) finished(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := s.evidence.complete(s.demand()); err != nil {
+		return 0, err
+	}
+	if err := s.mayAskLater(); err != nil {
 		return 0, err
 	}
 	return fault.Connected, s.Layer.SetRead(flow.Application, s.suite, s.app.client)

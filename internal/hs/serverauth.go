@@ -11,10 +11,11 @@ import (
 // what it is shown, checks the signature, and wants a verdict. The messages
 // differ, and stand with their version.
 
-// asksClient reports whether the client is asked for a certificate.
-// Where a pre-shared key proves both sides, nobody is (RFC 4279, Section 2).
+// asksClient reports whether the client is asked for a certificate in the
+// handshake. Where a pre-shared key of TLS 1.2 proves both sides, nobody is (RFC
+// 4279, Section 2).
 func (s *server) asksClient() bool {
-	return s.cfg.ClientAuth != config.NoClientCert && !s.suite.Exchange.PreShared()
+	return s.cfg.ClientAuth != config.NoClientCert && !s.suite.Exchange.PreShared() && !(s.cfg.AskLater && s.offersLater())
 }
 
 // shown takes the client's chain, which may be empty if the policy lets that

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"hash"
 
 	"github.com/handclasp/handclasp/iana"
@@ -62,6 +63,20 @@ func (t *Transcript) Write(msg []byte) {
 // Sum is the hash of everything written. More may be written afterwards. Start
 // must have been called.
 func (t *Transcript) Sum() []byte { return t.digest.Sum(nil) }
+
+// Fork is a transcript of its own that begins with everything written to t, which
+// must have been started and keeps no messages.
+func (t *Transcript) Fork() (*Transcript, error) {
+	c, ok := t.digest.(hash.Cloner)
+	if !ok {
+		return nil, errors.New("the hash can't be copied")
+	}
+	digest, err := c.Clone()
+	if err != nil {
+		return nil, err
+	}
+	return &Transcript{digest: digest}, nil
+}
 
 // Retry puts message_hash in the place of everything written, which must be
 // ClientHello1, and starts the transcript with h. HelloRetryRequest comes next.

@@ -70,6 +70,16 @@ func (e *Extensions) Insert(i int, t iana.ExtensionType) {
 	e.items[i] = extension{typ: t}
 }
 
+// InsertRaw puts an extension that the message does not declare before the one
+// at place i.
+func (e *Extensions) InsertRaw(i int, t iana.ExtensionType, body []byte) {
+	e.Insert(i, t)
+	e.items[i].body = body
+}
+
+// Swap has the extensions at places i and j change places.
+func (e *Extensions) Swap(i, j int) { e.items[i], e.items[j] = e.items[j], e.items[i] }
+
 // Remove takes t out of the block.
 func (e *Extensions) Remove(t iana.ExtensionType) {
 	if i := e.Index(t); i >= 0 {
