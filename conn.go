@@ -50,9 +50,7 @@ type Conn struct {
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
-	if cfg == nil {
-		cfg = new(ClientConfig)
-	}
+	cfg = withClientClock(cfg)
 	e, err := engine.NewClient(cfg)
 	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
 }
@@ -100,6 +98,7 @@ func (c *Conn) receive() error {
 	}
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
+	c.runErrands()
 	c.flushAside()
 	if err == nil && n == 0 {
 		err = c.fill()

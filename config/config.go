@@ -16,6 +16,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/session"
 )
 
 // A ClientConfig configures the client side of connections.
@@ -82,6 +83,24 @@ type ClientConfig struct {
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
 	NoMiddleboxCompat bool
 
+	// Sessions keeps what servers give to resume a connection with, and gives it
+	// back for the next one; nil means that nothing is resumed. What it gives is
+	// used only if this configuration offers its version and cipher suite, names
+	// the same server and would show the same Certificates, and if the server's
+	// chain, judged again by the checks and hooks above, is still good. TLS 1.3
+	// only. A store that fails costs a full handshake.
+	Sessions session.ClientStore
+
+	// PSKs are keys that were agreed on by other means, in order of preference.
+	// A server that takes one shows no certificate; all others still must, for
+	// ServerName.
+	PSKs []PSK
+
+	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
+	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
+	// the key later can read what was recorded before.
+	AllowPSKWithoutDHE bool
+
 	// KeyLogWriter receives the connection's secrets in the format of RFC
 	// 9850 (SSLKEYLOGFILE), one whole line a Write. Whoever reads them reads
 	// the traffic. An error ends the handshake.
@@ -91,7 +110,8 @@ type ClientConfig struct {
 	// be safe for concurrent use.
 	Rand io.Reader
 
-	// Time is the clock that certificates are judged by; nil means time.Now.
+	// Time is the clock that certificates and sessions are judged by; nil means
+	// time.Now. An Engine used without the root package has no clock of its own.
 	Time func() time.Time
 }
 
@@ -153,6 +173,32 @@ type ServerConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// Tickets seals what the server must know to resume a connection into tickets
+	// that the client keeps; nil means that none are given and none are taken.
+	// What a ticket holds is used only if the client asks for the same name, and
+	// if ClientAuth, ClientCAs and the hook above would let the same client in
+	// today. TLS 1.3 only. Tickets that fail cost a full handshake.
+	Tickets session.Tickets
+
+	// TicketCount is how many tickets a client is given after each handshake, at
+	// most 16: it needs one for each connection that it may open next. 0 means 2;
+	// with a negative number none are given, and those that are out still serve.
+	TicketCount int
+
+	// TicketLifetime is how long a ticket serves, at most 7 days; 0 means 24
+	// hours. However often a session is resumed, 7 days after its full handshake
+	// there is another one.
+	TicketLifetime time.Duration
+
+	// PSKs are keys that were agreed on by other means. A client that offers one
+	// needs no certificate, so they are not looked at where ClientAuth requires
+	// one. A server with PSKs can do without Certificates.
+	PSKs []PSK
+
+	// AllowPSKWithoutDHE goes on with a PSK or session alone (psk_ke) if the
+	// client offers nothing better. It costs forward secrecy, as in ClientConfig.
+	AllowPSKWithoutDHE bool
+
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
 	// key, and any server with the same key can take the second ClientHello
@@ -166,7 +212,7 @@ type ServerConfig struct {
 	// be safe for concurrent use.
 	Rand io.Reader
 
-	// Time is the clock that cookies and clients' certificates are judged by; nil means time.Now. An
+	// Time is the clock that cookies, tickets and clients' certificates are judged by; nil means time.Now. An
 	// Engine used without the root package has no clock of its own.
 	Time func() time.Time
 }
@@ -193,6 +239,12 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
+	if c.Sessions != nil && c.Time == nil {
+		return p, fault.ConfigValue.In("Time").Saw("no clock", "one, since sessions expire")
+	}
+	if err := p.checkPSKs(c.PSKs); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -203,7 +255,7 @@ func (c *ClientConfig) Params() (Params, error) {
 
 // Params checks the configuration and fills in defaults, as the client's.
 func (c *ServerConfig) Params() (Params, error) {
-	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil {
+	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil && len(c.PSKs) == 0 {
 		return Params{}, fault.ConfigNoCertificate.In("Certificates")
 	}
 	if err := checkMade(c.Certificates); err != nil {
@@ -218,7 +270,14 @@ func (c *ServerConfig) Params() (Params, error) {
 	if c.CookieKey != nil && c.Time == nil {
 		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
 	}
-	return resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	if err := c.checkTickets(); err != nil {
+		return Params{}, err
+	}
+	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	if err != nil {
+		return p, err
+	}
+	return p, p.checkPSKs(c.PSKs)
 }
 
 // checkMade refuses certificates that nobody made.

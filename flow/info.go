@@ -21,6 +21,9 @@ type Info struct {
 	ExtendedMasterSecret bool                 // TLS 1.2, RFC 7627; without it there are no exporters
 	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
+	Resumed              bool                 // an earlier session stood in for certificates and signatures
+	PSK                  string               // identity of the external pre-shared key that did so, escaped; "" if none
+	ForwardSecrecy       bool                 // keys that are stolen later do not open what was recorded now
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	OCSPResponse         []byte               // stapled by the server, DER
 	SCTs                 [][]byte             // stapled by the server

@@ -167,7 +167,7 @@ func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
 	if c.evidence.signature, err = checkSignature12(c.chain[0], m.Scheme, c.secrets.signed(m.Params()), m.Signature); err != nil {
 		return 0, err
 	}
-	c.info.Group, c.info.SignatureScheme = m.Group, m.Scheme
+	c.info.Group, c.info.SignatureScheme, c.info.ForwardSecrecy = m.Group, m.Scheme, true
 	c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
 	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
 	if c.point, c.premaster, err = kex.Respond(m.Group, c.Rand, m.Share); err != nil {

@@ -18,11 +18,12 @@ type machine struct {
 	version iana.Version
 	table   []row
 
-	// orders are what the side receives from its start to CONNECTED (RFC 9846,
-	// Section 2 and Appendix A; RFC 5246, Section 7.3; RFC 6066, Section 8).
-	// "answer" is the reply to an Ask: a verdict on the peer; a signature of our
-	// own; before it a configuration or certificate if there are hooks.
-	orders string
+	// openings are the ways in which a handshake can begin, orders what the side
+	// receives from there to CONNECTED (RFC 9846, Section 2 and Appendix A; RFC
+	// 5246, Section 7.3; RFC 6066, Section 8). "answer" is the reply to an Ask: a
+	// verdict on the peer; a signature of our own; before it a certificate if there
+	// is a hook. The Asks of an opening have names of their own: see labels.
+	openings, orders string
 
 	// after is what may follow in CONNECTED, any number of times (RFC 9846,
 	// Section 4.7); refused has a row there only to be refused by name.
@@ -32,76 +33,108 @@ type machine struct {
 func machines() []*machine {
 	return []*machine{{
 		role: fault.Client, version: iana.TLS13,
-		table: combine(rows(clientHellos), rows(client13), fault.WaitEE),
+		table: combine(rows(clientHellos), rows(client13), entries(fault.WaitEE)),
+		openings: `
+			start
+			start, session
+			start, session, judged`,
 		orders: `
-			start, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer`, // a hook that has nothing to show, a signature, both
+			server_hello, encrypted_extensions, finished
+			hello_retry_request, server_hello, encrypted_extensions, finished
+			server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
+			hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer`, // a hook that has nothing to show, a signature, both
 		after: "new_session_ticket, key_update",
 	}, {
 		role: fault.Client, version: iana.TLS12,
-		table: combine(rows(clientHellos), rows(client12), fault.WaitCert, fault.WaitSH2),
+		table: combine(rows(clientHellos), rows(client12), entries(fault.WaitCert), fault.WaitSH2),
+		openings: `
+			start
+			start, session
+			start, session, judged`,
 		orders: `
-			start, server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, certificate_status, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
-			start, server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished`, // what stands twice is also without a staple that was promised; more answers are for our own certificate, as in TLS 1.3
+			server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, certificate_status, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, certificate_status, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, change_cipher_spec, finished
+			server_hello, certificate, server_key_exchange, certificate_request, server_hello_done, answer, answer, answer, change_cipher_spec, finished`, // what stands twice is also without a staple that was promised; more answers are for our own certificate, as in TLS 1.3
 		refused: "hello_request",
 	}, {
 		role: fault.Server, version: iana.TLS13,
-		table: combine(rows(serverHellos), rows(server13), fault.Signing),
+		table: combine(rows(serverHellos), rows(server13), entries(fault.Signing, fault.WaitFinished)),
+		openings: `
+			client_hello
+			client_hello, hook
+			client_hello, tickets
+			client_hello, hook, tickets
+			client_hello, tickets, judged
+			client_hello, hook, tickets, judged`,
 		orders: `
+			finished
+			client_hello, finished
+			answer, finished
 			client_hello, answer, finished
-			client_hello, client_hello, answer, finished
-			client_hello, answer, answer, finished
-			client_hello, answer, client_hello, answer, finished
+			answer, certificate, answer, finished
 			client_hello, answer, certificate, answer, finished
-			client_hello, client_hello, answer, certificate, answer, finished
-			client_hello, answer, answer, certificate, answer, finished
-			client_hello, answer, client_hello, answer, certificate, answer, finished
-			client_hello, answer, certificate, certificate_verify, answer, finished
-			client_hello, client_hello, answer, certificate, certificate_verify, answer, finished
-			client_hello, answer, answer, certificate, certificate_verify, answer, finished
-			client_hello, answer, client_hello, answer, certificate, certificate_verify, answer, finished`, // an empty Certificate, and one that is proved
+			answer, certificate, certificate_verify, answer, finished
+			client_hello, answer, certificate, certificate_verify, answer, finished`, // an empty Certificate, and one that is proved
 		after: "key_update",
 	}, {
 		role: fault.Server, version: iana.TLS12,
-		table: combine(rows(serverHellos), rows(server12), fault.Signing, fault.WaitCH2),
+		table: combine(rows(serverHellos), rows(server12), entries(fault.Signing), fault.WaitCH2, fault.Resuming, fault.Judging),
+		openings: `
+			client_hello
+			client_hello, hook`,
 		orders: `
-			client_hello, answer, client_key_exchange, change_cipher_spec, finished
-			client_hello, answer, answer, client_key_exchange, change_cipher_spec, finished
-			client_hello, answer, certificate, client_key_exchange, answer, change_cipher_spec, finished
-			client_hello, answer, answer, certificate, client_key_exchange, answer, change_cipher_spec, finished
-			client_hello, answer, certificate, client_key_exchange, certificate_verify, answer, change_cipher_spec, finished
-			client_hello, answer, answer, certificate, client_key_exchange, certificate_verify, answer, change_cipher_spec, finished`,
+			answer, client_key_exchange, change_cipher_spec, finished
+			answer, certificate, client_key_exchange, answer, change_cipher_spec, finished
+			answer, certificate, client_key_exchange, certificate_verify, answer, change_cipher_spec, finished`,
 		refused: "client_hello",
 	}}
 }
 
+// whole are the openings, each with each of the orders.
+func (m *machine) whole() (list []string) {
+	for opening := range strings.Lines(m.openings) {
+		for order := range strings.Lines(m.orders) {
+			if opening, order = strings.TrimSpace(opening), strings.TrimSpace(order); opening != "" && order != "" {
+				list = append(list, opening+", "+order)
+			}
+		}
+	}
+	return list
+}
+
+// labels are the names of answers in an opening.
+var labels = map[fault.State]string{
+	fault.Recalling: "session", fault.Judging: "judged", fault.Choosing: "hook", fault.Resuming: "tickets",
+}
+
+func entries(list ...fault.State) []fault.State { return list }
+
 // combine puts the rows of the hellos before those of a version, whose first
-// state is entry. Absent is a state of the hellos that the version has not.
-func combine(hellos, version []row, entry fault.State, absent ...fault.State) (all []row) {
+// states are entries. Absent is a state of the hellos that the version has not.
+func combine(hellos, version []row, entries []fault.State, absent ...fault.State) (all []row) {
 	for _, r := range hellos {
 		r.to = slices.DeleteFunc(r.to, func(s fault.State) bool {
-			return slices.Contains(absent, s) || s != entry && !startsIn(hellos, s)
+			return slices.Contains(absent, s) || !slices.Contains(entries, s) && !startsIn(hellos, s)
 		})
 		if len(r.to) > 0 && !slices.Contains(absent, r.from) {
 			all = append(all, r)
@@ -160,8 +193,12 @@ func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.
 		if r.from != s {
 			continue
 		}
+		on := r.on.String()
+		if r.on == answer && labels[s] != "" {
+			on = labels[s]
+		}
 		for _, next := range r.to {
-			all = append(all, paths(t, table, next, append(slices.Clone(way), r.on.String()), seen)...)
+			all = append(all, paths(t, table, next, append(slices.Clone(way), on), seen)...)
 		}
 	}
 	return all
@@ -171,23 +208,21 @@ func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.
 // a certificate_request. The table can't tell, since all states between are the
 // same; TestUnasked shows it.
 func unasked(way []string) bool {
-	answers := 0
+	answers, verdicts := 0, 0
+	if slices.Contains(way, "certificate") {
+		verdicts = 1
+	}
 	for _, on := range way {
 		if on == "answer" {
 			answers++
 		}
 	}
-	return way[0] == "start" && answers > 1 && !slices.Contains(way, "certificate_request")
+	return way[0] == "start" && answers > verdicts && !slices.Contains(way, "certificate_request")
 }
 
 func TestPaths(t *testing.T) {
 	for _, m := range machines() {
-		var want []string
-		for line := range strings.Lines(m.orders) {
-			if line = strings.TrimSpace(line); line != "" {
-				want = append(want, line)
-			}
-		}
+		want := m.whole()
 		got := paths(t, m.table, m.start(), nil, nil)
 		slices.Sort(got)
 		slices.Sort(want)
@@ -224,7 +259,7 @@ func TestEntries(t *testing.T) {
 		entry  []fault.State
 	}{
 		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert}},
-		{rows(serverHellos), []fault.State{fault.Signing}},
+		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished}},
 	} {
 		for _, r := range c.hellos {
 			for _, s := range r.to {
@@ -239,7 +274,7 @@ func TestEntries(t *testing.T) {
 // odd are the handlers that are not named after their message.
 var odd = map[string]string{
 	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
-	"answer of CHOOSING_CERT":  "chosen",
+	"answer of CHOOSING_CERT": "chosen", "answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged",
 	"client_hello of WAIT_CH2": "secondClientHello", "client_hello of CONNECTED": "renegotiation",
 }
 
