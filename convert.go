@@ -156,9 +156,12 @@ func tlsGetConfigForClient(hook func(*tls.ClientHelloInfo) (*tls.Config, error))
 
 func (e *NotCarried) versions(c *tls.Config) (lowest, highest iana.Version) {
 	lowest, highest = iana.Version(c.MinVersion), iana.Version(c.MaxVersion)
-	e.note(lowest != 0 && lowest < iana.TLS12, "MinVersion", lowest.String()+" is not spoken")
-	e.note(highest != 0 && highest < iana.TLS12, "MaxVersion", highest.String()+" is not spoken")
-	return max(lowest, iana.TLS12), highest
+	e.note(lowest != 0 && lowest < iana.TLS10, "MinVersion", lowest.String()+" is not spoken")
+	e.note(highest != 0 && highest < iana.TLS10, "MaxVersion", highest.String()+" is not spoken")
+	if lowest != 0 {
+		lowest = max(lowest, iana.TLS10)
+	}
+	return lowest, highest
 }
 
 // suites adds those of TLS 1.3 before the chosen ones of TLS 1.2.

@@ -36,6 +36,8 @@ type (
 	CertificateRequestInfo = config.CertificateRequestInfo
 	// ClientAuthType says what a server wants of a client's certificate.
 	ClientAuthType = config.ClientAuthType
+	// PSK is a key that both sides have got by other means.
+	PSK = config.PSK
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.

@@ -136,6 +136,8 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 	switch a := ask.(type) {
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(ctx, a.Scheme, a.Message))
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(ctx, a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.VerifyAsk:
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:

@@ -210,14 +210,14 @@ func echo(addr string, cfg *handclasp.ClientConfig) error {
 func TestFromTLS(t *testing.T) {
 	id := identities[pki.P256]()
 	server, err := handclasp.ServerFromTLS(&tls.Config{
-		Certificates: []tls.Certificate{id.std}, NextProtos: []string{"a"}, MinVersion: tls.VersionTLS10,
-		CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384},
+		Certificates: []tls.Certificate{id.std}, NextProtos: []string{"a"}, MinVersion: tls.VersionSSL30, //lint:ignore SA1019 that it is refused is the point
+		CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384},
 	})
 	var lost *handclasp.NotCarried
 	if !errors.As(err, &lost) || len(lost.Fields) != 2 {
 		t.Fatalf("lost: %v", err)
 	}
-	for _, name := range []string{"MinVersion (TLS 1.0", "CipherSuites (TLS_RSA_WITH_AES_128_CBC_SHA"} {
+	for _, name := range []string{"MinVersion (SSL 3.0", "CipherSuites (TLS_RSA_WITH_RC4_128_SHA"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -58,6 +58,13 @@ func (c *Certificate) Chain() []*x509.Certificate { return c.chain }
 // Signer signs with the leaf's key.
 func (c *Certificate) Signer() sign.Signer { return c.signer }
 
+// Decrypter is the signer if it can also decrypt premaster secrets, as RSA key
+// transport wants it; else nil.
+func (c *Certificate) Decrypter() sign.Decrypter {
+	d, _ := c.signer.(sign.Decrypter)
+	return d
+}
+
 // Signed are the schemes that the chain's certificates are signed with,
 // self-signed ones left out.
 func (c *Certificate) Signed() []iana.SignatureScheme { return c.signed }

@@ -73,6 +73,17 @@ type ClientConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// PSKs are keys that were agreed on by other means, in order of preference.
+	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
+	// the first. A server that takes one shows no certificate, except with
+	// RSA_PSK; all others still must, for ServerName.
+	PSKs []PSK
+
+	// MinDHBits is the shortest modulus taken from a server that makes its own
+	// Diffie-Hellman parameters, in bits, TLS 1.2 and below; 0 means 2048, and
+	// nothing below 1024 is ever taken.
+	MinDHBits int
+
 	// KeyShares are the groups to send a key share for at once; they must be
 	// in CurvePreferences. Nil means the most preferred group and, if that is
 	// a hybrid, the most preferred one that is not. An empty list sends none
@@ -90,11 +101,6 @@ type ClientConfig struct {
 	// chain, judged again by the checks and hooks above, is still good. TLS 1.3
 	// only. A store that fails costs a full handshake.
 	Sessions session.ClientStore
-
-	// PSKs are keys that were agreed on by other means, in order of preference.
-	// A server that takes one shows no certificate; all others still must, for
-	// ServerName.
-	PSKs []PSK
 
 	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
 	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
@@ -173,6 +179,25 @@ type ServerConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// PreferClientOrder has the client's order decide between cipher suites that
+	// both sides have.
+	PreferClientOrder bool
+
+	// PSKs are keys that were agreed on by other means. In TLS 1.3 a client that
+	// offers one as one of its first eight identities needs no certificate, so
+	// they are not looked at where ClientAuth requires one; below, the cipher
+	// suites with PSK in their name use the one that the client names, and a
+	// client that names another fails as with a wrong key. A server with PSKs can
+	// do without Certificates. PSKHint, if not empty, tells clients of TLS 1.2 and
+	// below which to choose (RFC 4279, Section 5.2).
+	PSKs    []PSK
+	PSKHint string
+
+	// AllowPSKWithoutDHE goes on with a PSK or session alone (psk_ke) if a client
+	// of TLS 1.3 offers nothing better. It costs forward secrecy, as in
+	// ClientConfig.
+	AllowPSKWithoutDHE bool
+
 	// Tickets seals what the server must know to resume a connection into tickets
 	// that the client keeps; nil means that none are given and none are taken.
 	// What a ticket holds is used only if the client asks for the same name, and
@@ -189,15 +214,6 @@ type ServerConfig struct {
 	// hours. However often a session is resumed, 7 days after its full handshake
 	// there is another one.
 	TicketLifetime time.Duration
-
-	// PSKs are keys that were agreed on by other means. A client that offers one
-	// needs no certificate, so they are not looked at where ClientAuth requires
-	// one. A server with PSKs can do without Certificates.
-	PSKs []PSK
-
-	// AllowPSKWithoutDHE goes on with a PSK or session alone (psk_ke) if the
-	// client offers nothing better. It costs forward secrecy, as in ClientConfig.
-	AllowPSKWithoutDHE bool
 
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
@@ -245,6 +261,9 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := p.checkPSKs(c.PSKs); err != nil {
 		return p, err
 	}
+	if err := p.checkOffer(c.PSKs); err != nil {
+		return p, err
+	}
 	for _, g := range c.KeyShares {
 		if !contains(p.Groups, g) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
@@ -274,10 +293,10 @@ func (c *ServerConfig) Params() (Params, error) {
 		return Params{}, err
 	}
 	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
-	if err != nil {
-		return p, err
+	if err == nil {
+		err = p.checkPSKs(c.PSKs)
 	}
-	return p, p.checkPSKs(c.PSKs)
+	return p, err
 }
 
 // checkMade refuses certificates that nobody made.

@@ -13,20 +13,30 @@ import (
 )
 
 // versions are those the engine speaks, highest first.
-var versions = []iana.Version{iana.TLS13, iana.TLS12}
+var versions = []iana.Version{iana.TLS13, iana.TLS12, iana.TLS11, iana.TLS10}
+
+// lowestSafe is where versions end unless MinVersion names an older one (RFC
+// 8996).
+const lowestSafe = iana.TLS12
 
 func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []iana.Group,
 	schemes []iana.SignatureScheme, alpn []string) (p Params, err error) {
 	if p.Versions, err = between(lowest, highest); err != nil {
 		return p, err
 	}
-	if p.Suites, err = list("CipherSuites", suites, knownSuites(), knownSuites()); err != nil {
+	if p.Suites, err = list("CipherSuites", suites, ids(suite.All()), ids(suite.Defaults())); err != nil {
 		return p, err
 	}
-	if p.Groups, err = list("CurvePreferences", groups, kex.Groups(), kex.Groups()); err != nil {
+	if suites == nil && p.Versions[len(p.Versions)-1] < lowestSafe {
+		p.Suites = append(p.Suites, old...)
+	}
+	if p.Groups, err = list("CurvePreferences", groups, kex.All(), kex.Groups()); err != nil {
 		return p, err
 	}
-	if p.Schemes, err = list("SignatureSchemes", schemes, sign.Schemes(iana.TLS12), sign.All()); err != nil {
+	if groups == nil && slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).Exchange.Finite() }) {
+		p.Groups = append(p.Groups, iana.FFDHE2048, iana.FFDHE3072, iana.FFDHE4096)
+	}
+	if p.Schemes, err = list("SignatureSchemes", schemes, sign.All(), sign.Schemes(iana.TLS12)); err != nil {
 		return p, err
 	}
 	total := 0
@@ -40,6 +50,12 @@ func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []i
 	}
 	p.ALPN = alpn
 	return p, p.settle()
+}
+
+// old is what TLS 1.1 and 1.0 need to speak with most who know no better.
+var old = []iana.CipherSuite{
+	iana.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	iana.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, iana.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
 }
 
 // settle leaves out what no remaining version can use: suites of other versions,
@@ -57,7 +73,7 @@ func (p *Params) settle() error {
 		return missing
 	}
 	p.Suites = slices.DeleteFunc(slices.Clone(p.Suites), func(id iana.CipherSuite) bool {
-		return !slices.ContainsFunc(p.Versions, suite.ByID(id).For)
+		return !slices.ContainsFunc(p.Versions, func(v iana.Version) bool { return p.usable(id, v) })
 	})
 	if !slices.Contains(p.Versions, iana.TLS13) {
 		p.Groups = slices.DeleteFunc(slices.Clone(p.Groups), kex.PostQuantum)
@@ -65,13 +81,28 @@ func (p *Params) settle() error {
 	return nil
 }
 
+// usable reports whether v may negotiate the suite, and there is a group for its
+// key exchange.
+func (p *Params) usable(id iana.CipherSuite, v iana.Version) bool {
+	s := suite.ByID(id)
+	switch {
+	case !s.For(v):
+		return false
+	case s.Exchange.Curve():
+		return slices.ContainsFunc(p.Groups, kex.Curve)
+	case s.Exchange.Finite():
+		return slices.ContainsFunc(p.Groups, kex.Finite)
+	}
+	return true
+}
+
 // lacks says what v needs and no list holds.
 func (p *Params) lacks(v iana.Version) *fault.Error {
 	switch {
 	case !slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).For(v) }):
 		return fault.ConfigValue.In("CipherSuites").Saw(p.Suites, "at least one that "+v.String()+" can use")
-	case v < iana.TLS13 && !slices.ContainsFunc(p.Groups, func(g iana.Group) bool { return !kex.PostQuantum(g) }):
-		return fault.ConfigValue.In("CurvePreferences").Saw(p.Groups, "at least one that "+v.String()+" can use, such as x25519")
+	case !slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return p.usable(id, v) }):
+		return fault.ConfigValue.In("CurvePreferences").Saw(p.Groups, "at least one that "+v.String()+" can use, such as x25519 with ECDHE and ffdhe2048 with DHE")
 	case v == iana.TLS13 && !slices.ContainsFunc(p.Schemes, sign.UsableIn13):
 		return fault.ConfigValue.In("SignatureSchemes").Saw(p.Schemes, "at least one that "+v.String()+" can sign with, such as ecdsa_secp256r1_sha256")
 	}
@@ -100,8 +131,13 @@ func checkName(name string) error {
 }
 
 func between(lowest, highest iana.Version) (in []iana.Version, err error) {
+	for name, v := range map[string]iana.Version{"MinVersion": lowest, "MaxVersion": highest} {
+		if v != 0 && v < iana.TLS10 {
+			return nil, fault.ConfigValue.In(name).Saw(v.String()+", which is never spoken", join(versions))
+		}
+	}
 	for _, v := range versions {
-		if (lowest == 0 || v >= lowest) && (highest == 0 || v <= highest) {
+		if (lowest == 0 && v >= lowestSafe || lowest != 0 && v >= lowest) && (highest == 0 || v <= highest) {
 			in = append(in, v)
 		}
 	}
@@ -122,14 +158,13 @@ func span(lowest, highest iana.Version) string {
 	return from + " to " + to
 }
 
-// list checks that every value is known and none stands twice; nil means what is
-// usual.
+// list checks that every value is known and none stands twice.
 func list[T interface {
 	comparable
 	String() string
-}](field string, values, usual, known []T) ([]T, error) {
+}](field string, values, known, defaults []T) ([]T, error) {
 	if values == nil {
-		return usual, nil
+		return defaults, nil
 	}
 	for i, v := range values {
 		if !contains(known, v) {
@@ -140,13 +175,13 @@ func list[T interface {
 		}
 	}
 	if len(values) == 0 {
-		return nil, fault.ConfigValue.In(field).Saw("an empty list", "nil for the default, or some of "+join(known))
+		return nil, fault.ConfigValue.In(field).Saw("an empty list", "nil for the default, or some of "+join(defaults))
 	}
 	return values, nil
 }
 
-func knownSuites() (ids []iana.CipherSuite) {
-	for _, s := range suite.All() {
+func ids(suites []*suite.Suite) (ids []iana.CipherSuite) {
+	for _, s := range suites {
 		ids = append(ids, s.ID)
 	}
 	return ids

@@ -200,6 +200,8 @@ func answerAsk(e *engine.Engine) bool {
 	switch a := e.Ask().(type) {
 	case *flow.HelloAsk:
 		a.Reply(a.Config, nil, nil)
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:
@@ -283,7 +285,7 @@ func (f *forger) install12(h *half) {
 	if f.role == fault.Server {
 		own = server
 	}
-	ok(f.t, s.Install12(&h.Half, own, 0))
+	ok(f.t, s.Install12(&h.Half, own, suite.Options12{Version: iana.TLS12}, 0))
 }
 
 func (f *forger) rekey(h *half, secret keys.Secret) {

@@ -53,6 +53,7 @@ func TestMatrix(t *testing.T) {
 			for _, k := range kinds {
 				p := newPair(t, group(g), func(c *config.ClientConfig, s *config.ServerConfig) {
 					c.CipherSuites = []iana.CipherSuite{u.ID}
+					s.CipherSuites = c.CipherSuites
 					s.Certificates = []config.Certificate{certificate(t, k.key)}
 				})
 				t.Run(fmt.Sprintf("%v/%v/%v", u.ID, g, k.key), func(t *testing.T) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 )
@@ -42,18 +43,27 @@ func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) er
 	return s.Install(&l.in, secret, 0)
 }
 
-func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys) error {
+func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	(*Engine)(l).sealFlight()
 	l.outSuite, l.outEpoch = s, flow.Application
-	return s.Install12(&l.out, k, l.limit)
+	return s.Install12(&l.out, k, o, l.limit)
 }
 
-func (l *layer) SetRead12(s *suite.Suite, k keys.WriteKeys) error {
+func (l *layer) SetRead12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
 	l.inSuite, l.inEpoch = s, flow.Application
 	l.keysChanged = true
-	return s.Install12(&l.in, k, 0)
+	o.Open = true
+	return s.Install12(&l.in, k, o, 0)
+}
+
+func (l *layer) SetVersion(v iana.Version) {
+	l.in.SetVersion(v)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*Engine)(l).sealFlight()
+	l.out.SetVersion(v)
 }
 
 func (l *layer) SkipEarlyData(epoch flow.Epoch) { l.skipping, l.skipEpoch = true, epoch }

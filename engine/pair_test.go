@@ -167,6 +167,8 @@ func (p *pair) answer(s *side) bool {
 	switch a := s.Ask().(type) {
 	case *flow.HelloAsk:
 		a.Reply(choose(a))
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:

@@ -209,7 +209,7 @@ func (e *Engine) countPost() error {
 // allowed: one byte 1, from the first ClientHello to the peer's Finished (RFC
 // 9846, Section 5). A server without memory can't tell the start.
 func (e *Engine) changeCipherSpec(content []byte) error {
-	if e.version() == iana.TLS12 {
+	if v := e.version(); v != 0 && v < iana.TLS13 {
 		return e.changeCipherSpec12(content)
 	}
 	state := e.machine.State()

@@ -213,7 +213,9 @@ func TestTickets(t *testing.T) {
 		{0, 0, 2, 24 * time.Hour}, {-1, 0, 0, 0}, {1, time.Hour, 1, time.Hour}, {5, session.MaxLifetime, 5, session.MaxLifetime}, {1, time.Millisecond, 0, 0},
 	} {
 		s := newShelf()
-		again(t, resumes(s), func(_ *config.ClientConfig, x *config.ServerConfig) { x.TicketCount, x.TicketLifetime = c.count, c.life })
+		again(t, resumes(s), func(_ *config.ClientConfig, x *config.ServerConfig) {
+			x.TicketCount, x.TicketLifetime = c.count, c.life
+		})
 		kept := s.sessions["localhost"]
 		if len(kept) != c.want || len(s.states) != c.want {
 			t.Fatalf("%+v: %d sessions of %d tickets", c, len(kept), len(s.states))

@@ -12,7 +12,6 @@ import (
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/record"
-	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -32,7 +31,7 @@ func (p *pair) expect(t *testing.T, client, server flow.Epoch) {
 }
 
 func TestKeyUpdate(t *testing.T) {
-	for _, u := range suite.ForVersion(iana.TLS13) {
+	for _, u := range defaults(iana.TLS13) {
 		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.CipherSuites = []iana.CipherSuite{u.ID} }).connect(t)
 		steps := []struct {
 			name           string
@@ -393,7 +392,7 @@ func TestInterleaved(t *testing.T) {
 }
 
 func TestExporters(t *testing.T) {
-	for _, u := range suite.ForVersion(iana.TLS13) {
+	for _, u := range defaults(iana.TLS13) {
 		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.CipherSuites = []iana.CipherSuite{u.ID} }).connect(t)
 		seen := map[string]bool{}
 		for _, c := range []struct {

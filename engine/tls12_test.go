@@ -34,6 +34,11 @@ func withCertificate(t testing.TB, k pki.Key) option {
 	}
 }
 
+// defaults are the suites that v negotiates if nobody names any.
+func defaults(v iana.Version) []*suite.Suite {
+	return slices.DeleteFunc(suite.Defaults(), func(u *suite.Suite) bool { return !u.For(v) })
+}
+
 // editHello changes the ClientHello.
 func (p *pair) editHello(f func(h *wire.ClientHello)) *pair {
 	p.client.Edit(func(m wire.Message) {
@@ -65,7 +70,7 @@ func TestMatrix12(t *testing.T) {
 		{pki.RSA2048, suite.RSA, iana.RSA_PKCS1_SHA512},
 	}
 	versions := map[string]option{"client": old, "server": oldServer}
-	for _, u := range suite.ForVersion(iana.TLS12) {
+	for _, u := range defaults(iana.TLS12) {
 		for _, g := range kex.Groups() {
 			for _, k := range kinds {
 				if kex.PostQuantum(g) || k.auth != u.Auth {
@@ -395,7 +400,7 @@ func TestCertificateRequest12(t *testing.T) {
 // The exporter of TLS 1.2 tells an absent context from an empty one (RFC 5705,
 // Section 4).
 func TestExporters12(t *testing.T) {
-	for _, u := range suite.ForVersion(iana.TLS12) {
+	for _, u := range defaults(iana.TLS12) {
 		if u.Auth != suite.ECDSA {
 			continue
 		}
@@ -451,7 +456,7 @@ func TestKeyLog12(t *testing.T) {
 		u := suite.ByID(p.client.Info().CipherSuite)
 		own, _ := keys.NewMaster12(u.Hash, unhex(t, f[2]), random[:], server[:]).KeyBlock(0, u.KeyLen, u.IVLen)
 		var h record.Half
-		must(t, u.Install12(&h, own, 0))
+		must(t, u.Install12(&h, own, suite.Options12{Version: iana.TLS12}, 0))
 		_, err := h.Seal(nil, iana.ContentHandshake, make([]byte, 16), 0) // in place of Finished, which was record 0
 		must(t, err)
 		if typ, got, err := h.Open(rec); typ != iana.ContentApplicationData || !bytes.Equal(got, data) {

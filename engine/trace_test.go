@@ -183,14 +183,14 @@ func (s keySpy) SetRead(e flow.Epoch, u *suite.Suite, secret keys.Secret) error 
 	return s.layer.SetRead(e, u, secret)
 }
 
-func (s keySpy) SetWrite12(u *suite.Suite, k keys.WriteKeys) error {
+func (s keySpy) SetWrite12(u *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
 	s.note12(s.role, k)
-	return s.layer.SetWrite12(u, k)
+	return s.layer.SetWrite12(u, k, o)
 }
 
-func (s keySpy) SetRead12(u *suite.Suite, k keys.WriteKeys) error {
+func (s keySpy) SetRead12(u *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
 	s.note12(s.role.Peer(), k)
-	return s.layer.SetRead12(u, k)
+	return s.layer.SetRead12(u, k, o)
 }
 
 func (s keySpy) note12(writer fault.Role, k keys.WriteKeys) {

@@ -237,8 +237,10 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	} else {
 		dst, err = e.out.Seal(dst, t, payload, 0)
 	}
-	if err == nil {
-		e.tellRecord(true, dst[before:], e.outEpoch)
+	for rest := dst[before:]; err == nil && len(rest) > 0; { // one, or two where TLS 1.0 splits data
+		n := record.HeaderLen + int(rest[3])<<8 + int(rest[4])
+		e.tellRecord(true, rest[:n], e.outEpoch)
+		rest = rest[n:]
 	}
 	return dst, err
 }
@@ -246,7 +248,7 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 func (e *Engine) putCCS() {
 	e.ccs = false
 	before := len(e.pending)
-	e.pending = record.AppendPlaintext(e.pending, iana.TLS12, iana.ContentChangeCipherSpec, []byte{1})
+	e.pending = record.AppendPlaintext(e.pending, e.out.Version(), iana.ContentChangeCipherSpec, []byte{1})
 	e.tellRecord(true, e.pending[before:], flow.Clear)
 }
 

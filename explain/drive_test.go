@@ -249,6 +249,8 @@ func first(a, b error) error {
 
 func (p *pair) answer(e *engine.Engine) {
 	switch a := e.Ask().(type) {
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
 	case *flow.VerifyAsk:

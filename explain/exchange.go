@@ -36,6 +36,9 @@ func (r *Recorder) serverKeyExchange(s *Step, m *wire.ServerKeyExchange) {
 		}
 	}
 	s.fact("proves with", "signature", "signature", size(m.Signature))
+	if r.facts.version < iana.TLS12 {
+		s.say("%v names no algorithm here: an RSA key signs MD5 and SHA-1 side by side, an ECDSA key SHA-1. Both hash functions are broken, which is one reason to leave this version.", r.facts.version)
+	}
 }
 
 // serverShare tells of the server's public key and of where it lies.
@@ -46,18 +49,23 @@ func (r *Recorder) serverShare(s *Step, m *wire.ServerKeyExchange) {
 		s.fact("sets", "namedcurve", "group", m.Group.String()).Note = exchange(m.Group)
 		s.fact("gives", "public", "key share", count(len(m.Share), "byte"))
 	case iana.DHE, iana.DHEPSK:
+		r.facts.group = 0
 		bits := new(big.Int).SetBytes(m.P).BitLen()
-		s.fact("sets", "dh_p", "group", fmt.Sprintf("a finite field of %d bits", bits)).Note = "The server sends the field itself and no name for it."
+		s.fact("sets", "dh_p", "group", fmt.Sprintf("a finite field of %d bits", bits)).Note = "The server sends the field itself and no name for it: a prime, dh_p, and a generator, dh_g. Both sides raise the generator to a secret power, modulo the prime."
+		r.facts.prime = bits
 		s.fact("gives", "dh_Ys", "key share", count(len(m.Share), "byte"))
 	}
 }
 
 func (r *Recorder) clientKeyExchange(s *Step, m *wire.ClientKeyExchange) {
 	switch m.Form.Exchange {
-	case iana.ECDHE, iana.DHE, iana.ECDHEPSK, iana.DHEPSK:
+	case iana.ECDHE, iana.ECDHEPSK:
 		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. %s", r.lastInClear())
+	case iana.DHE, iana.DHEPSK:
+		s.say("The client's key share, made for this connection alone: a power of the generator. Each side raises the other's share to its own secret power, and both get the same number, which nobody else can compute. Both powers are forgotten, so no key that is found later opens a recording: this is forward secrecy. %s", r.lastInClear())
 	case iana.RSAKeyTransport, iana.RSAPSK:
-		s.say("The client has chosen a secret and encrypts it with the public key of the server's certificate. Who gets hold of the private key, even years later, can read it. %s", r.lastInClear())
+		s.say("The client has made a secret alone, 46 random bytes behind the version it offered, and encrypts it with the public key of the server's certificate. The server decrypts it, and both compute the same keys from it; that it can is the proof that the certificate is the server's.")
+		s.say("There is no forward secrecy: who records this connection and gets hold of the private key, even years later, decrypts this message and then all the rest. With ECDHE or DHE no such key exists, and TLS 1.3 has dropped this key exchange. %s", r.lastInClear())
 	case iana.PSK:
 		s.say("The client names the key that both sides hold already. Who gets hold of it, even years later, can read everything. %s", r.lastInClear())
 	default:

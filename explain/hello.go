@@ -215,15 +215,44 @@ func protection(id iana.CipherSuite) string {
 	if x == nil {
 		return ""
 	}
-	cipher := fmt.Sprintf("AES with a key of %d bits in GCM mode", 8*x.KeyLen)
-	if strings.Contains(id.String(), "CHACHA20") {
-		cipher = "ChaCha20 with a key of 256 bits and the authenticator Poly1305"
-	}
-	signs := ""
+	made := ""
 	if x.Auth != suite.AnyKey { // only in TLS 1.2 and below
-		signs = fmt.Sprintf("Both sides make fresh key shares (ECDHE), and the server signs its own with %v. ", x.Auth)
+		made = partners(x)
 	}
-	return fmt.Sprintf("%sRecords are encrypted and protected against change by %s; keys are derived with %v.", signs, cipher, x.Hash)
+	return fmt.Sprintf("%sRecords are encrypted and protected against change by %s; keys are derived with %v.", made, cipher(x), x.Hash)
+}
+
+// cipher says what protects the records.
+func cipher(x *suite.Suite) string {
+	name := x.ID.String()
+	switch {
+	case strings.Contains(name, "3DES"):
+		return "3DES in CBC mode, whose blocks of 8 bytes are too small for much data (Sweet32), and HMAC with SHA-1"
+	case x.CBC():
+		return fmt.Sprintf("AES with a key of %d bits in CBC mode and HMAC with %v", 8*x.KeyLen, x.MAC)
+	case strings.Contains(name, "CHACHA20"):
+		return "ChaCha20 with a key of 256 bits and the authenticator Poly1305"
+	case strings.Contains(name, "CCM_8"):
+		return fmt.Sprintf("AES with a key of %d bits in CCM mode with a short tag of 8 bytes", 8*x.KeyLen)
+	case strings.Contains(name, "CCM"):
+		return fmt.Sprintf("AES with a key of %d bits in CCM mode", 8*x.KeyLen)
+	}
+	return fmt.Sprintf("AES with a key of %d bits in GCM mode", 8*x.KeyLen)
+}
+
+// partners says how the secret comes about and who proves what by it.
+func partners(x *suite.Suite) string {
+	switch e := x.Exchange; {
+	case e.Signed():
+		return fmt.Sprintf("Both sides make fresh key shares (%v), and the server signs its own with %v. ", e, x.Auth)
+	case e == iana.RSAKeyTransport:
+		return "The client makes the secret alone and encrypts it to the RSA key of the server's certificate; nobody makes a fresh key share. "
+	case e == iana.RSAPSK:
+		return "The client makes a secret and encrypts it to the RSA key of the server's certificate; a pre-shared key is mixed in. "
+	case e == iana.PSK:
+		return "The secret is a pre-shared key, which both sides know already; nobody makes a fresh key share. "
+	}
+	return fmt.Sprintf("Both sides make fresh key shares (%v) and mix in a pre-shared key, which proves them to each other; there is no certificate. ", x.Exchange)
 }
 
 // hashName is the hash of a suite.

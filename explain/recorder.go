@@ -68,6 +68,7 @@ type settled struct {
 	bytesSent, bytesIn int
 
 	// of TLS 1.2
+	prime                   int // bits of the finite field, if there is one
 	extended, renegotiation bool
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished

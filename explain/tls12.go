@@ -200,9 +200,12 @@ var titles12 = map[string]string{
 
 func (r *Recorder) tellKeys12(s *Step, k *flow.Secret) {
 	prf := "the PRF, which is made of HMAC with " + hashName(k.Suite)
+	if r.facts.version < iana.TLS12 {
+		prf = "the PRF, which is made of HMAC with MD5 and HMAC with SHA-1"
+	}
 	switch k.Derived {
 	case "key exchange":
-		s.say("Each side computes the same value from its own private key and the other's share (%v): the client when it has the ServerKeyExchange, the server when it has the ClientKeyExchange. It never crosses the wire, and who only listens can't compute it.", r.facts.group)
+		s.say("%s", premaster(r.facts.suite.KeyExchange(), r.facts.shared()))
 	case "premaster_secret":
 		if r.facts.extended {
 			s.say("From the premaster secret and the session hash, %s, makes 48 bytes. The session hash covers every handshake message from ClientHello to ClientKeyExchange, so the secret belongs to this handshake alone (extended master secret, RFC 7627).", prf)
@@ -217,11 +220,38 @@ func (r *Recorder) tellKeys12(s *Step, k *flow.Secret) {
 	}
 }
 
+// shared names the group of the key exchange.
+func (f *settled) shared() string {
+	if f.group == 0 && f.prime > 0 {
+		return fmt.Sprintf("a finite field of %d bits", f.prime)
+	}
+	return f.group.String()
+}
+
+// premaster says where the premaster secret comes from.
+func premaster(x iana.KeyExchange, group string) string {
+	shared := fmt.Sprintf("Each side computes the same value from its own private key and the other's share (%s): the client when it has the ServerKeyExchange, the server when it has the ClientKeyExchange. It never crosses the wire, and who only listens can't compute it.", group)
+	switch {
+	case x == iana.RSAKeyTransport:
+		return "It is what the client made up: 48 bytes, which crossed the wire encrypted to the key of the server's certificate. Who has that key can read them there."
+	case x == iana.RSAPSK:
+		return "It is what the client made up, which crossed the wire encrypted to the key of the server's certificate, with the pre-shared key behind it."
+	case x == iana.PSK:
+		return "It is the pre-shared key with as many zeros before it, where other key exchanges have a shared secret. Both sides knew it already."
+	case x.PreShared():
+		return shared + " The pre-shared key stands behind it, so only who knows that gets the same keys."
+	}
+	return shared
+}
+
 // cut says what a key block holds.
 func cut(id iana.CipherSuite) string {
 	x := suite.ByID(id)
 	if x == nil {
 		return "a key for each direction"
+	}
+	if x.CBC() {
+		return fmt.Sprintf("for each direction a key of %s for the cipher and one of %s for the MAC", count(x.KeyLen, "byte"), count(x.MAC.Size(), "byte"))
 	}
 	text := fmt.Sprintf("for each direction a key of %s and %s", count(x.KeyLen, "byte"), count(x.IVLen, "byte"))
 	if x.Explicit > 0 {

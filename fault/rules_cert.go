@@ -136,5 +136,5 @@ var (
 		"Configure a certificate with its key (--cert F --key F).")
 	NoCommonSigalg = rule("no-common-sigalg", iana.HandshakeFailure, Both, "RFC 9846, Section 4.3.3",
 		"No certificate of ours can sign with an algorithm that the peer accepts.",
-		"Add a certificate with another kind of key (ECDSA P-256 and RSA together serve nearly everybody), or allow more signature algorithms.")
+		"Add a certificate with another kind of key (ECDSA P-256 and RSA together serve nearly everybody), or allow more signature algorithms (--sigalgs, SignatureSchemes).")
 )

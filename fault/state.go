@@ -9,31 +9,39 @@ const (
 	Start State = iota
 
 	// client
-	Recalling     // waits for the session that it may have kept of the server
-	WaitSH        // sent ClientHello
-	WaitSH2       // sent the second ClientHello, after a HelloRetryRequest
-	WaitEE        // 1.3: waits for EncryptedExtensions
-	WaitCertCR    // 1.3: waits for Certificate or CertificateRequest
-	WaitCert      // waits for Certificate; a server too
-	WaitCV        // waits for CertificateVerify; a server too
-	Verifying     // waits for the verdict on the peer's certificate chain
-	WaitFinished  // waits for the peer's Finished
-	WaitStatusSKE // 1.2: waits for CertificateStatus or ServerKeyExchange
-	WaitSKE       // 1.2: waits for ServerKeyExchange
-	WaitCRSHD     // 1.2: waits for CertificateRequest or ServerHelloDone
-	WaitSHD       // 1.2: waits for ServerHelloDone
-	WaitCCS       // 1.2: waits for the peer's ChangeCipherSpec
-	ChoosingCert  // waits for the hook that chooses a client's certificate
+	Recalling        // waits for the session that it may have kept of the server
+	WaitSH           // sent ClientHello
+	WaitSH2          // sent the second ClientHello, after a HelloRetryRequest
+	WaitEE           // 1.3: waits for EncryptedExtensions
+	WaitCertCR       // 1.3: waits for Certificate or CertificateRequest
+	WaitCert         // waits for Certificate; a server too
+	WaitCV           // waits for CertificateVerify; a server too
+	Verifying        // waits for the verdict on the peer's certificate chain
+	WaitFinished     // waits for the peer's Finished
+	WaitStatusSKE    // 1.2: waits for CertificateStatus or ServerKeyExchange
+	WaitSKE          // 1.2: waits for ServerKeyExchange
+	WaitCRSHD        // 1.2: waits for CertificateRequest or ServerHelloDone
+	WaitStatusCRSHD  // 1.2: likewise, or for CertificateStatus: RSA key transport has no ServerKeyExchange
+	WaitSKESHD       // 1.2: waits for ServerKeyExchange or ServerHelloDone: RSA_PSK
+	WaitStatusSKESHD // 1.2: likewise, or for CertificateStatus
+	WaitPSKSKE       // 1.2: waits for ServerKeyExchange; a pre-shared key stands for certificates
+	WaitPSKSKESHD    // 1.2: likewise, or for ServerHelloDone
+	WaitPSKSHD       // 1.2: likewise, waits for ServerHelloDone
+	WaitSHD          // 1.2: waits for ServerHelloDone
+	WaitCCS          // 1.2: waits for the peer's ChangeCipherSpec
+	ChoosingCert     // waits for the hook that chooses a client's certificate
 
 	// server
-	WaitCH    // waits for a ClientHello
-	Choosing  // waits for the hooks that choose by the ClientHello
-	Resuming  // 1.3: waits for what the client's tickets hold
-	WaitCH2   // sent HelloRetryRequest, waits for the second ClientHello
-	WaitCKE   // 1.2: waits for ClientKeyExchange
-	WaitCKECV // 1.2: likewise, of a client that was asked for a certificate: CertificateVerify may follow
-	Signing   // waits for the signature in its CertificateVerify; a client too
-	Judging   // waits for the verdict on the chain of an earlier connection, which is to be resumed; a client too
+	WaitCH       // waits for a ClientHello
+	Choosing     // waits for the hooks that choose by the ClientHello
+	Resuming     // 1.3: waits for what the client's tickets hold
+	WaitCH2      // sent HelloRetryRequest, waits for the second ClientHello
+	WaitCKE      // 1.2: waits for ClientKeyExchange
+	WaitCKECV    // 1.2: likewise, of a client that was asked for a certificate: CertificateVerify may follow
+	Decrypting   // 1.2: waits for the premaster secret that the client encrypted to our key
+	DecryptingCV // 1.2: likewise, of a client that was asked for a certificate
+	Signing      // waits for the signature in its CertificateVerify; a client too
+	Judging      // waits for the verdict on the chain of an earlier connection, which is to be resumed; a client too
 
 	Connected // the handshake is complete
 	Failed    // an error ended it
@@ -42,8 +50,8 @@ const (
 
 var stateNames = [numStates]string{
 	"START", "RECALLING", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
-	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
-	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "SIGNING", "JUDGING", "CONNECTED", "FAILED",
+	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
+	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "JUDGING", "CONNECTED", "FAILED",
 }
 
 func (s State) String() string {

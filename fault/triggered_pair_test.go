@@ -125,6 +125,13 @@ func newPair(t testing.TB) *pair {
 	}
 }
 
+// share gives both sides one suite and a pre-shared key for it.
+func (p *pair) share(id iana.CipherSuite) {
+	p.client.PSKs = []config.PSK{{Identity: []byte("somebody"), Key: make([]byte, 16)}}
+	p.client.CipherSuites, p.client.CurvePreferences = []iana.CipherSuite{id}, nil
+	p.server.PSKs, p.server.CipherSuites = p.client.PSKs, p.client.CipherSuites
+}
+
 // connect makes the engines. Both log their keys, for the taps, unless the
 // scenario has a log of its own.
 func (p *pair) connect() {
@@ -232,6 +239,8 @@ func (p *pair) answer(e *engine.Engine) {
 	switch a := e.Ask().(type) {
 	case *flow.HelloAsk:
 		p.choose(a)
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.SignAsk:
 		if p.sign != nil {
 			p.sign(a)
@@ -310,7 +319,7 @@ func (w *tap) install12(h *half) {
 	if w.from == fault.Server {
 		own = server
 	}
-	if err := w.suite().Install12(&h.Half, own, 0); err != nil {
+	if err := w.suite().Install12(&h.Half, own, suite.Options12{Version: iana.TLS12}, 0); err != nil {
 		panic(err)
 	}
 }

@@ -103,3 +103,27 @@ func (a *ClientCertificateAsk) Reply(c *config.Certificate, err error) { a.reply
 func NewClientCertificateAsk(r *config.CertificateRequestInfo, cfg *config.ClientConfig, reply func(*config.Certificate, error)) *ClientCertificateAsk {
 	return &ClientCertificateAsk{r, cfg, reply}
 }
+
+// A DecryptAsk wants the premaster secret that a client encrypted to the key of
+// our certificate (RFC 5246, Section 7.4.7.1). The answer can't fail: what is not
+// right about the message, or keeps the key from being used, is answered with
+// Substitute, and nothing tells the difference.
+type DecryptAsk struct {
+	Decrypter  sign.Decrypter
+	Ciphertext []byte
+	Offered    iana.Version // that the premaster secret must begin with
+	Substitute []byte       // 48 bytes, random but for their beginning
+
+	reply func([]byte)
+}
+
+func (*DecryptAsk) ask() {}
+
+// Reply gives what Decrypter said.
+func (a *DecryptAsk) Reply(premaster []byte) { a.reply(premaster) }
+
+// NewDecryptAsk is for state machines: reply receives the answer.
+func NewDecryptAsk(a DecryptAsk, reply func([]byte)) *DecryptAsk {
+	a.reply = reply
+	return &a
+}

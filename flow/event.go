@@ -76,7 +76,7 @@ type Event struct {
 
 // A Decision is a choice with its reason.
 type Decision struct {
-	What     string     // "version", "cipher_suite", "group", "signature_scheme", "certificate", "application_protocol", "key_share", "retry", "session", "early_data"
+	What     string     // "version", "cipher_suite", "group", "signature_scheme", "certificate", "application_protocol", "key_share", "key_exchange", "retry", "session", "early_data"
 	By       fault.Role // who decided
 	Chosen   string     // "" if nothing was chosen
 	Offered  []string   // in the order of the side that offered

@@ -12,6 +12,10 @@ type Info struct {
 	Version              iana.Version
 	CipherSuite          iana.CipherSuite
 	Group                iana.Group           // of the key exchange
+	KeyExchange          iana.KeyExchange     // TLS 1.2 and below: as the suite names it
+	DHBits               int                  // TLS 1.2 and below: size of the finite-field group, if there is one
+	ForwardSecrecy       bool                 // who gets hold of a long-term key later can't read this connection
+	PSKIdentity          []byte               // of the pre-shared key that both sides proved to have; nil without one
 	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
 	ClientAuth           bool                 // the server asked for a client certificate
 	ClientScheme         iana.SignatureScheme // of the client's CertificateVerify; 0 if it showed no certificate
@@ -19,11 +23,10 @@ type Info struct {
 	ALPN                 string               // "" if none was agreed
 	Retried              bool                 // a HelloRetryRequest happened
 	ExtendedMasterSecret bool                 // TLS 1.2, RFC 7627; without it there are no exporters
+	EncryptThenMAC       bool                 // TLS 1.2 and below, RFC 7366
 	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
 	Resumed              bool                 // an earlier session stood in for certificates and signatures
-	PSK                  string               // identity of the external pre-shared key that did so, escaped; "" if none
-	ForwardSecrecy       bool                 // keys that are stolen later do not open what was recorded now
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	OCSPResponse         []byte               // stapled by the server, DER
 	SCTs                 [][]byte             // stapled by the server

@@ -26,6 +26,15 @@ func (x KeyExchange) String() string {
 	return [...]string{"none", "ECDHE", "DHE", "RSA", "PSK", "DHE_PSK", "ECDHE_PSK", "RSA_PSK"}[x]
 }
 
+// Curve reports whether both sides send a point on a curve.
+func (x KeyExchange) Curve() bool { return x == ECDHE || x == ECDHEPSK }
+
+// Finite reports whether both sides send a number of a finite field.
+func (x KeyExchange) Finite() bool { return x == DHE || x == DHEPSK }
+
+// Transport reports whether the client encrypts a secret to the server's key.
+func (x KeyExchange) Transport() bool { return x == RSAKeyTransport || x == RSAPSK }
+
 // Signed reports whether the server signs its ServerKeyExchange.
 func (x KeyExchange) Signed() bool { return x == ECDHE || x == DHE }
 

@@ -51,7 +51,7 @@ func underTest() (versions []iana.Version) {
 // certificate type, and a HelloRetryRequest for every suite of TLS 1.3.
 func allCases(server bool) (cases []testCase) {
 	for _, v := range underTest() {
-		for _, s := range suite.All() {
+		for _, s := range suite.Defaults() {
 			if s.For(v) {
 				cases = append(cases, product(v, server, s.ID)...)
 			}

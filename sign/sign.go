@@ -22,6 +22,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
 )
 
 // A Signer holds a private key, or knows the way to one.
@@ -43,6 +44,19 @@ type Signer interface {
 	Sign(ctx context.Context, s iana.SignatureScheme, message []byte) ([]byte, error)
 }
 
+// A Decrypter is a Signer that also decrypts premaster secrets, for RSA key
+// transport in TLS 1.2 and below.
+//
+// DecryptPremaster gives the 48 bytes that ciphertext holds if everything about
+// them is right: the padding of RSAES-PKCS1-v1_5, the length, and that they begin
+// with the version offered. Else, and if the key can't be reached, it gives
+// substitute. Nothing, neither an error nor the time it takes, may tell the cases
+// apart (RFC 5246, Section 7.4.7.1). It gives up when ctx ends.
+type Decrypter interface {
+	Signer
+	DecryptPremaster(ctx context.Context, ciphertext []byte, offered iana.Version, substitute []byte) []byte
+}
+
 // minRSABits is the least that crypto/rsa signs with.
 const minRSABits = 1024
 
@@ -62,7 +76,23 @@ func FromCrypto(key crypto.Signer) (Signer, error) {
 	if fit == nil {
 		return nil, fmt.Errorf("sign: a %s cannot sign here: use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519", describe(pub))
 	}
-	return &signer{key, fit}, nil
+	s := &signer{key, fit}
+	if d, ok := key.(crypto.Decrypter); ok && isRSA(pub) {
+		return &decrypter{s, d}, nil
+	}
+	return s, nil
+}
+
+func isRSA(pub crypto.PublicKey) bool { _, ok := pub.(*rsa.PublicKey); return ok }
+
+// decrypter is the signer of an RSA key that can decrypt as well.
+type decrypter struct {
+	*signer
+	key crypto.Decrypter
+}
+
+func (d *decrypter) DecryptPremaster(_ context.Context, ciphertext []byte, offered iana.Version, substitute []byte) []byte {
+	return kex.DecryptPremaster(d.key, ciphertext, offered, substitute)
 }
 
 // describe names a public key's kind for an error.

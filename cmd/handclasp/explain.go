@@ -17,6 +17,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 )
 
 func (a *app) explainCmd() *cobra.Command {
@@ -181,9 +182,18 @@ func (a *app) only(at netip.Addr) func(ctx context.Context, network, host string
 }
 
 // ownConfig is the server's configuration for a client's. A client that has a
-// certificate is asked for it, so that there is something to see.
+// certificate is asked for it, so that there is something to see. What is off
+// unless it is named counts as named for the server too.
 func ownConfig(o *own, client *handclasp.ClientConfig) *handclasp.ServerConfig {
-	cfg := &handclasp.ServerConfig{Certificates: o.certificates, NextProtos: client.NextProtos}
+	cfg := &handclasp.ServerConfig{
+		Certificates: o.certificates, NextProtos: client.NextProtos, PSKs: client.PSKs, CipherSuites: client.CipherSuites,
+	}
+	if client.MinVersion < iana.TLS12 {
+		cfg.MinVersion = client.MinVersion
+	}
+	if client.MaxVersion != 0 && client.MaxVersion < iana.TLS12 {
+		cfg.MaxVersion = client.MaxVersion
+	}
 	if len(client.Certificates) > 0 {
 		cfg.ClientAuth = handclasp.RequestClientCert
 	}

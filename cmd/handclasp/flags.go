@@ -20,10 +20,11 @@ import (
 // common are the flags that every command with a handshake has.
 type common struct {
 	min, max       version
-	suites         list[iana.CipherSuite]
-	groups         list[iana.Group]
-	schemes        list[iana.SignatureScheme]
-	alpn           list[protocol]
+	suites         suites
+	psks           psks
+	groups         names[iana.Group]
+	schemes        names[iana.SignatureScheme]
+	alpn           names[protocol]
 	keylog, events string
 	timeout        limit
 }
@@ -43,12 +44,13 @@ func (c *common) declare(f *pflag.FlagSet) {
 	c.schemes.parse, c.alpn.parse = iana.ParseSignatureScheme, parseProtocol
 	c.timeout = limit(10 * time.Second)
 	f.SortFlags = false
-	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take: 1.2 or 1.3")
+	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take, 1.0 to 1.3; 1.2 unless given")
 	f.Var(&c.max, "max-version", "highest `VERSION` of TLS to take")
-	f.Var(&c.suites, "suites", "`LIST` of cipher suites with commas, best first")
+	f.Var(&c.suites, "suites", "`LIST` of cipher suites with commas, best first; all is all but 3DES")
 	f.Var(&c.groups, "groups", "`LIST` of key-exchange groups, such as x25519,P-256")
 	f.Var(&c.schemes, "sigalgs", "`LIST` of signature algorithms, such as ed25519")
 	f.Var(&c.alpn, "alpn", "`LIST` of application protocols, such as h2,http/1.1")
+	f.Var(&c.psks, "psk", "pre-shared key as `IDENTITY:HEX`, or @FILE with one a line; repeatable")
 	f.StringVar(&c.keylog, "keylog", "", "append the keys to `FILE`; who has it reads the traffic")
 	f.StringVar(&c.events, "events", "", "write what happens to `FILE`, as JSON lines")
 	f.Var(&c.timeout, "timeout", "`TIME` for DNS, TCP and handshake together")
@@ -73,7 +75,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 	cfg := &handclasp.ClientConfig{
 		ServerName: serverName(host), InsecureSkipVerify: c.insecure,
 		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
-		CipherSuites: c.suites.values, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
+		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values),
 	}
 	if c.name != "" {
@@ -100,7 +102,7 @@ func (c *common) config(certificates []handclasp.Certificate) (*handclasp.Server
 	cfg := &handclasp.ServerConfig{
 		Certificates: certificates,
 		MinVersion:   iana.Version(c.min), MaxVersion: iana.Version(c.max),
-		CipherSuites: c.suites.values, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
+		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values),
 	}
 	_, err := cfg.Params()
@@ -125,14 +127,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	return &usageError{sentence(strings.ToUpper(err.Error()[:1]) + err.Error()[1:]), hint}
 }
 
-// A list is a flag of names with commas, in order of preference. Given again, it
+// Names is a flag of names with commas, in order of preference. Given again, it
 // goes on.
-type list[T any] struct {
+type names[T any] struct {
 	values []T
 	parse  func(string) (T, error)
 }
 
-func (l *list[T]) Set(s string) error {
+func (l *names[T]) Set(s string) error {
 	for name := range strings.SplitSeq(s, ",") {
 		if strings.TrimSpace(name) == "" {
 			return errors.New("a name is empty; write names with commas between them")
@@ -146,10 +148,10 @@ func (l *list[T]) Set(s string) error {
 	return nil
 }
 
-func (l *list[T]) String() string {
+func (l *names[T]) String() string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(l.values), " ", ","), "[]")
 }
-func (*list[T]) Type() string { return "list" }
+func (*names[T]) Type() string { return "list" }
 
 // A protocol is a name of ALPN.
 type protocol string
@@ -174,8 +176,8 @@ type version iana.Version
 
 func (v *version) Set(s string) error {
 	parsed, err := iana.ParseVersion(s)
-	if err == nil && parsed < iana.TLS12 {
-		err = fmt.Errorf("%v is not spoken yet; 1.2 and 1.3 are", parsed)
+	if err == nil && parsed < iana.TLS10 {
+		err = fmt.Errorf("%v is never spoken; 1.0 to 1.3 are", parsed)
 	}
 	*v = version(parsed)
 	return err

@@ -39,7 +39,7 @@ var clientHellos = []edge[*client]{
 	{fault.Start, begin, (*client).begin, to(fault.Recalling, fault.WaitSH)},
 	{fault.Recalling, answer, (*client).recalled, to(fault.Judging, fault.WaitSH)},
 	{fault.Judging, answer, (*client).rejudged, to(fault.WaitSH)},
-	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert)},
+	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD)},
 	{fault.WaitSH, retryHello, (*client).helloRetryRequest, to(fault.WaitSH2)},
 	{fault.WaitSH2, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
 }
@@ -63,9 +63,8 @@ type client struct {
 	stage   *keys.Handshake // TLS 1.3
 	traffic traffic         // of its handshake epoch
 
-	stapled   bool   // TLS 1.2: the server promised a CertificateStatus
-	point     []byte // TLS 1.2: our share, for ClientKeyExchange
-	premaster []byte
+	stapled bool                    // TLS 1.2: the server promised a CertificateStatus
+	offered *wire.ServerKeyExchange // TLS 1.2: the server's half of the secret
 
 	chain    []*x509.Certificate // the server's
 	evidence evidence
@@ -135,7 +134,7 @@ func (c *client) greet() (fault.State, error) {
 // build fills in the first ClientHello (RFC 9846, Section 4.2.2).
 func (c *client) build() error {
 	h := &c.hello
-	h.LegacyVersion = iana.TLS12
+	h.LegacyVersion = min(c.params.Versions[0], iana.TLS12)
 	if err := c.random(h.Random[:]); err != nil {
 		return err
 	}
@@ -153,9 +152,15 @@ func (c *client) build() error {
 		h.Extensions.Add(iana.ExtServerName)
 	}
 	h.Status.StatusType = wire.StatusOCSP
-	h.Groups = wire.MakeList16(c.params.Groups...)
-	h.SignatureSchemes = wire.MakeList16(c.params.Schemes...)
-	h.Extensions.Add(iana.ExtStatusRequest, iana.ExtSupportedGroups, iana.ExtSignatureAlgorithms)
+	h.Extensions.Add(iana.ExtStatusRequest)
+	if len(c.params.Groups) > 0 {
+		h.Groups = wire.MakeList16(c.params.Groups...)
+		h.Extensions.Add(iana.ExtSupportedGroups)
+	}
+	if h.LegacyVersion >= iana.TLS12 {
+		h.SignatureSchemes = wire.MakeList16(c.params.Schemes...)
+		h.Extensions.Add(iana.ExtSignatureAlgorithms)
+	}
 	if len(c.params.ALPN) > 0 {
 		for _, p := range c.params.ALPN {
 			h.ALPN = append(h.ALPN, []byte(p))
@@ -163,9 +168,8 @@ func (c *client) build() error {
 		h.Extensions.Add(iana.ExtALPN)
 	}
 	h.Extensions.Add(iana.ExtSCT)
-	if slices.Contains(c.params.Versions, iana.TLS12) {
-		h.PointFormats = wire.MakeList8(wire.Uncompressed)
-		h.Extensions.Add(iana.ExtECPointFormats, iana.ExtExtendedMasterSecret, iana.ExtRenegotiationInfo)
+	if c.params.Versions[len(c.params.Versions)-1] < iana.TLS13 {
+		c.build12()
 	}
 	if !offers13 {
 		return nil
@@ -174,6 +178,19 @@ func (c *client) build() error {
 	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
 	c.offerPSKs()
 	return c.generate(c.firstShares()...)
+}
+
+// build12 adds what only TLS 1.2 and below look at.
+func (c *client) build12() {
+	h := &c.hello
+	if slices.ContainsFunc(c.params.Groups, kex.Curve) {
+		h.PointFormats = wire.MakeList8(wire.Uncompressed)
+		h.Extensions.Add(iana.ExtECPointFormats)
+	}
+	if slices.ContainsFunc(c.params.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).CBC() }) {
+		h.Extensions.Add(iana.ExtEncryptThenMAC)
+	}
+	h.Extensions.Add(iana.ExtExtendedMasterSecret, iana.ExtRenegotiationInfo)
 }
 
 // sni is what goes into server_name: no IP address and no final dot (RFC 6066,
@@ -306,7 +323,7 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 	if err := c.readHello(msg, sh); err != nil {
 		return 0, err
 	}
-	if c.info.Version == iana.TLS12 {
+	if c.info.Version < iana.TLS13 {
 		c.dropOffers(nil)
 		c.table = client12
 		return c.serverHello12(msg, sh)
@@ -355,8 +372,8 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 		if sh.LegacyVersion != iana.TLS12 {
 			return fault.ServerLegacyVersion.In("legacy_version").Saw(sh.LegacyVersion, "0x0303")
 		}
-	} else if downgraded(sh, offered) {
-		return fault.Downgrade.In("random").Saw(v, "TLS 1.3")
+	} else if downgraded(sh, v, offered) {
+		return fault.Downgrade.In("random").Saw(v, offered[0])
 	}
 	if v == iana.SSL30 {
 		return fault.PeerSpeaksSSLv3.In("server_version")
@@ -368,14 +385,29 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	return nil
 }
 
-// downgraded reports whether a server that knows TLS 1.3 chose less although
-// we offered it: it marks the end of its random (RFC 9846, Section 4.2.3).
-func downgraded(sh *wire.ServerHello, offered []iana.Version) bool {
-	if !slices.Contains(offered, iana.TLS13) {
-		return false
-	}
+// downgraded reports whether a server chose v although it knows better, and so did
+// we: it marks the end of its random (RFC 9846, Section 4.2.3).
+func downgraded(sh *wire.ServerHello, v iana.Version, offered []iana.Version) bool {
 	end := string(sh.Random[24:])
-	return end == downgrade12 || end == downgrade11
+	switch {
+	case slices.Contains(offered, iana.TLS13):
+		return end == downgrade12 || end == downgrade11
+	case v < iana.TLS12:
+		return end == downgrade11 && downgradeMark(v, offered) != ""
+	}
+	return false
+}
+
+// downgradeMark is what ends the random of a server that chooses v although both
+// know better; "" if v is nothing to hide (RFC 9846, Section 4.2.3).
+func downgradeMark(v iana.Version, known []iana.Version) string {
+	switch {
+	case v == iana.TLS12 && slices.Contains(known, iana.TLS13):
+		return downgrade12
+	case v < iana.TLS12 && slices.ContainsFunc(known, func(x iana.Version) bool { return x >= iana.TLS12 && !iana.IsGREASE(uint16(x)) }):
+		return downgrade11
+	}
+	return ""
 }
 
 // What a server's random ends in if it speaks TLS 1.3 and chose TLS 1.2, or less

@@ -8,37 +8,43 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
-	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
-// The client of TLS 1.2 after its ServerHello (RFC 5246, Section 7.3; the
-// diagram's names are ours, in the manner of TLS 1.3's).
+// The client of TLS 1.2 and below after its ServerHello (RFC 5246, Section 7.3;
+// the diagram's names are ours, in the manner of TLS 1.3's). Which messages the
+// server's flight has depends on the key exchange: see exchange.go. Where the
+// server promised a staple, CertificateStatus may come before the next message,
+// in states of their own: WAIT_STATUS_SKE, WAIT_STATUS_CR_SHD and
+// WAIT_STATUS_SKE_SHD.
 //
-//	 WAIT_CERT
-//	     |  Certificate
-//	     v
-//	WAIT_STATUS_SKE --------------+   if the server promised a staple
-//	     |  CertificateStatus     |
-//	     v                        |
-//	  WAIT_SKE                    |
-//	     |  ServerKeyExchange     |
-//	     v                        |
-//	WAIT_CR_SHD <-----------------+
-//	     |  [CertificateRequest,] ServerHelloDone, and ask for a verdict
-//	     v
-//	 VERIFYING
-//	     |  the verdict; if the server asked, choose a certificate:
+//	 WAIT_CERT                                   WAIT_PSK_SKE    WAIT_PSK_SKE_SHD
+//	     |  Certificate                               |   (EC)DHE_PSK    |  PSK
+//	     +-------------+---------------+              |                  |
+//	     |  (EC)DHE    |  RSA          |  RSA_PSK     |                  |
+//	     v             |               v              |                  |
+//	  WAIT_SKE         |         WAIT_SKE_SHD         |  Server-         |  [Server-
+//	     |  Server-    |               |  [Server-    |  KeyExchange     |  KeyExchange]
+//	     |  KeyExchange|               |  KeyExchange]|                  |
+//	     v             v               v              v                  |
+//	WAIT_CR_SHD <------+           WAIT_SHD      WAIT_PSK_SHD <----------+
+//	     |  CertificateRequest         |              |
+//	     +------> WAIT_SHD             |              |  ServerHelloDone:
+//	     |            |  ServerHelloDone, and ask for |  nobody to judge
+//	     v            v  a verdict     |              |
+//	 VERIFYING <------+----------------+              |
+//	     |  the verdict; if the server asked, choose  |
+//	     |  a certificate:                            |
 //	     |----> CHOOSING_CERT ----+   by the hook, if there is one
-//	     |<-----------------------+
+//	     |<-----------------------+                   |
 //	     |  send [Certificate,] ClientKeyExchange, and ask for a signature
-//	     |  if there is a certificate
-//	     |----> SIGNING ----------+
+//	     |  if there is a certificate                 |
+//	     |----> SIGNING ----------+                   |
 //	     |<-----------------------+   send CertificateVerify
-//	     |  send ChangeCipherSpec, Finished
-//	     v
-//	  WAIT_CCS
+//	     |  send ChangeCipherSpec, Finished           |
+//	     v                                            |
+//	  WAIT_CCS <--------------------------------------+
 //	     |  ChangeCipherSpec
 //	     v
 //	WAIT_FINISHED
@@ -47,13 +53,25 @@ import (
 //	 CONNECTED --- HelloRequest: refused
 var client12 = []edge[*client]{
 	// from              on                                  do                                to
-	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE)},
+	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE, fault.WaitStatusCRSHD, fault.WaitCRSHD, fault.WaitStatusSKESHD, fault.WaitSKESHD)},
 	{fault.WaitStatusSKE, trigger(iana.CertificateStatus), (*client).certificateStatus, to(fault.WaitSKE)},
 	{fault.WaitStatusSKE, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitCRSHD)},
 	{fault.WaitSKE, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitCRSHD)},
+	{fault.WaitStatusCRSHD, trigger(iana.CertificateStatus), (*client).certificateStatus, to(fault.WaitCRSHD)},
+	{fault.WaitStatusCRSHD, trigger(iana.CertificateRequest), (*client).certificateRequest12, to(fault.WaitSHD)},
+	{fault.WaitStatusCRSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
+	{fault.WaitStatusSKESHD, trigger(iana.CertificateStatus), (*client).certificateStatus, to(fault.WaitSKESHD)},
+	{fault.WaitStatusSKESHD, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitSHD)},
+	{fault.WaitStatusSKESHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
+	{fault.WaitSKESHD, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitSHD)},
+	{fault.WaitSKESHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
 	{fault.WaitCRSHD, trigger(iana.CertificateRequest), (*client).certificateRequest12, to(fault.WaitSHD)},
 	{fault.WaitCRSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
 	{fault.WaitSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
+	{fault.WaitPSKSKE, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitPSKSHD)},
+	{fault.WaitPSKSKESHD, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitPSKSHD)},
+	{fault.WaitPSKSKESHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitCCS)},
+	{fault.WaitPSKSHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitCCS)},
 	{fault.Verifying, answer, (*client).verified12, to(fault.ChoosingCert, fault.Signing, fault.WaitCCS)},
 	{fault.ChoosingCert, answer, (*client).chosen, to(fault.Signing, fault.WaitCCS)},
 	{fault.Signing, answer, (*client).signed12, to(fault.WaitCCS)},
@@ -88,13 +106,25 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.stapled = sh.Extensions.Has(iana.ExtStatusRequest)
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
 	c.tellChoice("version", c.info.Version.String(), names(offeredVersions(&c.hello)), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS12), "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
+	c.info.EncryptThenMAC = sh.Extensions.Has(iana.ExtEncryptThenMAC)
+	if c.info.EncryptThenMAC && !c.suite.CBC() {
+		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")
+	}
+	c.settledExchange()
 	if c.canShow() {
 		c.transcript.Keep()
 	}
-	c.transcript.Start(c.suite.Hash)
+	c.transcript.Start(c.suite.PRF(c.info.Version))
 	c.transcript.Write(msg)
-	return fault.WaitCert, nil
+	c.Layer.SetVersion(c.info.Version)
+	switch x := c.suite.Exchange; {
+	case c.suite.Auth != suite.NoKey:
+		return fault.WaitCert, nil
+	case x.Curve() || x.Finite():
+		return fault.WaitPSKSKE, nil
+	}
+	return fault.WaitPSKSKESHD, nil
 }
 
 // checkServerExtensions12 refuses what a ServerHello of TLS 1.2 can't carry.
@@ -132,10 +162,14 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.transcript.Write(msg)
-	if c.stapled {
-		return fault.WaitStatusSKE, nil
+	next := map[bool]fault.State{false: fault.WaitSKE, true: fault.WaitStatusSKE}
+	switch c.suite.Exchange {
+	case iana.RSAKeyTransport:
+		next = map[bool]fault.State{false: fault.WaitCRSHD, true: fault.WaitStatusCRSHD}
+	case iana.RSAPSK:
+		next = map[bool]fault.State{false: fault.WaitSKESHD, true: fault.WaitStatusSKESHD}
 	}
-	return fault.WaitSKE, nil
+	return next[c.stapled], nil
 }
 
 // certificateStatus carries the stapled OCSP answer (RFC 6066, Section 8). A
@@ -147,34 +181,54 @@ func (c *client) certificateStatus(msg []byte) (fault.State, error) {
 	}
 	c.info.OCSPResponse = m.OCSP
 	c.transcript.Write(msg)
+	switch c.state {
+	case fault.WaitStatusCRSHD:
+		return fault.WaitCRSHD, nil
+	case fault.WaitStatusSKESHD:
+		return fault.WaitSKESHD, nil
+	}
 	return fault.WaitSKE, nil
 }
 
-// serverKeyExchange checks that the server holds the leaf's key, and makes our
-// half of the secret (RFC 8422, Section 5.4).
+// serverKeyExchange takes the server's half of the secret and, where it is signed,
+// checks that the server holds the leaf's key (RFC 5246, Section 7.4.3). Our
+// half waits until we know whom we speak with.
 func (c *client) serverKeyExchange(msg []byte) (fault.State, error) {
-	m := wire.ServerKeyExchange{Form: c.form()}
-	if err := c.coder.Decode(msg, &m); err != nil {
+	m := &wire.ServerKeyExchange{Form: c.form()}
+	if err := c.coder.Decode(msg, m); err != nil {
 		return 0, err
 	}
-	if !c.hello.Groups.Has(m.Group) || !kex.Supported(m.Group) || kex.PostQuantum(m.Group) {
-		return 0, fault.ServerGroup.In("namedcurve").Saw(m.Group, join(c.hello.Groups.Slice()))
-	}
-	if !c.hello.SignatureSchemes.Has(m.Scheme) {
-		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(c.hello.SignatureSchemes.Slice()))
-	}
-	var err error
-	if c.evidence.signature, err = checkSignature12(c.chain[0], m.Scheme, c.secrets.signed(m.Params()), m.Signature); err != nil {
+	if err := c.checkServerParams(m); err != nil {
 		return 0, err
 	}
-	c.info.Group, c.info.SignatureScheme, c.info.ForwardSecrecy = m.Group, m.Scheme, true
-	c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
-	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: m.Scheme})
-	if c.point, c.premaster, err = kex.Respond(m.Group, c.Rand, m.Share); err != nil {
-		return 0, err
+	if c.suite.Exchange.Signed() {
+		if err := c.checkServerSignature(m); err != nil {
+			return 0, err
+		}
 	}
+	c.offered = m
 	c.transcript.Write(msg)
+	switch {
+	case c.suite.Auth == suite.NoKey:
+		return fault.WaitPSKSHD, nil
+	case c.suite.Exchange.PreShared():
+		return fault.WaitSHD, nil
+	}
 	return fault.WaitCRSHD, nil
+}
+
+// checkServerSignature verifies the ServerKeyExchange.
+func (c *client) checkServerSignature(m *wire.ServerKeyExchange) error {
+	scheme, err := c.impliedOr(m.Scheme, c.chain[0], c.hello.SignatureSchemes)
+	if err != nil {
+		return err
+	}
+	if c.evidence.signature, err = c.checkSignature12(c.chain[0], scheme, c.secrets.signed(m.Params()), m.Signature); err != nil {
+		return err
+	}
+	c.info.SignatureScheme = scheme
+	c.proven(flow.Proven{What: "signature", Of: fault.Server, Scheme: scheme})
+	return nil
 }
 
 func (c *client) certificateRequest12(msg []byte) (fault.State, error) {
@@ -183,6 +237,9 @@ func (c *client) certificateRequest12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	r := &config.CertificateRequestInfo{SignatureSchemes: m.SignatureSchemes.Slice(), Authorities: m.Authorities}
+	if c.info.Version < iana.TLS12 {
+		r.SignatureSchemes = implied
+	}
 	for i := range m.Types.Len() {
 		r.CertificateTypes = append(r.CertificateTypes, m.Types.At(i))
 	}
@@ -203,13 +260,24 @@ func (c *client) serverHelloDone(msg []byte) (fault.State, error) {
 	return fault.Verifying, nil
 }
 
+// pskHelloDone goes on to the client's flight: the pre-shared key proves both
+// sides, and there is nobody to judge.
+func (c *client) pskHelloDone(msg []byte) (fault.State, error) {
+	if err := c.coder.Decode(msg, new(wire.ServerHelloDone)); err != nil {
+		return 0, err
+	}
+	c.transcript.Forget()
+	c.transcript.Write(msg)
+	return c.prove12()
+}
+
 // verified12 goes on to the client's flight, now that we know whom we speak
 // with.
 func (c *client) verified12([]byte) (fault.State, error) {
 	if err := c.takeVerdict(); err != nil {
 		return 0, err
 	}
-	if err := c.evidence.identified(); err != nil {
+	if err := c.identified12(); err != nil {
 		return 0, err // before our Finished, on which the server would rely
 	}
 	if c.asked == nil {
@@ -234,10 +302,14 @@ func (c *client) prove12() (fault.State, error) {
 			return 0, err
 		}
 	}
-	if _, err := c.send(&wire.ClientKeyExchange{Form: c.form(), Share: c.point}, flow.Clear); err != nil {
+	m, premaster, err := c.respond()
+	if err != nil {
 		return 0, err
 	}
-	if err := c.derive12(c.premaster); err != nil {
+	if _, err := c.send(m, flow.Clear); err != nil {
+		return 0, err
+	}
+	if err := c.derive12(premaster); err != nil {
 		return 0, err
 	}
 	if c.own == nil {
@@ -267,11 +339,35 @@ func (c *client) finished12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.keepExporter()
-	return fault.Connected, c.evidence.complete(demandIdentity)
+	return fault.Connected, c.evidence.complete(c.demand12())
 }
 
 // helloRequest asks for a renegotiation, which TLS 1.3 abolished and we never
 // do.
 func (c *client) helloRequest([]byte) (fault.State, error) {
 	return 0, fault.Renegotiation.In("hello_request")
+}
+
+// identified12 refuses a server that has not shown what it must before our
+// Finished. With RSA key transport that is its chain alone: that it holds the
+// key shows in its Finished, which needs the decrypted secret.
+func (c *client) identified12() error {
+	if c.suite.Exchange.Signed() {
+		return c.evidence.identified()
+	}
+	if c.evidence.chain == nil {
+		return fault.MissingProof.New()
+	}
+	return nil
+}
+
+// demand12 is what CONNECTED costs the server.
+func (c *client) demand12() demand {
+	switch {
+	case c.suite.Exchange.Signed():
+		return demandIdentity
+	case c.suite.Auth == suite.NoKey:
+		return demandFinished // nobody else has the pre-shared key
+	}
+	return demandVerdict
 }

@@ -94,7 +94,7 @@ func (c *client) agree(sh *wire.ServerHello) ([]byte, error) {
 	defer func() { c.shares = nil }()
 	if !sh.Extensions.Has(iana.ExtKeyShare) {
 		switch {
-		case c.psk == nil:
+		case c.preshared == nil:
 			return nil, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
 		case !c.hello.PSKModes.Has(wire.PSKOnly):
 			return nil, fault.PSKShareMissing.In("extensions").Saw("", "key_share")
@@ -163,7 +163,7 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 		}
 	}
 	c.transcript.Write(msg)
-	if c.psk != nil {
+	if c.preshared != nil {
 		return fault.WaitFinished, nil
 	}
 	return fault.WaitCertCR, nil
@@ -226,7 +226,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 // certificateVerify checks that the server holds the leaf's key, then asks for
 // the verdict.
 func (c *client) certificateVerify(msg []byte) (fault.State, error) {
-	held, err := c.takeProof(msg, fault.Server, c.hello.SignatureSchemes, c.overTranscript(c.chain[0], fault.Server))
+	held, err := c.takeProof(msg, fault.Server, c.chain[0], c.hello.SignatureSchemes, c.overTranscript(c.chain[0], fault.Server))
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,10 @@ func (c *client) askedFor(r *config.CertificateRequestInfo) {
 // usable are those of schemes that the version may sign a handshake with.
 func usable(v iana.Version, schemes []iana.SignatureScheme) []iana.SignatureScheme {
 	may := sign.UsableIn13
-	if v < iana.TLS13 {
+	switch {
+	case v < iana.TLS12:
+		may = func(x iana.SignatureScheme) bool { return slices.Contains(implied, x) }
+	case v < iana.TLS13:
 		may = sign.UsableIn12
 	}
 	return slices.DeleteFunc(schemes, func(x iana.SignatureScheme) bool { return !may(x) })
@@ -34,7 +37,10 @@ func usable(v iana.Version, schemes []iana.SignatureScheme) []iana.SignatureSche
 // configuration's order if it names one, else in the signer's.
 func signable(v iana.Version, own *config.Certificate, schemes []iana.SignatureScheme, named bool) []iana.SignatureScheme {
 	list := inOrder(own.Signer().Schemes(), schemes)
-	if named {
+	switch {
+	case v < iana.TLS12:
+		list = inOrder(own.Signer().Schemes(), implied)
+	case named:
 		list = inOrder(schemes, own.Signer().Schemes())
 	}
 	return slices.DeleteFunc(usable(v, list), func(x iana.SignatureScheme) bool {
@@ -126,7 +132,7 @@ func (c *client) tellOwn(ours []string, i int, why string) {
 
 // prove sends the version's flight up to what must be signed.
 func (c *client) prove() (fault.State, error) {
-	if c.info.Version == iana.TLS12 {
+	if c.info.Version < iana.TLS13 {
 		return c.prove12()
 	}
 	return c.prove13()

@@ -60,21 +60,22 @@ func (e *evidence) identified() error {
 
 // takeProof reads a CertificateVerify of a peer, over whatever the version has
 // signed: check verifies it. The scheme must be one that we offered (RFC 9846,
-// Section 4.5.2; RFC 5246, Section 7.4.8).
-func (c *core) takeProof(msg []byte, of fault.Role, offered wire.List16[iana.SignatureScheme],
+// Section 4.5.2; RFC 5246, Section 7.4.8); before TLS 1.2 leaf implies it.
+func (c *core) takeProof(msg []byte, of fault.Role, leaf *x509.Certificate, offered wire.List16[iana.SignatureScheme],
 	check func(iana.SignatureScheme, []byte) (*signatureHeld, error)) (*signatureHeld, error) {
 	m := wire.CertificateVerify{Form: c.form()}
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return nil, err
 	}
-	if !offered.Has(m.Scheme) {
-		return nil, fault.SignatureSchemeRefused.In("algorithm").Saw(m.Scheme, join(offered.Slice()))
-	}
-	held, err := check(m.Scheme, m.Signature)
+	scheme, err := c.impliedOr(m.Scheme, leaf, offered)
 	if err != nil {
 		return nil, err
 	}
-	c.proven(flow.Proven{What: "signature", Of: of, Scheme: m.Scheme})
+	held, err := check(scheme, m.Signature)
+	if err != nil {
+		return nil, err
+	}
+	c.proven(flow.Proven{What: "signature", Of: of, Scheme: scheme})
 	c.transcript.Write(msg)
 	return held, nil
 }

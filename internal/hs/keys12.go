@@ -42,9 +42,19 @@ func (s *secrets12) signed(params []byte) []byte {
 	return slices.Concat(s.clientRandom[:], s.serverRandom[:], params)
 }
 
+// implied are the schemes of TLS 1.1 and below, where the key alone says how it
+// signs; see sign.Legacy.
+var implied = []iana.SignatureScheme{iana.ECDSA_SHA1, iana.RSA_PKCS1_MD5_SHA1}
+
 // checkSignature12 verifies a ServerKeyExchange or CertificateVerify.
-func checkSignature12(leaf *x509.Certificate, s iana.SignatureScheme, signed, signature []byte) (*signatureHeld, error) {
-	if err := sign.Verify12(leaf.PublicKey, s, signed, signature); err != nil {
+func (c *core) checkSignature12(leaf *x509.Certificate, s iana.SignatureScheme, signed, signature []byte) (*signatureHeld, error) {
+	var err error
+	if c.info.Version < iana.TLS12 {
+		err = sign.VerifyLegacy(leaf.PublicKey, signed, signature)
+	} else {
+		err = sign.Verify12(leaf.PublicKey, s, signed, signature)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &signatureHeld{s}, nil
@@ -63,7 +73,7 @@ func checkSuiteKey(s *suite.Suite, leaf *x509.Certificate) error {
 // 8.1 and 6.3; RFC 7627).
 func (c *core) derive12(premaster []byte) error {
 	defer clear(premaster)
-	s, h := &c.secrets, c.suite.Hash
+	s, h := &c.secrets, c.suite.PRF(c.info.Version)
 	if err := c.born("", nil, flow.Secret{Label: "premaster_secret", Derived: "key exchange", Protects: "nothing itself: the master secret comes from it"}); err != nil {
 		return err
 	}
@@ -79,7 +89,7 @@ func (c *core) derive12(premaster []byte) error {
 		return err
 	}
 	s.main = keys.NewMaster12(h, master, s.clientRandom[:], s.serverRandom[:])
-	s.client, s.server = s.main.KeyBlock(0, c.suite.KeyLen, c.suite.IVLen)
+	s.client, s.server = s.main.KeyBlock(c.suite.Lengths(c.info.Version))
 	for _, k := range []flow.Secret{
 		{Label: "client_write_key", Writer: fault.Client, Protects: "all that the client sends after its ChangeCipherSpec"},
 		{Label: "server_write_key", Writer: fault.Server, Protects: "all that the server sends after its ChangeCipherSpec"},
@@ -96,7 +106,7 @@ func (c *core) derive12(premaster []byte) error {
 func (c *core) sendFinished12() error {
 	verify := c.secrets.main.Finished(c.role, c.transcript.Sum())
 	c.Layer.ChangeCipherSpec()
-	if err := c.Layer.SetWrite12(c.suite, c.secrets.of(c.role)); err != nil {
+	if err := c.Layer.SetWrite12(c.suite, c.secrets.of(c.role), c.protection()); err != nil {
 		return err
 	}
 	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
@@ -105,7 +115,28 @@ func (c *core) sendFinished12() error {
 
 // peerChanged switches the peer's direction to its keys.
 func (c *core) peerChanged() error {
-	return c.Layer.SetRead12(c.suite, c.secrets.of(c.role.Peer()))
+	return c.Layer.SetRead12(c.suite, c.secrets.of(c.role.Peer()), c.protection())
+}
+
+// protection is what besides the suite decides how records look.
+func (c *core) protection() suite.Options12 {
+	return suite.Options12{Version: c.info.Version, EncryptThenMAC: c.info.EncryptThenMAC, Rand: c.Rand}
+}
+
+// impliedOr is the scheme of a peer's signature: the one it names, if we offered
+// that, or in TLS 1.1 and below the one that its key implies (RFC 4346, Section
+// 7.4.3).
+func (c *core) impliedOr(named iana.SignatureScheme, leaf *x509.Certificate, offered wire.List16[iana.SignatureScheme]) (iana.SignatureScheme, error) {
+	if c.info.Version < iana.TLS12 {
+		if implied, ok := sign.Legacy(leaf.PublicKey); ok {
+			return implied, nil
+		}
+		return 0, fault.SuiteKeyMismatch.In("certificate_list").Saw(cert.Describe(leaf), "a key that "+c.info.Version.String()+" can sign with: RSA or ECDSA")
+	}
+	if !offered.Has(named) {
+		return 0, fault.SignatureSchemeRefused.In("algorithm").Saw(named, join(offered.Slice()))
+	}
+	return named, nil
 }
 
 // takeFinished12 reads the peer's Finished, made with the master secret (RFC

@@ -14,8 +14,8 @@ type traffic struct{ client, server keys.Secret }
 // where a PSK stands alone.
 func (c *core) handshakeKeys(shared []byte) (*keys.Handshake, traffic, error) {
 	var secret keys.Secret
-	if c.psk != nil {
-		secret = c.psk.secret
+	if c.preshared != nil {
+		secret = c.preshared.secret
 		defer secret.Wipe()
 	}
 	early := keys.NewEarly(c.suite.Hash, secret)

@@ -45,8 +45,12 @@ type Layer interface {
 	SkipEarlyData(e flow.Epoch)
 
 	// SetWrite12 and SetRead12 do the same in TLS 1.2, where there is one epoch.
-	SetWrite12(s *suite.Suite, k keys.WriteKeys) error
-	SetRead12(s *suite.Suite, k keys.WriteKeys) error
+	SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error
+	SetRead12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error
+
+	// SetVersion says which version records name from now on; TLS 1.3 names
+	// TLS 1.2.
+	SetVersion(v iana.Version)
 
 	// PeerFinished says that the peer's Finished was accepted.
 	PeerFinished()
@@ -120,7 +124,7 @@ type edge[M any] struct {
 }
 
 // states is a set of states.
-type states uint32
+type states uint64
 
 func to(list ...fault.State) (set states) {
 	for _, s := range list {
@@ -141,7 +145,7 @@ type core struct {
 	coder      wire.Coder
 	transcript *keys.Transcript
 	suite      *suite.Suite
-	psk        *psk // that the key schedule begins with; nil if there is none
+	preshared  *psk // TLS 1.3: that the key schedule begins with; nil if there is none
 	errands    []flow.Errand
 	keyLog     io.Writer
 	compatSent bool
@@ -270,7 +274,7 @@ func (c *core) proven(p flow.Proven) {
 // readEpoch is the epoch of the keys that the current state reads with.
 func (c *core) readEpoch() flow.Epoch {
 	switch {
-	case c.state == fault.Connected, c.info.Version == iana.TLS12 && c.state == fault.WaitFinished:
+	case c.state == fault.Connected, c.info.Version < iana.TLS13 && c.state == fault.WaitFinished:
 		return flow.Application
 	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:
 		return flow.Handshake

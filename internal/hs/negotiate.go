@@ -28,7 +28,7 @@ func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, ian
 	offered := offeredVersions(h)
 	d := decision("version", names(offered), names(ours))
 	for _, v := range ours {
-		if slices.Contains(offered, v) {
+		if offersVersion(h, v) {
 			d.Chosen, d.Reason = v.String(), "It is the highest version that both sides speak."
 			return d, v, nil
 		}
@@ -50,6 +50,15 @@ func offeredVersions(h *wire.ClientHello) []iana.Version {
 	return []iana.Version{min(h.LegacyVersion, iana.TLS12)}
 }
 
+// offersVersion: a client without supported_versions takes whatever is not newer
+// than the version it names (RFC 5246, Appendix E.1).
+func offersVersion(h *wire.ClientHello, v iana.Version) bool {
+	if h.Extensions.Has(iana.ExtSupportedVersions) {
+		return h.SupportedVersions.Has(v)
+	}
+	return v <= min(h.LegacyVersion, iana.TLS12)
+}
+
 // offersSecureRenegotiation: by extension or by suite value (RFC 5746, Sections
 // 3.4 and 3.6).
 func offersSecureRenegotiation(h *wire.ClientHello) bool {
@@ -58,7 +67,7 @@ func offersSecureRenegotiation(h *wire.ClientHello) bool {
 
 // chooseSuite takes the first of ours that the client offers and the version
 // allows (RFC 9846, Section 4.2.1).
-func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite) (flow.Decision, *suite.Suite, error) {
+func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite, clientFirst bool) (flow.Decision, *suite.Suite, error) {
 	offered := h.CipherSuites.Slice()
 	ours = slices.DeleteFunc(slices.Clone(ours), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(v) })
 	d := decision("cipher_suite", names(offered), names(ours))
@@ -66,7 +75,12 @@ func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite) (
 	if v < iana.TLS13 {
 		d.Reason = "It is the first in the server's order that the client offers and a certificate of the server fits."
 	}
-	for _, id := range ours {
+	order := ours
+	if clientFirst {
+		order = inOrder(offered, ours)
+		d.Reason = "It is the first in the client's order, which counts here, that the server has."
+	}
+	for _, id := range order {
 		if h.CipherSuites.Has(id) {
 			d.Chosen = id.String()
 			return d, suite.ByID(id), nil
@@ -200,49 +214,53 @@ func checkKeyShares(h *wire.ClientHello) error {
 	return nil
 }
 
-// settle12 chooses group, suite and certificate from a hello for TLS 1.2. There
-// the suite says what kind of key signs, so suite and certificate are chosen
-// together: the first suite of ours that the client offers and a certificate
-// fits.
+// settle12 chooses suite, group and certificate from a hello for TLS 1.2 or below.
+// There the suite says how the secret comes about and what kind of key signs,
+// so they are chosen together: the first suite that both have, whose key
+// exchange finds a group, and that a certificate fits.
 func (s *server) settle12() error {
 	if err := checkClientHello12(&s.hello); err != nil {
 		return err
 	}
-	groupChoice, g, err := chooseGroup12(&s.hello, s.params.Groups)
-	if err != nil {
-		return err
-	}
 	// A certificate whose curve the client does not list comes second to any
 	// other (RFC 8422, Section 5.3): most clients can verify it all the same.
+	var err error
 	for _, s.anyCurve = range []bool{false, true} {
-		var suiteChoice flow.Decision
-		if suiteChoice, err = s.settleSuite12(); err != nil {
-			continue
+		if err = s.settleSuite12(); err == nil {
+			return nil
 		}
-		s.group = g
-		s.info.CipherSuite, s.info.Group, s.info.ForwardSecrecy = s.suite.ID, g, true
-		s.decided(func() flow.Decision { return suiteChoice })
-		s.decided(func() flow.Decision { return groupChoice })
-		return nil
 	}
 	return err
 }
 
-// settleSuite12 goes through the common suites until a certificate fits one.
-func (s *server) settleSuite12() (flow.Decision, error) {
+// settleSuite12 goes through the common suites until one works out.
+func (s *server) settleSuite12() error {
 	var unfit error
-	for left := s.signable(); ; left = left[slices.Index(left, s.suite.ID)+1:] {
-		d, chosen, err := chooseSuite(&s.hello, iana.TLS12, left)
+	for left := s.possible12(); ; left = slices.DeleteFunc(left, func(id iana.CipherSuite) bool { return id == s.suite.ID }) {
+		d, chosen, err := chooseSuite(&s.hello, s.info.Version, left, s.cfg.PreferClientOrder)
 		if err != nil && unfit != nil {
-			return d, unfit
+			return unfit
 		}
 		if err != nil {
-			return d, err
+			return err
 		}
 		s.suite = chosen
-		if unfit = s.chooseCertificate(); unfit == nil {
-			return d, nil
+		groupChoice, g, unfitGroup := s.chooseGroup12()
+		if unfit = unfitGroup; unfit != nil {
+			continue
 		}
+		if s.suite.Auth != suite.NoKey {
+			if unfit = s.chooseCertificate(); unfit != nil {
+				continue
+			}
+		}
+		s.group = g
+		s.info.CipherSuite, s.info.Group = s.suite.ID, g
+		s.decided(func() flow.Decision { return d })
+		if g != 0 {
+			s.decided(func() flow.Decision { return groupChoice })
+		}
+		return nil
 	}
 }
 
@@ -262,16 +280,36 @@ func curveListed(h *wire.ClientHello, leaf *x509.Certificate) bool {
 	return h.Groups.Has(iana.Secp521r1)
 }
 
-// signable are the suites of ours that ask for a key which some certificate
-// holds.
-func (s *server) signable() (suites []iana.CipherSuite) {
+// possible12 are the suites of ours that some certificate or pre-shared key of
+// ours can serve.
+func (s *server) possible12() (suites []iana.CipherSuite) {
 	for _, id := range s.params.Suites {
-		auth := suite.ByID(id).Auth
-		if slices.ContainsFunc(s.certs, func(c config.Certificate) bool { return auth.Fits(c.Leaf().PublicKey) }) {
+		x := suite.ByID(id)
+		switch {
+		case x.Exchange.PreShared() && len(s.cfg.PSKs) == 0:
+		case x.Auth == suite.NoKey, slices.ContainsFunc(s.certs, func(c config.Certificate) bool { return servable(x, &c) }):
 			suites = append(suites, id)
 		}
 	}
 	return suites
+}
+
+// servable reports whether c can serve the suite: sign for it or, with RSA key
+// transport, decrypt (RFC 5246, Section 7.4.2).
+func servable(x *suite.Suite, c *config.Certificate) bool {
+	if !x.Auth.Fits(c.Leaf().PublicKey) {
+		return false
+	}
+	if x.Exchange.Transport() {
+		return c.Decrypter() != nil && mayEncipher(c.Leaf())
+	}
+	return true
+}
+
+// mayEncipher reports whether the certificate lets its key encrypt keys: if it
+// restricts the use at all, it must name that (RFC 5246, Section 7.4.2).
+func mayEncipher(leaf *x509.Certificate) bool {
+	return leaf.KeyUsage == 0 || leaf.KeyUsage&x509.KeyUsageKeyEncipherment != 0
 }
 
 // checkClientHello12 checks what a ClientHello for TLS 1.2 must hold.
@@ -288,20 +326,33 @@ func checkClientHello12(h *wire.ClientHello) error {
 	return nil
 }
 
-// chooseGroup12 takes the first curve of ours that the client knows. A client
-// that names none leaves the choice to us (RFC 8422, Section 4).
-func chooseGroup12(h *wire.ClientHello, ours []iana.Group) (flow.Decision, iana.Group, error) {
-	curves := slices.DeleteFunc(slices.Clone(ours), kex.PostQuantum)
-	offered := h.Groups.Slice()
-	d := decision("group", names(offered), names(curves))
-	d.Reason = "It is the first in the server's order that the client knows."
-	if !h.Extensions.Has(iana.ExtSupportedGroups) {
-		offered = curves
-		d.Reason = "The client names no groups, so the server takes its first."
+// chooseGroup12 finds a group for the suite's key exchange, if it takes one.
+func (s *server) chooseGroup12() (d flow.Decision, g iana.Group, err error) {
+	switch x := s.suite.Exchange; {
+	case x.Curve():
+		return chooseGroup12(&s.hello, s.params.Groups, kex.Curve)
+	case x.Finite():
+		return chooseGroup12(&s.hello, s.params.Groups, kex.Finite)
 	}
-	common := inOrder(curves, offered)
+	return d, 0, nil
+}
+
+// chooseGroup12 takes the first group of ours and of a kind that the client knows.
+// A client that names none of the kind leaves the choice to us (RFC 8422,
+// Section 4; RFC 7919, Section 4).
+func chooseGroup12(h *wire.ClientHello, ours []iana.Group, kind func(iana.Group) bool) (flow.Decision, iana.Group, error) {
+	other := func(g iana.Group) bool { return !kind(g) }
+	groups := slices.DeleteFunc(slices.Clone(ours), other)
+	offered := slices.DeleteFunc(h.Groups.Slice(), other)
+	d := decision("group", names(h.Groups.Slice()), names(groups))
+	d.Reason = "It is the first in the server's order that the client knows."
+	if !h.Extensions.Has(iana.ExtSupportedGroups) || len(offered) == 0 && len(groups) > 0 && kex.Finite(groups[0]) {
+		offered = groups
+		d.Reason = "The client names no groups of this kind, so the server takes its first."
+	}
+	common := inOrder(groups, offered)
 	if len(common) == 0 {
-		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(offered), join(curves))
+		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(groups))
 	}
 	d.Chosen = common[0].String()
 	return d, common[0], nil

@@ -1,6 +1,8 @@
 package hs
 
 import (
+	"bytes"
+
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/keys"
@@ -36,10 +38,10 @@ func (p *psk) name() string {
 
 // takes has the key schedule begin with p.
 func (c *core) takes(p *psk) {
-	c.psk = p
+	c.preshared = p
 	c.info.Resumed = !p.external
 	if p.external {
-		c.info.PSK = fault.Quote(p.identity)
+		c.info.PSKIdentity = bytes.Clone(p.identity)
 	}
 }
 

@@ -36,6 +36,7 @@ type tape struct {
 func (l *tape) WriteMessage(msg []byte)   { l.sent = append(l.sent, msg) }
 func (l *tape) ChangeCipherSpec()         { l.sent = append(l.sent, nil) }
 func (l *tape) SkipEarlyData(flow.Epoch)  {}
+func (l *tape) SetVersion(iana.Version)   {}
 func (l *tape) PeerFinished()             { l.finished = true }
 func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
 func (l *tape) Answered(err error)        { l.answered = append(l.answered, err) }
@@ -44,20 +45,29 @@ func (l *tape) take() (messages [][]byte) { messages, l.sent = l.sent, nil; retu
 
 func (l *tape) SetWrite(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error { return l.set(e) }
 func (l *tape) SetRead(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error  { return l.set(e) }
-func (l *tape) SetWrite12(*suite.Suite, keys.WriteKeys) error              { return l.set(flow.Application) }
-func (l *tape) SetRead12(*suite.Suite, keys.WriteKeys) error               { return l.set(flow.Application) }
+func (l *tape) SetWrite12(*suite.Suite, keys.WriteKeys, suite.Options12) error {
+	return l.set(flow.Application)
+}
+func (l *tape) SetRead12(*suite.Suite, keys.WriteKeys, suite.Options12) error {
+	return l.set(flow.Application)
+}
 
 type identity struct {
 	cert  config.Certificate
 	roots *x509.CertPool
 }
 
-var someone = sync.OnceValues(func() (id identity, err error) {
+var (
+	someone    = sync.OnceValues(func() (identity, error) { return made(pki.Ed25519) })
+	someoneRSA = sync.OnceValues(func() (identity, error) { return made(pki.RSA2048) })
+)
+
+func made(key pki.Key) (id identity, err error) {
 	root, err := pki.NewAuthority("Root", pki.Options{Now: now, Key: pki.Ed25519})
 	if err != nil {
 		return id, err
 	}
-	issued, err := root.Issue(pki.Leaf{Names: []string{"localhost"}, Key: pki.Ed25519})
+	issued, err := root.Issue(pki.Leaf{Names: []string{"localhost"}, Key: key})
 	if err != nil {
 		return id, err
 	}
@@ -68,7 +78,7 @@ var someone = sync.OnceValues(func() (id identity, err error) {
 	id.roots = root.Pool()
 	id.cert, err = config.NewCertificate(issued.Chain, signer)
 	return id, err
-})
+}
 
 // A duo is a client and a server that talk message by message.
 type duo struct {
@@ -88,14 +98,19 @@ type course struct {
 	hook    bool         // the server's configuration has one
 	staple  bool         // the server has an OCSP answer
 	auth    config.ClientAuthType
-	show    bool // the client has a certificate
-	choose  bool // and a hook that chooses one
-	resume  bool // both have what an earlier connection left
+	show    bool             // the client has a certificate
+	choose  bool             // and a hook that chooses one
+	suite   iana.CipherSuite // 0: the defaults
+	hint    string           // of the server, which pre-shared key to use
+	resume  bool             // both have what an earlier connection left
 }
 
 func newDuo(t *testing.T, o course) *duo {
 	t.Helper()
 	id, err := someone()
+	if suite.ByID(o.suite) != nil && suite.ByID(o.suite).Auth == suite.RSA {
+		id, err = someoneRSA()
+	}
 	check(t, err)
 	if o.staple {
 		id.cert.OCSPStaple = []byte("an answer")
@@ -121,6 +136,12 @@ func newDuo(t *testing.T, o course) *duo {
 		cc.Sessions, sc.Tickets = kept, kept
 		cc.Time = func() time.Time { return now }
 		sc.Time = cc.Time
+	}
+	if o.suite != 0 {
+		cc.CipherSuites, sc.CipherSuites = []iana.CipherSuite{o.suite}, []iana.CipherSuite{o.suite}
+		cc.PSKs = []config.PSK{{Identity: []byte("somebody"), Key: make([]byte, 32)}}
+		sc.PSKs, sc.PSKHint = cc.PSKs, o.hint
+		cc.CurvePreferences, sc.CurvePreferences = nil, nil
 	}
 	d := &duo{t: t, ctape: new(tape), stape: new(tape)}
 	d.client, err = NewClient(cc, &Options{Layer: d.ctape, Rand: rand.Reader})
@@ -171,6 +192,8 @@ func reply(ask flow.Ask) {
 	switch a := ask.(type) {
 	case *flow.SignAsk:
 		a.Reply(a.Signer.Sign(context.Background(), a.Scheme, a.Message))
+	case *flow.DecryptAsk:
+		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.VerifyAsk:
 		a.Reply(new(flow.Verdict), nil)
 	case *flow.HelloAsk:
@@ -210,6 +233,15 @@ var (
 	hooked   = course{hook: true}
 	hooked12 = course{version: iana.TLS12, hook: true}
 	stapled  = course{version: iana.TLS12, staple: true}
+
+	rsa12         = course{version: iana.TLS12, suite: iana.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	rsaStapled    = course{version: iana.TLS12, suite: iana.TLS_RSA_WITH_AES_128_GCM_SHA256, staple: true}
+	rsaAsked      = course{version: iana.TLS12, suite: iana.TLS_RSA_WITH_AES_128_GCM_SHA256, auth: config.RequireAndVerifyClientCert, show: true}
+	rsaPSK        = course{version: iana.TLS12, suite: iana.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256}
+	rsaPSKHint    = course{version: iana.TLS12, suite: iana.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256, hint: "somebody"}
+	rsaPSKStapled = course{version: iana.TLS12, suite: iana.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256, staple: true}
+	ecdhePSK      = course{version: iana.TLS12, suite: iana.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256}
+	onlyPSK       = course{version: iana.TLS12, suite: iana.TLS_PSK_WITH_AES_128_GCM_SHA256}
 
 	asked13   = course{version: iana.TLS13, auth: config.RequireAndVerifyClientCert, show: true}
 	asked12   = course{version: iana.TLS12, auth: config.RequireAndVerifyClientCert, show: true}
@@ -262,6 +294,19 @@ var welcome = []struct {
 	{fault.Client, fault.WaitCCS, asked12, "change_cipher_spec"},
 	{fault.Client, fault.WaitFinished, in12, "finished"},
 	{fault.Client, fault.Connected, in12, "no message now"},
+
+	{fault.Client, fault.WaitStatusCRSHD, rsaStapled, "certificate_status or certificate_request or server_hello_done"},
+	{fault.Client, fault.WaitCRSHD, rsa12, "certificate_request or server_hello_done"},
+	{fault.Client, fault.WaitStatusSKESHD, rsaPSKStapled, "certificate_status or server_key_exchange or server_hello_done"},
+	{fault.Client, fault.WaitSKESHD, rsaPSK, "server_key_exchange or server_hello_done"},
+	{fault.Client, fault.WaitSHD, rsaPSKHint, "server_hello_done"},
+	{fault.Client, fault.WaitPSKSKE, ecdhePSK, "server_key_exchange"},
+	{fault.Client, fault.WaitPSKSHD, ecdhePSK, "server_hello_done"},
+	{fault.Client, fault.WaitPSKSKESHD, onlyPSK, "server_key_exchange or server_hello_done"},
+	{fault.Server, fault.WaitCKE, rsa12, "client_key_exchange"},
+	{fault.Server, fault.Decrypting, rsa12, "no message now"},
+	{fault.Server, fault.DecryptingCV, rsaAsked, "no message now"},
+	{fault.Server, fault.WaitCKE, onlyPSK, "client_key_exchange"},
 
 	{fault.Server, fault.WaitCH, course{}, "client_hello"},
 	{fault.Server, fault.Choosing, hooked, "no message now"},

@@ -81,7 +81,7 @@ func (s *server) pick(states []*session.State) (fault.State, error) {
 	if err := s.choosePSK(states); err != nil {
 		return 0, err
 	}
-	if s.found == nil || s.found.external || !s.asksClient() {
+	if s.found == nil || s.found.external || s.cfg.ClientAuth == config.NoClientCert {
 		return s.settle13()
 	}
 	s.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{Of: fault.Client, Resume: true, Server: s.cfg, Chain: s.chain}, s.judged))

@@ -16,6 +16,7 @@ import (
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/session"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // The server's hellos, common to all versions. What comes after the ClientHello
@@ -39,8 +40,9 @@ import (
 //	the version's first state
 var serverHellos = []edge[*server]{
 	// from          on                         do                     to
-	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.Choosing, fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
-	{fault.Choosing, answer, (*server).chosen, to(fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello,
+		to(fault.Choosing, fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
+	{fault.Choosing, answer, (*server).chosen, to(fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
 	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
 	{fault.Judging, answer, (*server).rejudged, to(fault.WaitCH2, fault.Signing, fault.WaitFinished)},
 	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing, fault.WaitFinished)},
@@ -58,19 +60,21 @@ type server struct {
 	constant []byte // what the second ClientHello must repeat
 	group    iana.Group
 
-	first    []byte               // the hello, until it is in the transcript
-	certs    []config.Certificate // to choose from
-	cert     int                  // index in certs
-	scheme   iana.SignatureScheme
-	states   []*session.State // of the client's tickets, in its order
-	found    *found           // what is resumed; nil: nothing
-	stage    *keys.Handshake  // TLS 1.3
-	main     *keys.Main
-	traffic  traffic // of its handshake epoch
-	app      traffic
-	key      *kex.Private            // TLS 1.2: our half of the secret
-	exchange *wire.ServerKeyExchange // TLS 1.2
-	anyCurve bool                    // TLS 1.2: certificates on curves that the client does not list may serve
+	first     []byte               // the hello, until it is in the transcript
+	certs     []config.Certificate // to choose from
+	cert      int                  // index in certs
+	scheme    iana.SignatureScheme
+	states    []*session.State // TLS 1.3: of the client's tickets, in its order
+	found     *found           // TLS 1.3: what is resumed; nil: nothing
+	stage     *keys.Handshake  // TLS 1.3
+	main      *keys.Main
+	traffic   traffic // of its handshake epoch
+	app       traffic
+	key       *kex.Private            // TLS 1.2: our half of the secret
+	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
+	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
+	premaster []byte                  // TLS 1.2: what the answer brought
+	anyCurve  bool                    // TLS 1.2: certificates on curves that the client does not list may serve
 
 	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
 	chain    []*x509.Certificate               // the client's; empty if it showed none
@@ -158,7 +162,7 @@ func (s *server) answerHello() (fault.State, error) {
 	if err := s.settleVersion(); err != nil {
 		return 0, err
 	}
-	if s.info.Version == iana.TLS12 {
+	if s.info.Version < iana.TLS13 {
 		return s.answer12()
 	}
 	if err := checkClientHello13(&s.hello); err != nil {
@@ -176,9 +180,6 @@ func (s *server) answerHello() (fault.State, error) {
 }
 
 func (s *server) answer12() (fault.State, error) {
-	if err := s.haveCertificate(); err != nil {
-		return 0, err
-	}
 	s.table = server12
 	s.transcript.Write(s.first)
 	s.first = nil
@@ -215,11 +216,21 @@ func (s *server) settleVersion() error {
 
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
-	d, alpn, err := chooseALPN(&s.hello, s.params.ALPN)
+	d, alpn, err := chooseALPN(&s.hello, s.speakable())
 	if s.info.ALPN = alpn; alpn != "" {
 		s.decided(func() flow.Decision { return d })
 	}
 	return err
+}
+
+// speakable are the application protocols that may run over what was chosen:
+// HTTP/2 refuses suites without forward secrecy or AEAD (RFC 9113, Section 9.2.2),
+// and HTTP/1.1 beats a connection that the client will close.
+func (s *server) speakable() []string {
+	if s.info.Version == iana.TLS13 || s.suite.ForwardSecret() && !s.suite.CBC() {
+		return s.params.ALPN
+	}
+	return slices.DeleteFunc(slices.Clone(s.params.ALPN), func(p string) bool { return p == "h2" })
 }
 
 // settle13 chooses suite and group from a hello for TLS 1.3, then goes on or asks
@@ -256,7 +267,7 @@ func (s *server) settleSuite13() error {
 	if s.found != nil {
 		ours = s.suitesFor(s.found.hash)
 	}
-	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours)
+	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
 	if err != nil {
 		return err
 	}
@@ -409,12 +420,12 @@ func (s *server) chooseCertificate() error {
 		c := &s.certs[i]
 		ours[i] = cert.Candidate{Leaf: c.Leaf(), Signed: c.Signed()}
 		curve := s.info.Version == iana.TLS13 || s.anyCurve || curveListed(&s.hello, c.Leaf())
-		if curve && s.suite.Auth.Fits(c.Leaf().PublicKey) {
-			ours[i].Schemes = signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
+		if curve && servable(s.suite, c) {
+			ours[i].Schemes = s.schemesOf(c)
 		}
 	}
 	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: usable(s.info.Version, s.hello.SignatureSchemes.Slice()), CertSchemes: s.certSchemes(),
+		Name: string(s.hello.ServerName), Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes(),
 	})
 	if err != nil {
 		return err
@@ -428,6 +439,10 @@ func (s *server) chooseCertificate() error {
 		d.Chosen, d.Reason = d.Accepted[i], why
 		return d
 	})
+	if !s.signs() {
+		s.scheme, s.info.SignatureScheme = 0, 0
+		return nil
+	}
 	s.decided(func() flow.Decision {
 		d := decision("signature_scheme", names(s.hello.SignatureSchemes.Slice()), names(ours[i].Schemes))
 		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
@@ -436,13 +451,48 @@ func (s *server) chooseCertificate() error {
 	return nil
 }
 
+// signs reports whether the server signs anything in this handshake.
+func (s *server) signs() bool { return s.info.Version == iana.TLS13 || s.suite.Exchange.Signed() }
+
+// schemesOf is what c may sign this handshake with. Where nothing is signed,
+// any of its schemes stands for it, so that name and chain alone decide.
+func (s *server) schemesOf(c *config.Certificate) []iana.SignatureScheme {
+	switch implied, ok := sign.Legacy(c.Leaf().PublicKey); {
+	case !s.signs():
+		return c.Signer().Schemes()
+	case s.info.Version >= iana.TLS12:
+		return signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
+	case ok:
+		return []iana.SignatureScheme{implied}
+	}
+	return nil
+}
+
+// acceptedSchemes is what the client accepts for what the server signs. Before TLS
+// 1.2 the key implies it; a client of TLS 1.2 that names nothing takes SHA-1
+// alone (RFC 5246, Section 7.4.1.4.1).
+func (s *server) acceptedSchemes() []iana.SignatureScheme {
+	switch {
+	case !s.signs():
+		return sign.All()
+	case s.info.Version < iana.TLS12:
+		return implied
+	case !s.hello.Extensions.Has(iana.ExtSignatureAlgorithms):
+		return []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.ECDSA_SHA1}
+	}
+	return usable(s.info.Version, s.hello.SignatureSchemes.Slice())
+}
+
 // certSchemes are the algorithms that the client accepts inside a chain (RFC
 // 9846, Section 4.3.3).
 func (s *server) certSchemes() []iana.SignatureScheme {
-	if s.hello.Extensions.Has(iana.ExtSignatureAlgorithmsCert) {
+	switch x := &s.hello.Extensions; {
+	case x.Has(iana.ExtSignatureAlgorithmsCert):
 		return s.hello.CertSchemes.Slice()
+	case x.Has(iana.ExtSignatureAlgorithms):
+		return s.hello.SignatureSchemes.Slice()
 	}
-	return s.hello.SignatureSchemes.Slice()
+	return sign.All() // nothing is said of chains
 }
 
 // agree makes the server's share and the shared secret; both are empty where a

@@ -7,31 +7,35 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
-	"github.com/handclasp/handclasp/internal/kex"
+	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
-// The server of TLS 1.2 after its ClientHello (RFC 5246, Section 7.3).
+// The server of TLS 1.2 and below after its ClientHello (RFC 5246, Section 7.3).
+// Which messages its flight has depends on the key exchange: see exchange.go.
 //
-//	 NEGOTIATED    send ServerHello, Certificate, [CertificateStatus,]
-//	      |        and ask for a signature
-//	      v
-//	   SIGNING
-//	      |  the signature; send ServerKeyExchange, [CertificateRequest,]
-//	      |  ServerHelloDone
+//	 NEGOTIATED    send ServerHello, [Certificate,] [CertificateStatus,]
+//	      |        and ask for a signature over ServerKeyExchange, if it has one
+//	      |----> SIGNING --------+
+//	      |<---------------------+   send [ServerKeyExchange,]
+//	      |  [CertificateRequest,] ServerHelloDone
 //	      |
 //	      +----------------------+   if the client was asked for a certificate
 //	      |                      v
 //	      |                  WAIT_CERT
 //	      |                      |  Certificate
 //	      v                      v
-//	  WAIT_CKE              WAIT_CKE_CV ----------+
-//	      |                      |  ClientKey-    |  ClientKeyExchange after an
-//	      |  ClientKeyExchange   v  Exchange      |  empty Certificate, and ask
-//	      |                   WAIT_CV             |  what to do
+//	  WAIT_CKE              WAIT_CKE_CV
+//	      |                      |
+//	      |  ClientKeyExchange   |  ClientKeyExchange
+//	      |----> DECRYPTING      |----> DECRYPTING_CV   RSA: ask for the premaster secret
+//	      |<---------+           |<---------+
+//	      |                      +------------------+
+//	      |                      v                  |  after an empty Certificate
+//	      |                   WAIT_CV               |  ask what to do
 //	      |                      |  CertificateVerify, and ask for a verdict
-//	      |                      v                |
-//	      |                  VERIFYING <----------+
+//	      |                      v                  |
+//	      |                  VERIFYING <------------+
 //	      v                      |  the verdict
 //	  WAIT_CCS <-----------------+
 //	      |  ChangeCipherSpec
@@ -44,8 +48,10 @@ var server12 = []edge[*server]{
 	// from              on                                do                              to
 	{fault.Signing, answer, (*server).signed12, to(fault.WaitCert, fault.WaitCKE)},
 	{fault.WaitCert, trigger(iana.Certificate), (*server).certificate12, to(fault.WaitCKECV)},
-	{fault.WaitCKE, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCCS)},
-	{fault.WaitCKECV, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCV, fault.Verifying)},
+	{fault.WaitCKE, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCCS, fault.Decrypting)},
+	{fault.WaitCKECV, trigger(iana.ClientKeyExchange), (*server).clientKeyExchange, to(fault.WaitCV, fault.Verifying, fault.DecryptingCV)},
+	{fault.Decrypting, answer, (*server).decrypted, to(fault.WaitCCS)},
+	{fault.DecryptingCV, answer, (*server).decrypted, to(fault.WaitCV, fault.Verifying)},
 	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify12, to(fault.Verifying)},
 	{fault.Verifying, answer, (*server).verified12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*server).changeCipherSpec12, to(fault.WaitFinished)},
@@ -63,31 +69,33 @@ func (s *server) negotiate12() (fault.State, error) {
 	if s.asksClient() {
 		s.transcript.Keep() // the client signs all messages (RFC 5246, Section 7.4.8)
 	}
-	s.transcript.Start(s.suite.Hash)
+	s.transcript.Start(s.suite.PRF(s.info.Version))
 	if err := s.serverHello12(); err != nil {
 		return 0, err
 	}
-	if err := s.sendCertificate12(); err != nil {
-		return 0, err
+	if s.suite.Auth != suite.NoKey {
+		if err := s.sendCertificate12(); err != nil {
+			return 0, err
+		}
 	}
 	var err error
-	if s.key, err = kex.Generate(s.group, s.Rand); err != nil {
+	if s.exchange, err = s.offerExchange(); err != nil {
 		return 0, err
 	}
-	s.exchange = &wire.ServerKeyExchange{Form: s.form(), Group: s.group, Share: s.key.Public(), Scheme: s.scheme}
+	if !s.suite.Exchange.Signed() {
+		return s.finishFlight12()
+	}
 	s.waitFor(flow.NewSignAsk(s.certs[s.cert].Signer(), s.scheme, s.secrets.signed(s.exchange.Params()), s.answered))
 	return fault.Signing, nil
 }
 
 func (s *server) serverHello12() error {
 	h := &s.hello.Extensions
-	m := &wire.ServerHello{LegacyVersion: iana.TLS12, CipherSuite: s.suite.ID}
+	m := &wire.ServerHello{LegacyVersion: s.info.Version, CipherSuite: s.suite.ID}
 	if err := s.random(m.Random[:]); err != nil {
 		return err
 	}
-	if slices.Contains(s.params.Versions, iana.TLS13) {
-		copy(m.Random[24:], downgrade12)
-	}
+	copy(m.Random[24:], downgradeMark(s.info.Version, s.params.Versions))
 	if h.Has(iana.ExtServerName) {
 		m.Extensions.Add(iana.ExtServerName)
 	}
@@ -103,21 +111,35 @@ func (s *server) serverHello12() error {
 		m.Extensions.Add(iana.ExtExtendedMasterSecret)
 		s.info.ExtendedMasterSecret = true
 	}
-	c := &s.certs[s.cert]
-	if s.wantsStaple(c) {
-		m.Extensions.Add(iana.ExtStatusRequest)
+	if s.suite.CBC() && h.Has(iana.ExtEncryptThenMAC) {
+		m.Extensions.Add(iana.ExtEncryptThenMAC)
+		s.info.EncryptThenMAC = true
 	}
-	if len(c.SignedCertificateTimestamps) > 0 && h.Has(iana.ExtSCT) {
-		m.SCTs = c.SignedCertificateTimestamps
-		m.Extensions.Add(iana.ExtSCT)
+	if s.suite.Auth != suite.NoKey {
+		s.promiseStapled(m)
 	}
 	if s.info.ALPN != "" {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
 	}
+	s.Layer.SetVersion(s.info.Version)
 	_, err := s.send(m, flow.Clear)
 	s.secrets.clientRandom, s.secrets.serverRandom = s.hello.Random, m.Random
+	s.settledExchange()
 	return err
+}
+
+// promiseStapled says what comes with the certificate, if the client asked for it
+// (RFC 6066, Section 8; RFC 6962, Section 3.3.1).
+func (s *server) promiseStapled(m *wire.ServerHello) {
+	c := &s.certs[s.cert]
+	if s.wantsStaple(c) {
+		m.Extensions.Add(iana.ExtStatusRequest)
+	}
+	if len(c.SignedCertificateTimestamps) > 0 && s.hello.Extensions.Has(iana.ExtSCT) {
+		m.SCTs = c.SignedCertificateTimestamps
+		m.Extensions.Add(iana.ExtSCT)
+	}
 }
 
 // sendCertificate12 sends the chosen chain, and the staple if the client asked for
@@ -144,8 +166,15 @@ func (s *server) signed12([]byte) (fault.State, error) {
 		return 0, fault.SignFailed.Because(s.refusal)
 	}
 	s.exchange.Signature = s.signature
-	if _, err := s.send(s.exchange, flow.Clear); err != nil {
-		return 0, err
+	return s.finishFlight12()
+}
+
+// finishFlight12 sends what stands behind the certificate.
+func (s *server) finishFlight12() (fault.State, error) {
+	if s.exchange != nil {
+		if _, err := s.send(s.exchange, flow.Clear); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.sendRequest12(); err != nil {
 		return 0, err
@@ -188,17 +217,45 @@ func (s *server) certificate12(msg []byte) (fault.State, error) {
 	return fault.WaitCKECV, nil
 }
 
+// clientKeyExchange takes the client's half of the secret.
 func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
-	m := wire.ClientKeyExchange{Form: s.form()}
-	if err := s.coder.Decode(msg, &m); err != nil {
+	m := &wire.ClientKeyExchange{Form: s.form()}
+	if err := s.coder.Decode(msg, m); err != nil {
 		return 0, err
 	}
-	premaster, err := s.key.Shared(m.Share)
+	if s.suite.Exchange.PreShared() {
+		if err := s.findPSK(m.Identity); err != nil {
+			return 0, err
+		}
+	}
+	secret, err := s.accept(m)
 	if err != nil {
 		return 0, err
 	}
 	s.transcript.Write(msg)
-	if err := s.derive12(premaster); err != nil {
+	switch {
+	case s.ask == nil:
+		return s.agreed12(secret)
+	case s.asksClient():
+		return fault.DecryptingCV, nil
+	}
+	return fault.Decrypting, nil
+}
+
+// decrypted goes on with the premaster secret, or what stands in for it: a client
+// that sent anything else fails at its Finished.
+func (s *server) decrypted([]byte) (fault.State, error) {
+	secret := s.premaster
+	s.premaster = nil
+	return s.agreed12(secret)
+}
+
+// agreed12 derives the keys and goes on to the client's proof, if it owes one.
+func (s *server) agreed12(secret []byte) (fault.State, error) {
+	if s.suite.Exchange.PreShared() {
+		secret = withPSK(secret, s.psk)
+	}
+	if err := s.derive12(secret); err != nil {
 		return 0, err
 	}
 	switch {
@@ -215,8 +272,8 @@ func (s *server) clientKeyExchange(msg []byte) (fault.State, error) {
 // the verdict. The signature covers the messages themselves (RFC 5246, Section
 // 7.4.8).
 func (s *server) certificateVerify12(msg []byte) (fault.State, error) {
-	held, err := s.takeProof(msg, fault.Client, s.asked, func(x iana.SignatureScheme, signature []byte) (*signatureHeld, error) {
-		return checkSignature12(s.chain[0], x, s.transcript.Messages(), signature)
+	held, err := s.takeProof(msg, fault.Client, s.chain[0], s.asked, func(x iana.SignatureScheme, signature []byte) (*signatureHeld, error) {
+		return s.checkSignature12(s.chain[0], x, s.transcript.Messages(), signature)
 	})
 	if err != nil {
 		return 0, err

@@ -234,7 +234,7 @@ func (s *server) certificate(msg []byte) (fault.State, error) {
 // certificateVerify checks that the client holds the leaf's key, then asks for
 // the verdict.
 func (s *server) certificateVerify(msg []byte) (fault.State, error) {
-	held, err := s.takeProof(msg, fault.Client, s.asked, s.overTranscript(s.chain[0], fault.Client))
+	held, err := s.takeProof(msg, fault.Client, s.chain[0], s.asked, s.overTranscript(s.chain[0], fault.Client))
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,10 @@ import (
 // differ, and stand with their version.
 
 // asksClient reports whether the client is asked for a certificate.
-func (s *server) asksClient() bool { return s.cfg.ClientAuth != config.NoClientCert }
+// Where a pre-shared key proves both sides, nobody is (RFC 4279, Section 2).
+func (s *server) asksClient() bool {
+	return s.cfg.ClientAuth != config.NoClientCert && !s.suite.Exchange.PreShared()
+}
 
 // shown takes the client's chain, which may be empty if the policy lets that
 // pass. It is judged once the client has proven that it holds the key.

@@ -1,5 +1,6 @@
-// Package kex agrees on a shared secret: ECDHE and the hybrids of ECDHE and
-// ML-KEM, in the form of TLS 1.3's key shares.
+// Package kex agrees on a shared secret: ECDHE, the hybrids of ECDHE and ML-KEM,
+// and finite-field Diffie-Hellman, in the form of TLS 1.3's key shares; and, for
+// TLS 1.2 and below, parameters of a server's own and RSA key transport.
 //
 // Policy: one table says what a group is made of, and a hybrid is nothing but
 // its parts side by side. A peer's share is checked for everything that its RFC
@@ -52,6 +53,15 @@ var groups = []group{
 	{iana.SecP384r1MLKEM1024, []part{p384, mlkem1024}}, // 97+1568, 97+1568, 48+32
 }
 
+// named work like the others, and are offered to nobody unless they are named.
+var named = []group{
+	{iana.FFDHE2048, []part{ffdhe2048}}, // 256, 256, 256
+	{iana.FFDHE3072, []part{ffdhe3072}}, // 384, 384, 384
+	{iana.FFDHE4096, []part{ffdhe4096}}, // 512, 512, 512
+	{iana.FFDHE6144, []part{ffdhe6144}}, // 768, 768, 768
+	{iana.FFDHE8192, []part{ffdhe8192}}, // 1024, 1024, 1024
+}
+
 var (
 	x25519    = curve{ecdh.X25519(), 32, 32, 0xff}
 	p256      = curve{ecdh.P256(), 32, 65, 0xff}
@@ -62,15 +72,30 @@ var (
 )
 
 func find(g iana.Group) (group, error) {
-	for _, row := range groups {
-		if row.id == g {
-			return row, nil
+	for _, table := range [][]group{groups, named} {
+		for _, row := range table {
+			if row.id == g {
+				return row, nil
+			}
 		}
 	}
-	return group{}, fault.KexGroupUnsupported.New().Saw(g, Groups())
+	return group{}, fault.KexGroupUnsupported.New().Saw(g, All())
 }
 
-// Groups lists the groups that work, in order of preference.
+// All lists what may be named: Groups and the finite-field groups.
+func All() []iana.Group {
+	ids := Groups()
+	for _, row := range named {
+		ids = append(ids, row.id)
+	}
+	return ids
+}
+
+// Curve reports whether g is a curve alone, as the ECDHE of TLS 1.2 and below
+// wants it.
+func Curve(g iana.Group) bool { return Supported(g) && !PostQuantum(g) && !Finite(g) }
+
+// Groups lists the default groups, in order of preference.
 func Groups() []iana.Group {
 	var ids []iana.Group
 	for _, row := range groups {
@@ -81,7 +106,8 @@ func Groups() []iana.Group {
 
 // Supported reports whether g works.
 func Supported(g iana.Group) bool {
-	return slices.ContainsFunc(groups, func(row group) bool { return row.id == g })
+	_, err := find(g)
+	return err == nil
 }
 
 // PostQuantum reports whether g holds out against a quantum computer: whether

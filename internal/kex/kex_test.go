@@ -287,7 +287,7 @@ func TestUnsupported(t *testing.T) {
 	if _, err := Generate(iana.X448, rand.Reader); !errors.Is(err, fault.KexGroupUnsupported) {
 		t.Errorf("Generate: %v", err)
 	}
-	if _, _, err := Respond(iana.FFDHE2048, rand.Reader, nil); !errors.Is(err, fault.KexGroupUnsupported) {
+	if _, _, err := Respond(iana.X448, rand.Reader, nil); !errors.Is(err, fault.KexGroupUnsupported) {
 		t.Errorf("Respond: %v", err)
 	}
 }

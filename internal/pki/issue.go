@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -19,7 +20,7 @@ type Leaf struct {
 	Public              crypto.PublicKey   // a fault: certify this key, whose private half nobody needs; Issued.Key is then nil
 	NotBefore, NotAfter time.Time          // zero: an hour before the authority's Now, 30 days after it
 	Usage               []x509.ExtKeyUsage // nil: server and client authentication
-	KeyUsage            x509.KeyUsage      // 0: digitalSignature
+	KeyUsage            x509.KeyUsage      // 0: digitalSignature, and keyEncipherment for an RSA key
 	MustStaple          bool               // TLS feature status_request (RFC 7633)
 	IssuerURL           string             // where the issuer's certificate can be fetched (RFC 5280, Section 4.2.2.1)
 	Signature           x509.SignatureAlgorithm
@@ -95,10 +96,6 @@ func (l *Leaf) template(now time.Time) (*x509.Certificate, crypto.PublicKey, cry
 		}
 	}
 	t.BasicConstraintsValid = true
-	t.KeyUsage = l.KeyUsage
-	if l.KeyUsage == 0 {
-		t.KeyUsage = x509.KeyUsageDigitalSignature
-	}
 	t.ExtKeyUsage = l.Usage
 	if l.Usage == nil {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
@@ -112,6 +109,12 @@ func (l *Leaf) template(now time.Time) (*x509.Certificate, crypto.PublicKey, cry
 		t.ExtraExtensions = append(t.ExtraExtensions, mustStaple)
 	}
 	pub, key, err := l.key()
+	if t.KeyUsage = l.KeyUsage; l.KeyUsage == 0 {
+		t.KeyUsage = x509.KeyUsageDigitalSignature
+		if _, ok := pub.(*rsa.PublicKey); ok {
+			t.KeyUsage |= x509.KeyUsageKeyEncipherment // for RSA key transport in TLS 1.2 and below
+		}
+	}
 	return t, pub, key, err
 }
 

@@ -17,6 +17,21 @@ type Half struct {
 	limit uint64     // full-size records that one key may protect
 	bytes uint64     // TLS 1.2: payload sealed so far
 	fluid bool       // the limit counts bytes: small records spend little of it
+
+	version iana.Version // that records name; 0 stands for TLS 1.2
+	splits  bool         // TLS 1.0: the first byte of data goes in a record of its own
+}
+
+// SetVersion says which version of TLS records name from now on, new keys or not.
+// Without it, and in TLS 1.3, that is TLS 1.2.
+func (h *Half) SetVersion(v iana.Version) { h.version = min(v, iana.TLS12) }
+
+// Version is the version that records name.
+func (h *Half) Version() iana.Version {
+	if h.version == 0 {
+		return iana.TLS12
+	}
+	return h.version
 }
 
 // Install protects what follows as TLS 1.3 does, with aead, and starts at
@@ -41,7 +56,7 @@ func (h *Half) install(p protection, limit uint64) {
 	if h.keys != nil {
 		h.keys.wipe()
 	}
-	*h = Half{keys: p, limit: limit}
+	*h = Half{keys: p, limit: limit, version: h.version}
 }
 
 // Protected reports whether the Half has keys.
@@ -86,22 +101,40 @@ func (h *Half) Parse(in []byte) (Header, int, error) {
 	return parse(in, h.keys.most())
 }
 
-// Seal appends one record with payload, at most MaxPlaintext bytes, to dst.
+// Seal appends one record with payload, at most MaxPlaintext bytes, to dst; with a
+// block cipher in TLS 1.0, two if it is data of more than a byte.
 // Pad asks for that many zero bytes of padding; it is cut to what a record
 // holds and does nothing in the clear and in TLS 1.2 (RFC 9846, Sections 5.2 and
 // 5.4). It fails with fault.RecordSequenceEnd once the key is used up, and with
-// fault.RecordPayloadLength.
+// fault.RecordPayloadLength or RandomFailed.
 func (h *Half) Seal(dst []byte, t iana.ContentType, payload []byte, pad int) ([]byte, error) {
 	if len(payload) > MaxPlaintext {
 		return dst, fault.RecordPayloadLength.New().Saw(len(payload), MaxPlaintext)
 	}
 	if h.keys == nil {
-		return AppendPlaintext(dst, iana.TLS12, t, payload), nil
+		return AppendPlaintext(dst, h.Version(), t, payload), nil
 	}
+	if h.splits && t == iana.ContentApplicationData && len(payload) > 1 {
+		// The IV of what follows is known to nobody before this record is sealed
+		// (BEAST).
+		var err error
+		if dst, err = h.sealOne(dst, t, payload[:1], 0); err != nil {
+			return dst, err
+		}
+		payload = payload[1:]
+	}
+	return h.sealOne(dst, t, payload, pad)
+}
+
+// sealOne appends one record.
+func (h *Half) sealOne(dst []byte, t iana.ContentType, payload []byte, pad int) ([]byte, error) {
 	if h.spent() >= h.limit || h.seq == math.MaxUint64 {
 		return dst, fault.RecordSequenceEnd.New()
 	}
-	dst = h.keys.seal(dst, h.seq, t, payload, pad)
+	before := len(dst)
+	if dst = h.keys.seal(dst, h.seq, t, payload, pad); len(dst) == before {
+		return dst, fault.RandomFailed.New()
+	}
 	h.seq++
 	h.bytes += uint64(len(payload))
 	return dst, nil

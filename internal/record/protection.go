@@ -20,7 +20,8 @@ type protection interface {
 	most() int
 
 	// seal appends record seq to dst. Payload is at most MaxPlaintext bytes. A
-	// version that has no use for pad ignores it.
+	// version that has no use for pad ignores it. Nothing is appended if there
+	// are no random bytes where they are needed.
 	seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, pad int) []byte
 
 	// open decrypts record seq in place and gives its type and content.

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -9,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/hex"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/handclasp/handclasp/iana"
@@ -25,8 +27,8 @@ func TestTable(t *testing.T) {
 		{iana.TLS_AES_256_GCM_SHA384, 48, 32, 12},
 		{iana.TLS_CHACHA20_POLY1305_SHA256, 32, 32, 12},
 	}
-	all := ForVersion(iana.TLS13)
-	if len(all) != len(want) {
+	all := Defaults()[:3]
+	if len(ForVersion(iana.TLS13)) != len(want)+2 {
 		t.Fatalf("%d suites, want %d", len(all), len(want))
 	}
 	for i, w := range want {
@@ -45,8 +47,8 @@ func TestTable(t *testing.T) {
 			t.Errorf("%v: takes a key of the wrong length", s.ID)
 		}
 	}
-	if ByID(iana.TLS_AES_128_CCM_SHA256) != nil {
-		t.Error("CCM is in the table")
+	if ByID(0x0002) != nil {
+		t.Error("NULL is in the table")
 	}
 	all = All()
 	all[0] = nil
@@ -116,7 +118,7 @@ func TestInstallLimit(t *testing.T) {
 
 // TestTable12: in TLS 1.2 a suite says what key signs and how nonces are made.
 func TestTable12(t *testing.T) {
-	all := ForVersion(iana.TLS12)
+	all := Defaults()[3:]
 	if len(all) != 6 {
 		t.Fatalf("%d suites", len(all))
 	}
@@ -126,7 +128,7 @@ func TestTable12(t *testing.T) {
 		}
 		k := keys.WriteKeys{Key: make([]byte, s.KeyLen), IV: make([]byte, s.IVLen)}
 		seal, open := new(record.Half), new(record.Half)
-		if s.Install12(seal, k, 0) != nil || s.Install12(open, k, 0) != nil {
+		if s.Install12(seal, k, Options12{Version: iana.TLS12}, 0) != nil || s.Install12(open, k, Options12{Version: iana.TLS12, Open: true}, 0) != nil {
 			t.Fatalf("%v: can't install", s.ID)
 		}
 		rec, err := seal.Seal(nil, iana.ContentApplicationData, []byte("hello"), 0)
@@ -145,6 +147,96 @@ func TestTable12(t *testing.T) {
 	}{{&ec.PublicKey, true, true, false}, {ed, true, true, false}, {&rsa.PublicKey{}, true, false, true}, {"rubbish", false, false, false}} {
 		if AnyKey.Fits(test.key) != test.any || ECDSA.Fits(test.key) != test.ecdsa || RSA.Fits(test.key) != test.isRSA {
 			t.Errorf("%T: %v %v %v", test.key, AnyKey.Fits(test.key), ECDSA.Fits(test.key), RSA.Fits(test.key))
+		}
+	}
+}
+
+// TestNamed: the table says of each suite what its registered name says.
+func TestNamed(t *testing.T) {
+	if len(All()) != 90 || len(Defaults()) != 9 {
+		t.Errorf("%d suites, %d of them defaults", len(All()), len(Defaults()))
+	}
+	seen := make(map[iana.CipherSuite]bool)
+	weak := false // past the last suite with forward secrecy
+	for _, s := range All() {
+		name := s.ID.String()
+		if seen[s.ID] {
+			t.Errorf("%s stands twice", name)
+		}
+		seen[s.ID] = true
+		bits := map[bool]int{true: 16, false: 32}[strings.Contains(name, "_128_")]
+		if strings.Contains(name, "3DES") {
+			bits = 24
+		}
+		hash := keys.SHA256
+		if strings.HasSuffix(name, "SHA384") {
+			hash = keys.SHA384
+		}
+		mac := map[string]crypto.Hash{"A": crypto.SHA1, "6": crypto.SHA256, "4": crypto.SHA384}[name[len(name)-1:]]
+		if !strings.Contains(name, "CBC") {
+			mac = 0
+		}
+		if s.KeyLen != bits || s.Hash != hash || s.MAC != mac || s.CBC() != strings.Contains(name, "CBC") || s.Exchange != s.ID.KeyExchange() {
+			t.Errorf("%s: key of %d bytes, %v, MAC %v, CBC %v, %v", name, s.KeyLen, s.Hash, s.MAC, s.CBC(), s.Exchange)
+		}
+		if s.For(iana.TLS11) != (strings.HasSuffix(name, "_CBC_SHA")) {
+			t.Errorf("%s: TLS 1.1 may negotiate it: %v", name, s.For(iana.TLS11))
+		}
+		if weak = weak || !s.ForwardSecret(); weak && s.ForwardSecret() && !strings.Contains(name, "3DES") {
+			t.Errorf("%s has forward secrecy and stands behind one that has not", name)
+		}
+		if tag := map[bool]int{true: 8, false: 16}[strings.Contains(name, "CCM_8")]; s.AEAD != nil {
+			if aead, err := s.AEAD(make([]byte, s.KeyLen)); err != nil || aead.Overhead() != tag {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestEveryNamedSuiteProtects: what one side seals, the other opens, in each
+// version and, where there is a choice, in both orders of encryption and MAC.
+func TestEveryNamedSuiteProtects(t *testing.T) {
+	for _, s := range All() {
+		for _, v := range []iana.Version{iana.TLS12, iana.TLS11, iana.TLS10} {
+			for _, etm := range []bool{false, true} {
+				if !s.For(v) || etm && !s.CBC() {
+					continue
+				}
+				mac, key, iv := s.Lengths(v)
+				k := keys.WriteKeys{MAC: make([]byte, mac), Key: make([]byte, key), IV: make([]byte, iv)}
+				for i := range k.Key {
+					k.Key[i] = byte(i)
+				}
+				seal, open := new(record.Half), new(record.Half)
+				for _, h := range []*record.Half{seal, open} {
+					h.SetVersion(v)
+					if err := s.Install12(h, k, Options12{Version: v, EncryptThenMAC: etm, Rand: rand.Reader, Open: h == open}, 0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for n := range 70 {
+					text := bytes.Repeat([]byte{byte(n)}, n)
+					rec, err := seal.Seal(nil, iana.ContentApplicationData, text, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					var got []byte
+					for len(rec) > 0 {
+						size := record.HeaderLen + int(rec[3])<<8 + int(rec[4])
+						if rec[1] != byte(v>>8) || rec[2] != byte(v) {
+							t.Fatalf("%v: a record of %x", v, rec[1:3])
+						}
+						_, content, err := open.Open(rec[:size])
+						if err != nil {
+							t.Fatalf("%v, %v, %d bytes: %v", s.ID, v, n, err)
+						}
+						got, rec = append(got, content...), rec[size:]
+					}
+					if !bytes.Equal(got, text) {
+						t.Fatalf("%v, %v: %x, want %x", s.ID, v, got, text)
+					}
+				}
+			}
 		}
 	}
 }
