@@ -375,6 +375,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 	s := tls.ConnectionState{
 		Version:                     uint16(info.Version),
 		HandshakeComplete:           true,
+		DidResume:                   info.Resumed,
 		CipherSuite:                 uint16(info.CipherSuite),
 		CurveID:                     tls.CurveID(info.Group),
 		NegotiatedProtocolIsMutual:  true, //lint:ignore SA1019 crypto/tls sets it too, and old callers look
