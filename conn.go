@@ -54,9 +54,7 @@ type Conn struct {
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
-	if cfg == nil {
-		cfg = new(ClientConfig)
-	}
+	cfg = withClientClock(cfg)
 	e, err := engine.NewClient(cfg)
 	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: make(gate, 1)}
 }
@@ -112,6 +110,7 @@ func (c *Conn) receive() error {
 	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
 		c.answer(context.Background(), ask)
 	}
+	c.runErrands()
 	c.flushAside()
 	c.answeredRequest()
 	if err == nil && n == 0 {
@@ -390,6 +389,7 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 	s := tls.ConnectionState{
 		Version:                     uint16(info.Version),
 		HandshakeComplete:           true,
+		DidResume:                   info.Resumed,
 		CipherSuite:                 uint16(info.CipherSuite),
 		CurveID:                     tls.CurveID(info.Group),
 		NegotiatedProtocolIsMutual:  true, //lint:ignore SA1019 crypto/tls sets it too, and old callers look

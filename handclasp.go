@@ -137,6 +137,19 @@ func (l *listener) Accept() (net.Conn, error) {
 	return Server(conn, l.cfg), nil
 }
 
+// withClientClock is withClock for a client.
+func withClientClock(cfg *ClientConfig) *ClientConfig {
+	if cfg == nil {
+		cfg = new(ClientConfig)
+	}
+	if cfg.Time != nil {
+		return cfg
+	}
+	c := *cfg
+	c.Time = time.Now
+	return &c
+}
+
 // withClock is cfg with the system's clock where it names none.
 func withClock(cfg *ServerConfig) *ServerConfig {
 	if cfg == nil {

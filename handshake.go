@@ -43,6 +43,8 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		c.failed = err
 		return err
 	}
+	c.runErrands()
+	c.flushAside()
 	c.done.Store(true)
 	return nil
 }
@@ -140,6 +142,10 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
+	case *flow.SessionAsk:
+		a.Answer(ctx)
+	case *flow.ResumeAsk:
+		a.Answer(ctx)
 	case *flow.HelloAsk:
 		a.Hello.Context, a.Hello.Conn = ctx, c.conn
 		a.Reply(choose(a.Config, a.Hello))
@@ -175,12 +181,8 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 		return verifyClient(a.Server, a.Chain)
 	}
 	cfg := c.client
-	now := time.Now
-	if cfg.Time != nil {
-		now = cfg.Time
-	}
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(), ServerAuth: a.Of == fault.Server,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/session"
 )
 
 // A ClientConfig configures the client side of connections.
@@ -82,8 +83,10 @@ type ClientConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
-	// PSKs are keys that were agreed on by other means; a cipher suite with PSK
-	// in its name uses the first. Without such a suite they serve for nothing.
+	// PSKs are keys that were agreed on by other means, in order of preference.
+	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
+	// the first. A server that takes one shows no certificate, except with
+	// RSA_PSK; all others still must, for ServerName.
 	PSKs []PSK
 
 	// MinDHBits is the shortest modulus taken from a server that makes its own
@@ -140,6 +143,19 @@ type ClientConfig struct {
 	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
 	NoMiddleboxCompat bool
 
+	// Sessions keeps what servers give to resume a connection with, and gives it
+	// back for the next one; nil means that nothing is resumed. What it gives is
+	// used only if this configuration offers its version and cipher suite, names
+	// the same server and would show the same Certificates, and if the server's
+	// chain, judged again by the checks and hooks above, is still good. TLS 1.3
+	// only. A store that fails costs a full handshake.
+	Sessions session.ClientStore
+
+	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
+	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
+	// the key later can read what was recorded before.
+	AllowPSKWithoutDHE bool
+
 	// KeyLogWriter receives the connection's secrets in the format of RFC
 	// 9850 (SSLKEYLOGFILE), one whole line a Write. Whoever reads them reads
 	// the traffic. An error ends the handshake.
@@ -149,7 +165,8 @@ type ClientConfig struct {
 	// be safe for concurrent use.
 	Rand io.Reader
 
-	// Time is the clock that certificates are judged by; nil means time.Now.
+	// Time is the clock that certificates and sessions are judged by; nil means
+	// time.Now. An Engine used without the root package has no clock of its own.
 	Time func() time.Time
 }
 
@@ -225,10 +242,13 @@ type ServerConfig struct {
 	// both sides have.
 	PreferClientOrder bool
 
-	// PSKs are keys that were agreed on by other means, for cipher suites with
-	// PSK in their name; a client names the one to use. PSKHint, if not empty,
-	// tells clients which to choose (RFC 4279, Section 5.2). A client that names
-	// a key which is not here fails as with a wrong one.
+	// PSKs are keys that were agreed on by other means. In TLS 1.3 a client that
+	// offers one as one of its first eight identities needs no certificate, so
+	// they are not looked at where ClientAuth requires one; below, the cipher
+	// suites with PSK in their name use the one that the client names, and a
+	// client that names another fails as with a wrong key. A server with PSKs can
+	// do without Certificates. PSKHint, if not empty, tells clients of TLS 1.2 and
+	// below which to choose (RFC 4279, Section 5.2).
 	PSKs    []PSK
 	PSKHint string
 
@@ -245,6 +265,28 @@ type ServerConfig struct {
 	// PadRecords pads the records of TLS 1.3 as in ClientConfig.
 	PadRecords int
 
+	// AllowPSKWithoutDHE goes on with a PSK or session alone (psk_ke) if a client
+	// of TLS 1.3 offers nothing better. It costs forward secrecy, as in
+	// ClientConfig.
+	AllowPSKWithoutDHE bool
+
+	// Tickets seals what the server must know to resume a connection into tickets
+	// that the client keeps; nil means that none are given and none are taken.
+	// What a ticket holds is used only if the client asks for the same name, and
+	// if ClientAuth, ClientCAs and the hook above would let the same client in
+	// today. TLS 1.3 only. Tickets that fail cost a full handshake.
+	Tickets session.Tickets
+
+	// TicketCount is how many tickets a client is given after each handshake, at
+	// most 16: it needs one for each connection that it may open next. 0 means 2;
+	// with a negative number none are given, and those that are out still serve.
+	TicketCount int
+
+	// TicketLifetime is how long a ticket serves, at most 7 days; 0 means 24
+	// hours. However often a session is resumed, 7 days after its full handshake
+	// there is another one.
+	TicketLifetime time.Duration
+
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
 	// key, and any server with the same key can take the second ClientHello
@@ -258,7 +300,7 @@ type ServerConfig struct {
 	// be safe for concurrent use.
 	Rand io.Reader
 
-	// Time is the clock that cookies and clients' certificates are judged by; nil means time.Now. An
+	// Time is the clock that cookies, tickets and clients' certificates are judged by; nil means time.Now. An
 	// Engine used without the root package has no clock of its own.
 	Time func() time.Time
 }
@@ -282,10 +324,16 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkName(c.ServerName); err != nil {
 		return p, err
 	}
-	if err := checkPSKs(c.PSKs, p.Suites); err != nil {
+	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
-	if err := checkMade(c.Certificates); err != nil {
+	if c.Sessions != nil && c.Time == nil {
+		return p, fault.ConfigValue.In("Time").Saw("no clock", "one, since sessions expire")
+	}
+	if err := p.checkPSKs(c.PSKs); err != nil {
+		return p, err
+	}
+	if err := p.checkOffer(c.PSKs); err != nil {
 		return p, err
 	}
 	if err := c.checkExtras(); err != nil {
@@ -319,9 +367,12 @@ func (c *ServerConfig) Params() (Params, error) {
 	if c.CookieKey != nil && c.Time == nil {
 		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
 	}
+	if err := c.checkTickets(); err != nil {
+		return Params{}, err
+	}
 	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
 	if err == nil {
-		err = checkPSKs(c.PSKs, p.Suites)
+		err = p.checkPSKs(c.PSKs)
 	}
 	return p, err
 }

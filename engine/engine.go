@@ -49,7 +49,7 @@ type Engine struct {
 }
 
 // NewClient is the client's end of a new connection. It fails if the
-// configuration can't be used. The first call of Output writes the ClientHello.
+// configuration can't be used. The first call of Output or Ask makes the ClientHello.
 func NewClient(cfg *config.ClientConfig) (*Engine, error) {
 	e := newEngine(fault.Client, cfg.Rand)
 	var err error
@@ -82,7 +82,7 @@ func newEngine(role fault.Role, source io.Reader) *Engine {
 }
 
 // Watch has f called with each event of the connection. It must be set before
-// the first Output or Recv. Calls do not overlap; f may not call the Engine.
+// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine.
 func (e *Engine) Watch(f func(*flow.Event)) {
 	e.watch = f
 	e.options.Watch = e.tell
@@ -103,6 +103,7 @@ func (e *Engine) tell(ev *flow.Event) {
 // get one, after CONNECTED too: then Ask and Reply, like Recv, belong to the
 // reading side.
 func (e *Engine) Ask() flow.Ask {
+	e.start()
 	a := e.machine.Ask()
 	if a == nil || e.Err() != nil {
 		return nil

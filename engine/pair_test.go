@@ -182,10 +182,28 @@ func (p *pair) answer(s *side) bool {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
+	case *flow.SessionAsk:
+		a.Answer(context.Background())
+	case *flow.ResumeAsk:
+		a.Answer(context.Background())
 	default:
-		return false
+		return s.run()
 	}
 	return true
+}
+
+// run runs the errands of a side.
+func (s *side) run() (moved bool) {
+	if s.Err() != nil {
+		return false
+	}
+	for _, errand := range s.Errands() {
+		moved = true
+		if err := errand.Run(context.Background()); err != nil {
+			s.Trouble(err)
+		}
+	}
+	return moved
 }
 
 // choose asks the hooks, those for the configuration before those for the

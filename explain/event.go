@@ -48,6 +48,7 @@ type proof struct {
 var kinds = map[flow.Kind]string{
 	flow.State: "state", flow.Message: "message", flow.Choice: "choice", flow.Key: "key",
 	flow.Record: "record", flow.Alert: "alert", flow.Proof: "proof", flow.Failure: "failure",
+	flow.Trouble: "trouble",
 }
 
 // EventJSON is ev as one JSON object on one line, without a line feed. at is the
@@ -82,7 +83,7 @@ func EventJSON(ev *flow.Event, at time.Duration) ([]byte, error) {
 		l.Alert, l.Code, l.Bytes = ev.Alert.String(), &code, ev.Bytes
 	case flow.Proof:
 		l.Proof = prove(ev.Proven)
-	case flow.Failure:
+	case flow.Failure, flow.Trouble:
 		l.Error = Words(ev.Err, ev.Role)
 	}
 	return json.Marshal(l)

@@ -9,6 +9,7 @@ const (
 	Start State = iota
 
 	// client
+	Recalling        // waits for the session that it may have kept of the server
 	WaitSH           // sent ClientHello
 	WaitSH2          // sent the second ClientHello, after a HelloRetryRequest
 	WaitEE           // 1.3: waits for EncryptedExtensions
@@ -33,12 +34,14 @@ const (
 	// server
 	WaitCH       // waits for a ClientHello
 	Choosing     // waits for the hooks that choose by the ClientHello
+	Resuming     // 1.3: waits for what the client's tickets hold
 	WaitCH2      // sent HelloRetryRequest, waits for the second ClientHello
 	WaitCKE      // 1.2: waits for ClientKeyExchange
 	WaitCKECV    // 1.2: likewise, of a client that was asked for a certificate: CertificateVerify may follow
 	Decrypting   // 1.2: waits for the premaster secret that the client encrypted to our key
 	DecryptingCV // 1.2: likewise, of a client that was asked for a certificate
 	Signing      // waits for the signature in its CertificateVerify; a client too
+	Judging      // waits for the verdict on the chain of an earlier connection, which is to be resumed; a client too
 
 	// after the handshake of TLS 1.3 (RFC 9846, Section 4.7.2)
 	PostChoosing     // client: waits for the hook that chooses a certificate
@@ -53,9 +56,9 @@ const (
 )
 
 var stateNames = [numStates]string{
-	"START", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
+	"START", "RECALLING", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
 	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
-	"WAIT_CH", "CHOOSING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING",
+	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "JUDGING",
 	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "CONNECTED", "FAILED",
 }
 

@@ -265,6 +265,15 @@ func (p *pair) answer(e *engine.Engine) {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
+	case *flow.SessionAsk:
+		a.Answer(context.Background())
+	case *flow.ResumeAsk:
+		a.Answer(context.Background())
+	}
+	for _, errand := range e.Errands() {
+		if err := errand.Run(context.Background()); err != nil {
+			e.Trouble(err)
+		}
 	}
 }
 

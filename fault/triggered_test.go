@@ -19,7 +19,7 @@ type scenario struct {
 }
 
 // areas hold a scenario for each rule, by the file of the catalogue.
-var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, of12, ofCertificates, ofStream, ofTransport, ofCallers, ofHooks, ofClientAuth, ofSTARTTLS, ofExchange, ofSessions, ofExtras}
+var areas = []map[*fault.Rule]scenario{ofWire, ofRecords, ofKeys, ofHellos, ofHandshake, of12, ofCertificates, ofStream, ofTransport, ofCallers, ofHooks, ofClientAuth, ofSTARTTLS, ofExchange, ofSessions, ofExtras, ofResume}
 
 // by is a scenario between two engines: victim is who notices.
 func by(victim fault.Role, prepare func(p *pair)) scenario {
@@ -125,7 +125,7 @@ var sourceless = strings.Fields(`
 	message-too-large flood peer-reset peer-silent transport-failed not-connected
 	cert-too-many cert-too-large cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
-	config-hook client-certificate-hook
+	config-hook client-certificate-hook session-store ticket-open ticket-seal
 	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh peer-speaks-mysql
 	starttls-refused starttls-unexpected starttls-too-long starttls-closed starttls-silent
 	session-format session-too-large session-file-permissions session-file-damaged session-file-busy session-file-failed`)

@@ -23,7 +23,8 @@ const (
 	Record                  // Content, Bytes, Size, Epoch, Sent
 	Alert                   // Alert, Bytes, Epoch, Sent
 	Proof                   // Proven
-	Failure                 // Err
+	Failure                 // Err: the connection ends
+	Trouble                 // Err: something failed that the connection does without
 )
 
 // An Epoch names the keys that protect a record. Application is the first
@@ -75,7 +76,7 @@ type Event struct {
 
 // A Decision is a choice with its reason.
 type Decision struct {
-	What     string     // "version", "cipher_suite", "group", "signature_scheme", "certificate", "application_protocol", "key_share", "key_exchange", "retry"
+	What     string     // "version", "cipher_suite", "group", "signature_scheme", "certificate", "application_protocol", "key_share", "key_exchange", "retry", "session", "early_data"
 	By       fault.Role // who decided
 	Chosen   string     // "" if nothing was chosen
 	Offered  []string   // in the order of the side that offered
@@ -96,7 +97,7 @@ type Secret struct {
 // A Proven is a check of identity or integrity that passed, or that was waved
 // through.
 type Proven struct {
-	What    string     // "signature", "certificate", "finished"
+	What    string     // "signature", "certificate", "finished", "binder"
 	Of      fault.Role // whose
 	Scheme  iana.SignatureScheme
 	Verdict *Verdict // of a certificate

@@ -31,6 +31,7 @@ type Info struct {
 	RecordLimit          int                  // bytes of content that the peer may put into a record of its own; 0 if nothing was agreed (RFC 8449, RFC 6066)
 	PeerRecordLimit      int                  // likewise, of what we send
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
+	Resumed              bool                 // an earlier session stood in for certificates and signatures
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	ServerCertificate    *x509.Certificate    // the server's leaf, as it was sent on this connection; nil if none was
 	TLSUnique            []byte               // the first Finished of TLS 1.2 and below; nil where it binds nothing (RFC 5929, RFC 7627)

@@ -16,17 +16,29 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 )
 
 // The client's hellos, common to all versions. What comes after the
 // ServerHello is the version's: see client13 and client12.
 //
-//	START ---- send ClientHello ----> WAIT_SH
+//	START ------> RECALLING --------+   if there is a store of sessions, ask it
+//	   |              |  a session,  |
+//	   |              |  and ask     |
+//	   |              |  for a       |
+//	   |              v  verdict     |
+//	   |           JUDGING           |  none that fits
+//	   |              |              |
+//	   v              v  the verdict v
+//	  send ClientHello ----> WAIT_SH
+//
 //	WAIT_SH -- HelloRetryRequest ---> WAIT_SH2   send the second ClientHello
 //	WAIT_SH, WAIT_SH2 -- ServerHello -> the version's first state
 var clientHellos = []edge[*client]{
 	// from          on                         do                     to
-	{fault.Start, begin, (*client).begin, to(fault.WaitSH)},
+	{fault.Start, begin, (*client).begin, to(fault.Recalling, fault.WaitSH)},
+	{fault.Recalling, answer, (*client).recalled, to(fault.Judging, fault.WaitSH)},
+	{fault.Judging, answer, (*client).rejudged, to(fault.WaitSH)},
 	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD)},
 	{fault.WaitSH, retryHello, (*client).helloRetryRequest, to(fault.WaitSH2)},
 	{fault.WaitSH2, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
@@ -43,6 +55,11 @@ type client struct {
 	shares []*kex.Private   // for its key_share, in its order
 	retry  *wire.ServerHello
 
+	session    *session.Session // recalled, not yet judged
+	offers     []*offer         // pre-shared keys in the hello, in its order
+	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
+	hooked     bool             // a hook chose the certificate that we show
+
 	stage   *keys.Handshake // TLS 1.3
 	traffic traffic         // of its handshake epoch
 
@@ -56,6 +73,7 @@ type client struct {
 	own    *config.Certificate            // nil: we have none to show
 	scheme iana.SignatureScheme           // to prove it with
 	app    traffic                        // TLS 1.3: for when our flight is out
+	main   *keys.Main
 
 	later laterAnswer // TLS 1.3: to a request after the handshake
 
@@ -92,15 +110,24 @@ func (c *client) Receive(msg []byte) error {
 
 func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, changeCipherSpec, nil) }
 
-// begin sends the first ClientHello.
+// begin asks for a session to resume, if there may be one.
 func (c *client) begin([]byte) (fault.State, error) {
+	if c.cfg.Sessions == nil || !slices.Contains(c.params.Versions, iana.TLS13) {
+		return c.greet()
+	}
+	c.waitFor(flow.NewSessionAsk(c.cfg.Sessions, c.sessionKey(), c.recall))
+	return fault.Recalling, nil
+}
+
+// greet sends the first ClientHello.
+func (c *client) greet() (fault.State, error) {
 	if err := c.build(); err != nil {
 		return 0, err
 	}
 	if err := c.addExtras(); err != nil {
 		return 0, err
 	}
-	if _, err := c.send(&c.hello, flow.Clear); err != nil {
+	if err := c.sendHello(); err != nil {
 		return 0, err
 	}
 	c.info.ClientRandom = c.hello.Random
@@ -154,6 +181,7 @@ func (c *client) build() error {
 	}
 	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
 	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
+	c.offerPSKs()
 	return c.generate(c.firstShares()...)
 }
 
@@ -263,12 +291,12 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		c.hello.Cookie = retry.Cookie
 		c.hello.Extensions.Insert(c.hello.Extensions.Index(iana.ExtKeyShare), iana.ExtCookie)
 	}
+	c.retryPSKs()
 	c.compat()
 	if err := c.padHello(); err != nil {
 		return 0, err
 	}
-	_, err := c.send(&c.hello, flow.Clear)
-	return fault.WaitSH2, err
+	return fault.WaitSH2, c.sendHello()
 }
 
 func retryWish(share bool, g iana.Group, cookie bool) string {
@@ -307,6 +335,7 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if c.info.Version < iana.TLS13 {
+		c.dropOffers(nil)
 		c.table = client12
 		return c.serverHello12(msg, sh)
 	}

@@ -17,22 +17,22 @@ import (
 
 // The client of TLS 1.3 after its ServerHello (RFC 9846, Appendix A.1).
 //
-//	   WAIT_EE
-//	      |  EncryptedExtensions
-//	      v
-//	WAIT_CERT_CR ----------------+
-//	      |  CertificateRequest  |
-//	      v                      |  Certificate
-//	  WAIT_CERT                  |
-//	      |  Certificate         |
-//	      v                      |
-//	   WAIT_CV <-----------------+
-//	      |  CertificateVerify, and ask for a verdict on the chain
-//	      v
-//	  VERIFYING
-//	      |  the verdict
-//	      v
-//	WAIT_FINISHED
+//	   WAIT_EE ------------------------------+
+//	      |  EncryptedExtensions             |
+//	      v                                  |
+//	WAIT_CERT_CR ----------------+           |
+//	      |  CertificateRequest  |           |  EncryptedExtensions
+//	      v                      |           |  of a server that took
+//	  WAIT_CERT                  |           |  a pre-shared key
+//	      |  Certificate         |  Certifi- |
+//	      v                      |  cate     |
+//	   WAIT_CV <-----------------+           |
+//	      |  CertificateVerify, and ask      |
+//	      v  for a verdict on the chain      |
+//	  VERIFYING                              |
+//	      |  the verdict                     |
+//	      v                                  |
+//	WAIT_FINISHED <--------------------------+
 //	      |  Finished; if the server asked, choose a certificate:
 //	      |----> CHOOSING_CERT ----+   by the hook, if there is one
 //	      |<-----------------------+
@@ -53,7 +53,7 @@ import (
 //	  CONNECTED
 var client13 = []edge[*client]{
 	// from              on                                 do                              to
-	{fault.WaitEE, trigger(iana.EncryptedExtensions), (*client).encryptedExtensions, to(fault.WaitCertCR)},
+	{fault.WaitEE, trigger(iana.EncryptedExtensions), (*client).encryptedExtensions, to(fault.WaitCertCR, fault.WaitFinished)},
 	{fault.WaitCertCR, trigger(iana.CertificateRequest), (*client).certificateRequest, to(fault.WaitCert)},
 	{fault.WaitCertCR, trigger(iana.Certificate), (*client).certificate, to(fault.WaitCV)},
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate, to(fault.WaitCV)},
@@ -77,34 +77,19 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.retry != nil && sh.CipherSuite != c.retry.CipherSuite {
 		return 0, fault.RetrySuiteChanged.In("cipher_suite").Saw(sh.CipherSuite, c.retry.CipherSuite)
 	}
-	if !sh.Extensions.Has(iana.ExtKeyShare) {
-		return 0, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
-	}
-	g := sh.KeyShare.Group
-	if err := refuseGREASE("key_share.group", g); err != nil {
-		return 0, err
-	}
-	key := c.share(g)
-	if key == nil {
-		return 0, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
-	}
 	c.suite = suite.ByID(sh.CipherSuite)
-	c.info.CipherSuite, c.info.Group, c.info.ForwardSecrecy = sh.CipherSuite, g, true
-	more := "; we had sent a key share for it, so no round trip was lost"
-	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
-		more = "; it had to ask for our key share first"
-	}
+	c.info.CipherSuite = sh.CipherSuite
 	c.tellChoice("version", c.info.Version.String(), names(meant(c.hello.SupportedVersions.Slice())), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
-	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
-
-	c.transcript.Start(c.suite.Hash)
-	c.transcript.Write(msg)
-	shared, err := key.Shared(sh.KeyShare.Key)
+	if err := c.takePSK(sh); err != nil {
+		return 0, err
+	}
+	shared, err := c.agree(sh)
 	if err != nil {
 		return 0, err
 	}
-	c.shares = nil
+	c.transcript.Start(c.suite.Hash)
+	c.transcript.Write(msg)
 	if c.stage, c.traffic, err = c.handshakeKeys(shared); err != nil {
 		return 0, err
 	}
@@ -113,6 +98,36 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 		return 0, err
 	}
 	return fault.WaitEE, c.Layer.SetWrite(flow.Handshake, c.suite, c.traffic.client)
+}
+
+// agree makes the shared secret from the server's share; nil if the server goes
+// on with a pre-shared key alone.
+func (c *client) agree(sh *wire.ServerHello) ([]byte, error) {
+	defer func() { c.shares = nil }()
+	if !sh.Extensions.Has(iana.ExtKeyShare) {
+		switch {
+		case c.preshared == nil:
+			return nil, fault.ExtensionMissing.In("extensions").Saw("", "key_share")
+		case !c.hello.PSKModes.Has(wire.PSKOnly):
+			return nil, fault.PSKShareMissing.In("extensions").Saw("", "key_share")
+		}
+		return nil, nil
+	}
+	g := sh.KeyShare.Group
+	if err := refuseGREASE("key_share.group", g); err != nil {
+		return nil, err
+	}
+	key := c.share(g)
+	if key == nil {
+		return nil, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
+	}
+	c.info.Group = g
+	more := "; we had sent a key share for it, so no round trip was lost"
+	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
+		more = "; it had to ask for our key share first"
+	}
+	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
+	return key.Shared(sh.KeyShare.Key)
 }
 
 func (c *client) shared() (groups []iana.Group) {
@@ -164,6 +179,9 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.transcript.Write(msg)
+	if c.preshared != nil {
+		return fault.WaitFinished, nil
+	}
 	return fault.WaitCertCR, nil
 }
 
@@ -291,13 +309,10 @@ func (c *client) finished(msg []byte) (fault.State, error) {
 	if err := c.evidence.complete(demandIdentity); err != nil {
 		return 0, err // before our Finished, on which the server would rely
 	}
-	main, app, err := c.applicationKeys(c.stage)
-	if err != nil {
+	if c.main, c.app, err = c.applicationKeys(c.stage); err != nil {
 		return 0, err
 	}
-	main.Wipe()
-	c.app = app
-	if err := c.Layer.SetRead(flow.Application, c.suite, app.server); err != nil {
+	if err := c.Layer.SetRead(flow.Application, c.suite, c.app.server); err != nil {
 		return 0, err
 	}
 	if c.asked == nil {
@@ -345,13 +360,19 @@ func (c *client) connect() (fault.State, error) {
 	if err := c.offerLater(); err != nil {
 		return 0, err
 	}
+	c.keepResumption(c.main)
 	return fault.Connected, c.Layer.SetWrite(flow.Application, c.suite, c.app.client)
 }
 
-// newSessionTicket is read and dropped: a client that does not resume ignores
-// tickets (RFC 9846, Section 4.7.1).
+// newSessionTicket is read, and kept by a client that resumes (RFC 9846, Section
+// 4.7.1).
 func (c *client) newSessionTicket(msg []byte) (fault.State, error) {
-	return fault.Connected, c.coder.Decode(msg, new(wire.NewSessionTicket))
+	m := new(wire.NewSessionTicket)
+	if err := c.coder.Decode(msg, m); err != nil {
+		return 0, err
+	}
+	c.keep(m)
+	return fault.Connected, nil
 }
 
 func (c *client) keyUpdate(msg []byte) (fault.State, error) {

@@ -83,7 +83,7 @@ func (c *client) chosen([]byte) (fault.State, error) {
 	if i < 0 {
 		return 0, fault.NoCommonSigalg.In("signature_algorithms").Saw("the server accepts "+join(c.asked.SignatureSchemes), "one of ours: "+join(schemes))
 	}
-	c.own, c.scheme = own, schemes[i]
+	c.own, c.scheme, c.hooked = own, schemes[i], true
 	c.tellOwn([]string{cert.Describe(own.Leaf())}, 0, "The hook of the configuration chose it, by what the server asked for.")
 	return c.prove()
 }

@@ -18,11 +18,13 @@ import (
 type evidence struct {
 	chain     *flow.Verdict  // the peer's certificates were judged, or that it has none
 	signature *signatureHeld // and it holds the leaf's key
+	psk       *pskHeld       // or holds a key that only who proved all this before can have, or that was provisioned
 	finished  *finishedHeld  // and both saw the same handshake
 }
 
 type (
 	signatureHeld struct{ scheme iana.SignatureScheme }
+	pskHeld       struct{ external bool }
 	finishedHeld  struct{}
 )
 
@@ -33,12 +35,13 @@ const (
 	demandIdentity demand = iota // all three: a server, and a client that showed a certificate
 	demandVerdict                // of a client that was asked, showed none and need not
 	demandFinished               // of a client that was not asked
+	demandPSK                    // of a client that resumes, or has an external key, and was not asked
 )
 
 // complete refuses a handshake that lacks a check which it owes.
 func (e *evidence) complete(d demand) error {
 	switch {
-	case e.finished == nil, d == demandVerdict && e.chain == nil:
+	case e.finished == nil, d == demandVerdict && e.chain == nil, d == demandPSK && e.psk == nil:
 		return fault.MissingProof.New()
 	case d == demandIdentity:
 		return e.identified()
@@ -46,9 +49,11 @@ func (e *evidence) complete(d demand) error {
 	return nil
 }
 
-// identified refuses a peer that has not shown who it is.
+// identified refuses a peer that has not shown who it is: by a good chain and the
+// key of its leaf, now or in the session that is resumed, or by an external key.
 func (e *evidence) identified() error {
-	if e.chain == nil || e.signature == nil {
+	external := e.psk != nil && e.psk.external
+	if !external && (e.chain == nil || e.signature == nil && e.psk == nil) {
 		return fault.MissingProof.New()
 	}
 	return nil

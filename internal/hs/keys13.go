@@ -10,10 +10,17 @@ import (
 type traffic struct{ client, server keys.Secret }
 
 // handshakeKeys goes from the shared secret to the handshake traffic secrets;
-// the transcript ends with ServerHello (RFC 9846, Section 7.1).
+// the transcript ends with ServerHello (RFC 9846, Section 7.1). shared is nil
+// where a PSK stands alone.
 func (c *core) handshakeKeys(shared []byte) (*keys.Handshake, traffic, error) {
-	early := keys.NewEarly(c.suite.Hash, nil)
+	var secret keys.Secret
+	if c.preshared != nil {
+		secret = c.preshared.secret
+		defer secret.Wipe()
+	}
+	early := keys.NewEarly(c.suite.Hash, secret)
 	defer early.Wipe()
+	c.info.ForwardSecrecy = shared != nil
 	stage := early.Handshake(shared)
 	clear(shared)
 	th := c.transcript.Sum()

@@ -86,7 +86,8 @@ type Machine interface {
 	Ask() flow.Ask            // what it waits for besides bytes, or nil
 	State() fault.State
 	Info() *flow.Info
-	Exporter() *Exporter // nil before CONNECTED
+	Exporter() *Exporter    // nil before CONNECTED
+	Errands() []flow.Errand // what came up to be done besides; each is given once
 }
 
 // Options are what a Machine needs besides its configuration.
@@ -159,6 +160,8 @@ type core struct {
 	coder        wire.Coder
 	transcript   *keys.Transcript
 	suite        *suite.Suite
+	preshared    *psk // TLS 1.3: that the key schedule begins with; nil if there is none
+	errands      []flow.Errand
 	keyLog       io.Writer
 	compatSent   bool
 	finishedSeen bool // TLS 1.2: the first Finished is made
@@ -237,8 +240,17 @@ func asks[A flow.Ask](c *core) bool {
 	return ok
 }
 
-// send has the last word from Edit, then encodes, hashes and queues m.
+// send encodes, hashes and queues m.
 func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {
+	msg, err := c.encode(m)
+	if err == nil {
+		c.emit(msg, e)
+	}
+	return msg, err
+}
+
+// encode has the last word from Edit.
+func (c *core) encode(m wire.Message) ([]byte, error) {
 	if c.Edit != nil {
 		c.Edit(m)
 	}
@@ -246,10 +258,14 @@ func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Internal.Because(err)
 	}
+	return msg, nil
+}
+
+// emit hashes and queues what encode gave.
+func (c *core) emit(msg []byte, e flow.Epoch) {
 	c.transcript.Write(msg)
 	c.tell(msg, true, e)
 	c.Layer.WriteMessage(msg)
-	return msg, nil
 }
 
 // tell emits the event of a message.

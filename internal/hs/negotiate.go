@@ -163,11 +163,15 @@ func checkClientHello13(h *wire.ClientHello) error {
 		return fault.ClientCompression.In("legacy_compression_methods")
 	}
 	x := &h.Extensions
-	// We resume nothing yet that a PSK could stand for, so certificates are
-	// always needed, and with them both of these.
-	for _, t := range []iana.ExtensionType{iana.ExtSignatureAlgorithms, iana.ExtSupportedGroups, iana.ExtKeyShare} {
-		if !x.Has(t) {
-			return fault.ExtensionMissing.In("extensions").Saw("", t)
+	psk, groups, shares := x.Has(iana.ExtPreSharedKey), x.Has(iana.ExtSupportedGroups), x.Has(iana.ExtKeyShare)
+	switch {
+	case !psk:
+		if err := demandExtensions(h, iana.ExtSignatureAlgorithms, iana.ExtSupportedGroups, iana.ExtKeyShare); err != nil {
+			return err
+		}
+	case groups != shares:
+		if err := demandExtensions(h, iana.ExtSupportedGroups, iana.ExtKeyShare); err != nil {
+			return err
 		}
 	}
 	if err := checkKeyShares(h); err != nil {
@@ -182,6 +186,16 @@ func checkClientHello13(h *wire.ClientHello) error {
 		}
 		if len(h.PSKIdentities) != len(h.PSKBinders) {
 			return fault.PSKBinderCount.In("pre_shared_key.binders").Saw(len(h.PSKBinders), len(h.PSKIdentities))
+		}
+	}
+	return nil
+}
+
+// demandExtensions refuses a hello that lacks one of list (RFC 9846, Section 9.2).
+func demandExtensions(h *wire.ClientHello, list ...iana.ExtensionType) error {
+	for _, t := range list {
+		if !h.Extensions.Has(t) {
+			return fault.ExtensionMissing.In("extensions").Saw("", t)
 		}
 	}
 	return nil

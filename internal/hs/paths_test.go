@@ -18,11 +18,12 @@ type machine struct {
 	version iana.Version
 	table   []row
 
-	// orders are what the side receives from its start to CONNECTED (RFC 9846,
-	// Section 2 and Appendix A; RFC 5246, Section 7.3; RFC 6066, Section 8).
-	// "answer" is the reply to an Ask: a verdict on the peer; a signature of our
-	// own; before it a configuration or certificate if there are hooks.
-	orders string
+	// openings are the ways in which a handshake can begin, orders what the side
+	// receives from there to CONNECTED (RFC 9846, Section 2 and Appendix A; RFC
+	// 5246, Section 7.3; RFC 6066, Section 8). "answer" is the reply to an Ask: a
+	// verdict on the peer; a signature of our own; before it a certificate if there
+	// is a hook. The Asks of an opening have names of their own: see labels.
+	openings, orders string
 
 	// after is what may follow in CONNECTED and lead back to it, any number of
 	// times (RFC 9846, Section 4.7); refused has a row there only to be refused by
@@ -34,17 +35,23 @@ func machines() []*machine {
 	return []*machine{{
 		role: fault.Client, version: iana.TLS13,
 		table: combine(rows(clientHellos), rows(client13), []fault.State{fault.WaitEE}),
+		openings: `
+			start
+			start, session
+			start, session, judged`,
 		orders: `
-			start, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
-			start, hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer`, // a hook that has nothing to show, a signature, both
+			server_hello, encrypted_extensions, finished
+			hello_retry_request, server_hello, encrypted_extensions, finished
+			server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
+			hello_retry_request, server_hello, encrypted_extensions, certificate, certificate_verify, answer, finished
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer
+			hello_retry_request, server_hello, encrypted_extensions, certificate_request, certificate, certificate_verify, answer, finished, answer, answer`, // a hook that has nothing to show, a signature, both
 		after: `
 			new_session_ticket
 			key_update
@@ -55,42 +62,69 @@ func machines() []*machine {
 	}, {
 		role: fault.Client, version: iana.TLS12,
 		table: combine(rows(clientHellos), rows(client12), []fault.State{fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD}, fault.WaitSH2),
+		openings: `
+			start
+			start, session
+			start, session, judged`,
 		orders: `
-			start, server_hello, certificate, [certificate_status,] server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, [certificate_status,] server_key_exchange, certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
-			start, server_hello, certificate, [certificate_status,] server_hello_done, answer, change_cipher_spec, finished
-			start, server_hello, certificate, [certificate_status,] certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
-			start, server_hello, [server_key_exchange,] server_hello_done, change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate
+			server_hello, certificate, [certificate_status,] server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] server_key_exchange, certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] server_hello_done, answer, change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
+			server_hello, [server_key_exchange,] server_hello_done, change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate
 		refused: "hello_request",
 	}, {
 		role: fault.Server, version: iana.TLS13,
-		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing}),
+		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished}),
+		openings: `
+			client_hello
+			client_hello, hook
+			client_hello, tickets
+			client_hello, hook, tickets
+			client_hello, tickets, judged
+			client_hello, hook, tickets, judged`,
 		orders: `
+			finished
+			client_hello, finished
+			answer, finished
 			client_hello, answer, finished
-			client_hello, client_hello, answer, finished
-			client_hello, answer, answer, finished
-			client_hello, answer, client_hello, answer, finished
+			answer, certificate, answer, finished
 			client_hello, answer, certificate, answer, finished
-			client_hello, client_hello, answer, certificate, answer, finished
-			client_hello, answer, answer, certificate, answer, finished
-			client_hello, answer, client_hello, answer, certificate, answer, finished
-			client_hello, answer, certificate, certificate_verify, answer, finished
-			client_hello, client_hello, answer, certificate, certificate_verify, answer, finished
-			client_hello, answer, answer, certificate, certificate_verify, answer, finished
-			client_hello, answer, client_hello, answer, certificate, certificate_verify, answer, finished`, // an empty Certificate, and one that is proved
+			answer, certificate, certificate_verify, answer, finished
+			client_hello, answer, certificate, certificate_verify, answer, finished`, // an empty Certificate, and one that is proved
 		after: `
 			key_update
 			certificate, answer, finished
 			certificate, certificate_verify, answer, finished`,
 	}, {
 		role: fault.Server, version: iana.TLS12,
-		table: combine(rows(serverHellos), rows(server12), []fault.State{fault.Signing, fault.WaitCert, fault.WaitCKE}, fault.WaitCH2),
+		table: combine(rows(serverHellos), rows(server12), []fault.State{fault.Signing, fault.WaitCert, fault.WaitCKE}, fault.WaitCH2, fault.Resuming, fault.Judging),
+		openings: `
+			client_hello
+			client_hello, hook`,
 		orders: `
-			client_hello, [answer,] [answer,] client_key_exchange, [answer,] change_cipher_spec, finished
-			client_hello, [answer,] [answer,] certificate, client_key_exchange, [answer,] answer, change_cipher_spec, finished
-			client_hello, [answer,] [answer,] certificate, client_key_exchange, [answer,] certificate_verify, answer, change_cipher_spec, finished`, // a hook, a signature, a decryption
+			[answer,] client_key_exchange, [answer,] change_cipher_spec, finished
+			[answer,] certificate, client_key_exchange, [answer,] answer, change_cipher_spec, finished
+			[answer,] certificate, client_key_exchange, [answer,] certificate_verify, answer, change_cipher_spec, finished`, // a signature, a decryption
 		refused: "client_hello",
 	}}
+}
+
+// whole are the openings, each with each of the orders.
+func (m *machine) whole() (list []string) {
+	for opening := range strings.Lines(m.openings) {
+		for order := range strings.Lines(m.orders) {
+			if opening, order = strings.TrimSpace(opening), strings.TrimSpace(order); opening != "" && order != "" {
+				list = append(list, expand(opening+", "+order)...)
+			}
+		}
+	}
+	return list
+}
+
+// labels are the names of answers in an opening.
+var labels = map[fault.State]string{
+	fault.Recalling: "session", fault.Judging: "judged", fault.Choosing: "hook", fault.Resuming: "tickets",
 }
 
 // combine puts the rows of the hellos before those of a version, whose first
@@ -157,8 +191,12 @@ func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.
 		if r.from != s {
 			continue
 		}
+		on := r.on.String()
+		if r.on == answer && labels[s] != "" {
+			on = labels[s]
+		}
 		for _, next := range r.to {
-			all = append(all, paths(t, table, next, append(slices.Clone(way), r.on.String()), seen)...)
+			all = append(all, paths(t, table, next, append(slices.Clone(way), on), seen)...)
 		}
 	}
 	return all
@@ -168,18 +206,21 @@ func paths(t *testing.T, table []row, s fault.State, way []string, seen []fault.
 // a certificate_request. The table can't tell, since all states between are the
 // same; TestUnasked shows it.
 func unasked(way []string) bool {
-	answers := 0
+	answers, verdicts := 0, 0
+	if slices.Contains(way, "certificate") {
+		verdicts = 1
+	}
 	for _, on := range way {
 		if on == "answer" {
 			answers++
 		}
 	}
-	return way[0] == "start" && answers > 1 && !slices.Contains(way, "certificate_request")
+	return way[0] == "start" && answers > verdicts && !slices.Contains(way, "certificate_request")
 }
 
 func TestPaths(t *testing.T) {
 	for _, m := range machines() {
-		want := lines(m.orders)
+		want := m.whole()
 		got := paths(t, m.table, m.start(), nil, nil)
 		slices.Sort(got)
 		slices.Sort(want)
@@ -239,7 +280,7 @@ func TestEntries(t *testing.T) {
 		entry  []fault.State
 	}{
 		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD}},
-		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitCert, fault.WaitCKE}},
+		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE}},
 	} {
 		for _, r := range c.hellos {
 			for _, s := range r.to {
@@ -254,6 +295,7 @@ func TestEntries(t *testing.T) {
 // odd are the handlers that are not named after their message.
 var odd = map[string]string{
 	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
+	"answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged",
 	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of DECRYPTING_CV": "decrypted",
 	"server_hello_done of WAIT_PSK_SKE_SHD": "pskHelloDone", "server_hello_done of WAIT_PSK_SHD": "pskHelloDone",
 	"answer of POST_CHOOSING_CERT": "chosen", "answer of POST_SIGNING": "signedLater",

@@ -101,22 +101,18 @@ func (c *client) signedLater([]byte) (fault.State, error) {
 
 // hold adds a message to the answer.
 func (c *client) hold(m wire.Message) error {
-	msg, err := c.encode(m)
+	msg, err := c.laterMessage(m)
 	c.later.msgs = append(c.later.msgs, msg)
 	return err
 }
 
-// encode is send without sending.
-func (c *client) encode(m wire.Message) ([]byte, error) {
-	if c.Edit != nil {
-		c.Edit(m)
+// laterMessage is send without sending.
+func (c *client) laterMessage(m wire.Message) ([]byte, error) {
+	msg, err := c.encode(m)
+	if err == nil {
+		c.transcript.Write(msg)
 	}
-	msg, err := c.coder.Append(nil, m)
-	if err != nil {
-		return nil, fault.Internal.Because(err)
-	}
-	c.transcript.Write(msg)
-	return msg, nil
+	return msg, err
 }
 
 // sendAnswer sends what is held, with a Finished made of the secret that we write

@@ -123,6 +123,7 @@ type course struct {
 	suite   iana.CipherSuite // 0: the defaults
 	hint    string           // of the server, which pre-shared key to use
 	later   bool             // it is asked after the handshake
+	resume  bool             // both have what an earlier connection left
 }
 
 func newDuo(t *testing.T, o course) *duo {
@@ -151,6 +152,12 @@ func newDuo(t *testing.T, o course) *duo {
 	}
 	if o.choose {
 		cc.GetClientCertificate = func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, nil }
+	}
+	if o.resume {
+		kept := earlier(id.cert, o.auth)
+		cc.Sessions, sc.Tickets = kept, kept
+		cc.Time = func() time.Time { return now }
+		sc.Time = cc.Time
 	}
 	if o.suite != 0 {
 		cc.CipherSuites, sc.CipherSuites = []iana.CipherSuite{o.suite}, []iana.CipherSuite{o.suite}
@@ -217,6 +224,10 @@ func reply(ask flow.Ask) {
 		a.Reply(a.Config, nil, nil)
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, nil)
+	case *flow.SessionAsk:
+		a.Answer(context.Background())
+	case *flow.ResumeAsk:
+		a.Answer(context.Background())
 	}
 }
 
@@ -263,6 +274,7 @@ var (
 	empty13   = course{version: iana.TLS13, auth: config.RequestClientCert}
 	empty12   = course{version: iana.TLS12, auth: config.VerifyClientCertIfGiven}
 	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
+	resumed   = course{auth: config.RequestClientCert, resume: true}
 	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
 
@@ -274,6 +286,12 @@ var welcome = []struct {
 	takes  string
 }{
 	{fault.Client, fault.Start, course{}, "no message now"},
+	{fault.Client, fault.Recalling, resumed, "no message now"},
+	{fault.Client, fault.Judging, resumed, "no message now"},
+	{fault.Client, fault.WaitSH, resumed, "server_hello or hello_retry_request"},
+	{fault.Client, fault.WaitEE, resumed, "encrypted_extensions"},
+	{fault.Client, fault.WaitFinished, resumed, "finished"},
+	{fault.Client, fault.Connected, resumed, "new_session_ticket or key_update or certificate_request"},
 	{fault.Client, fault.WaitSH, course{}, "server_hello or hello_retry_request"},
 	{fault.Client, fault.WaitSH2, retried, "server_hello"},
 	{fault.Client, fault.WaitEE, in13, "encrypted_extensions"},
@@ -320,6 +338,10 @@ var welcome = []struct {
 
 	{fault.Server, fault.WaitCH, course{}, "client_hello"},
 	{fault.Server, fault.Choosing, hooked, "no message now"},
+	{fault.Server, fault.Resuming, resumed, "no message now"},
+	{fault.Server, fault.Judging, resumed, "no message now"},
+	{fault.Server, fault.WaitFinished, resumed, "finished"},
+	{fault.Server, fault.Connected, resumed, "key_update or certificate"},
 	{fault.Server, fault.WaitCH2, retried, "client_hello"},
 	{fault.Server, fault.Signing, in13, "no message now"},
 	{fault.Server, fault.Signing, retried, "no message now"},
@@ -486,6 +508,10 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 		a.Reply(a.Config, nil, nil)
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, nil)
+	case *flow.SessionAsk:
+		a.Reply(nil, nil)
+	case *flow.ResumeAsk:
+		a.Reply(nil, nil)
 	}
 	if m.State() != fault.Failed || len(l.answered) != before {
 		t.Error("a late answer woke a failed machine")
@@ -521,20 +547,29 @@ func TestAnswerTwice(t *testing.T) {
 // Finished, on which the server would rely, is not sent.
 func TestEvidence(t *testing.T) {
 	chain, signature, finished := new(flow.Verdict), new(signatureHeld), new(finishedHeld)
+	ticket, external := new(pskHeld), &pskHeld{external: true}
 	for _, test := range []struct {
 		have   evidence
 		demand demand
 		ok     bool
 	}{
-		{evidence{chain, signature, finished}, demandIdentity, true},
-		{evidence{nil, signature, finished}, demandIdentity, false},
-		{evidence{chain, nil, finished}, demandIdentity, false},
-		{evidence{chain, signature, nil}, demandIdentity, false},
-		{evidence{chain, nil, finished}, demandVerdict, true},
-		{evidence{nil, nil, finished}, demandVerdict, false},
-		{evidence{chain, signature, nil}, demandVerdict, false},
-		{evidence{nil, nil, finished}, demandFinished, true},
-		{evidence{chain, signature, nil}, demandFinished, false},
+		{evidence{chain, signature, nil, finished}, demandIdentity, true},
+		{evidence{nil, signature, nil, finished}, demandIdentity, false},
+		{evidence{chain, nil, nil, finished}, demandIdentity, false},
+		{evidence{chain, signature, nil, nil}, demandIdentity, false},
+		{evidence{chain, nil, nil, finished}, demandVerdict, true},
+		{evidence{nil, nil, nil, finished}, demandVerdict, false},
+		{evidence{chain, signature, nil, nil}, demandVerdict, false},
+		{evidence{nil, nil, nil, finished}, demandFinished, true},
+		{evidence{chain, signature, nil, nil}, demandFinished, false},
+		{evidence{nil, nil, ticket, finished}, demandPSK, true},
+		{evidence{nil, nil, nil, finished}, demandPSK, false},
+		{evidence{nil, nil, ticket, nil}, demandPSK, false},
+		{evidence{chain, nil, ticket, finished}, demandIdentity, true},
+		{evidence{nil, nil, ticket, finished}, demandIdentity, false},
+		{evidence{nil, nil, external, finished}, demandIdentity, true},
+		{evidence{nil, nil, external, nil}, demandIdentity, false},
+		{evidence{nil, nil, ticket, finished}, demandVerdict, false},
 	} {
 		if err := test.have.complete(test.demand); (err == nil) != test.ok || err != nil && !errors.Is(err, fault.MissingProof) {
 			t.Errorf("%+v, demand %v: %v", test.have, test.demand, err)

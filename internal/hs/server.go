@@ -15,23 +15,37 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 	"github.com/handclasp/handclasp/sign"
 )
 
 // The server's hellos, common to all versions. What comes after the ClientHello
 // is the version's: see server13 and server12.
 //
-//	WAIT_CH -- ClientHello --> CHOOSING -- answer --+   if a hook wants to choose by it
-//	   |                                            v
-//	   +--> WAIT_CH2 <------------------------------+   send HelloRetryRequest
-//	   |       |  ClientHello                       |
-//	   v       v                                    |
-//	 the version's first state <--------------------+
+//	WAIT_CH
+//	   |  ClientHello; if a hook wants to choose by it:
+//	   |----> CHOOSING ----------+
+//	   |<------------------------+   what it chose
+//	   |  if the client offers tickets:
+//	   |----> RESUMING ----------+
+//	   |          |  one fits,   |
+//	   |          |  and ask for |
+//	   |          v  a verdict   |
+//	   |       JUDGING           |  none fits, or the client is unknown
+//	   |<---------+--------------+
+//	   |  if a key share is missing, send HelloRetryRequest:
+//	   |----> WAIT_CH2 ----------+
+//	   |<------------------------+   ClientHello
+//	   v
+//	the version's first state
 var serverHellos = []edge[*server]{
 	// from          on                         do                     to
-	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello, to(fault.Choosing, fault.WaitCH2, fault.Signing, fault.WaitCert, fault.WaitCKE)},
-	{fault.Choosing, answer, (*server).chosen, to(fault.WaitCH2, fault.Signing, fault.WaitCert, fault.WaitCKE)},
-	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing)},
+	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello,
+		to(fault.Choosing, fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
+	{fault.Choosing, answer, (*server).chosen, to(fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
+	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.Judging, answer, (*server).rejudged, to(fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing, fault.WaitFinished)},
 }
 
 // server is the server's side of one handshake.
@@ -46,12 +60,15 @@ type server struct {
 	constant []byte // what the second ClientHello must repeat
 	group    iana.Group
 
-	first     []byte               // the hello, while hooks are asked about it
+	first     []byte               // the hello, until it is in the transcript
 	certs     []config.Certificate // to choose from
 	cert      int                  // index in certs
 	scheme    iana.SignatureScheme
-	stage     *keys.Handshake // TLS 1.3
-	traffic   traffic         // of its handshake epoch
+	states    []*session.State // TLS 1.3: of the client's tickets, in its order
+	found     *found           // TLS 1.3: what is resumed; nil: nothing
+	stage     *keys.Handshake  // TLS 1.3
+	main      *keys.Main
+	traffic   traffic // of its handshake epoch
 	app       traffic
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
@@ -136,40 +153,54 @@ func (s *server) chosen([]byte) (fault.State, error) {
 
 // answerHello settles version, suite and group, then goes on or asks again.
 func (s *server) answerHello() (fault.State, error) {
-	h, msg := &s.hello, s.first
-	s.first = nil
 	if s.certs == nil {
 		s.certs = s.cfg.Certificates
 	}
-	if (len(s.certs) == 0 || len(s.certs[0].Chain()) == 0) && len(s.cfg.PSKs) == 0 {
-		return 0, fault.CertificateHook.New() // those of a configuration were looked at before
+	if len(s.cfg.PSKs) == 0 {
+		if err := s.haveCertificate(); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.settleVersion(); err != nil {
 		return 0, err
 	}
 	if s.info.Version < iana.TLS13 {
-		s.table = server12
-		s.transcript.Write(msg)
-		if err := s.settle12(); err != nil {
-			return 0, err
-		}
-		return s.negotiate12()
+		return s.answer12()
 	}
-	if err := s.settle13(); err != nil {
+	if err := checkClientHello13(&s.hello); err != nil {
 		return 0, err
 	}
-	if s.cfg.CookieKey != nil && h.Extensions.Has(iana.ExtCookie) {
+	if s.cfg.CookieKey != nil && s.hello.Extensions.Has(iana.ExtCookie) {
 		if err := s.restore(); err != nil {
 			return 0, err
 		}
-		return s.takeSecond(msg)
+		if err := s.takeSecond(); err != nil {
+			return 0, err
+		}
 	}
-	s.transcript.Write(msg)
-	if share(h, s.group) == nil {
-		return fault.WaitCH2, s.sendRetry(msg)
+	return s.resume()
+}
+
+func (s *server) answer12() (fault.State, error) {
+	s.table = server12
+	s.transcript.Write(s.first)
+	s.first = nil
+	if err := s.settle12(); err != nil {
+		return 0, err
 	}
-	s.table = server13
-	return s.negotiate13()
+	return s.negotiate12()
+}
+
+// haveCertificate refuses a client that nothing was agreed on with before, if
+// there is no certificate to show. Those of a configuration were looked at before.
+func (s *server) haveCertificate() error {
+	switch {
+	case len(s.certs) > 0 && len(s.certs[0].Chain()) > 0:
+		return nil
+	case len(s.cfg.PSKs) > 0:
+		return fault.PSKUnknown.In("pre_shared_key")
+	}
+	return fault.CertificateHook.New()
 }
 
 func (s *server) settleVersion() error {
@@ -207,23 +238,73 @@ func (s *server) speakable() []string {
 	return slices.DeleteFunc(slices.Clone(s.params.ALPN), func(p string) bool { return p == "h2" })
 }
 
-// settle13 chooses suite and group from a hello for TLS 1.3.
-func (s *server) settle13() error {
-	if err := checkClientHello13(&s.hello); err != nil {
-		return err
+// settle13 chooses suite and group from a hello for TLS 1.3, then goes on or asks
+// for another.
+func (s *server) settle13() (fault.State, error) {
+	if s.found == nil {
+		if err := s.haveCertificate(); err != nil {
+			return 0, err
+		}
+		if err := demandExtensions(&s.hello, iana.ExtSignatureAlgorithms, iana.ExtSupportedGroups); err != nil {
+			return 0, err
+		}
 	}
-	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, s.params.Suites, s.cfg.PreferClientOrder)
+	if s.retry == nil {
+		if err := s.settleSuite13(); err != nil {
+			return 0, err
+		}
+		if err := s.settleGroup13(); err != nil {
+			return 0, err
+		}
+		if s.group != 0 && share(&s.hello, s.group) == nil {
+			first := s.first
+			s.transcript.Write(first)
+			s.first = nil
+			return fault.WaitCH2, s.sendRetry(first)
+		}
+	}
+	return s.accept13()
+}
+
+// settleSuite13 chooses the suite: one with the hash of the PSK, if there is one.
+func (s *server) settleSuite13() error {
+	ours := s.params.Suites
+	if s.found != nil {
+		ours = s.suitesFor(s.found.hash)
+	}
+	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
 	if err != nil {
 		return err
 	}
-	s.suite = chosen
+	s.suite, s.info.CipherSuite = chosen, chosen.ID
 	s.decided(func() flow.Decision { return d })
-	if d, s.group, err = chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil); err != nil {
+	return nil
+}
+
+// settleGroup13 chooses the group: none for a PSK that stands alone.
+func (s *server) settleGroup13() error {
+	if s.found != nil && !s.withDHE() {
+		s.group = 0
+		return nil
+	}
+	d, g, err := chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil)
+	if err != nil {
 		return err
 	}
+	s.group, s.info.Group = g, g
 	s.decided(func() flow.Decision { return d })
-	s.info.CipherSuite, s.info.Group, s.info.ForwardSecrecy = s.suite.ID, s.group, true
 	return nil
+}
+
+// accept13 goes on to the flight: this hello is the last.
+func (s *server) accept13() (fault.State, error) {
+	s.transcript.Write(s.first)
+	s.first = nil
+	s.table = server13
+	if err := s.settleALPN(); err != nil {
+		return 0, err
+	}
+	return s.negotiate13()
 }
 
 // sendRetry asks for a second ClientHello with a share for the chosen group
@@ -266,6 +347,12 @@ func (s *server) helloRetryRequest() *wire.ServerHello {
 // restore puts a server that forgot its HelloRetryRequest, or never sent it,
 // back to WAIT_CH2 with the help of the cookie.
 func (s *server) restore() error {
+	if err := s.settleSuite13(); err != nil {
+		return err // which says more than that the cookie is of no use
+	}
+	if err := s.settleGroup13(); err != nil {
+		return err
+	}
 	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.cfg.Time())
 	if err != nil {
 		return err
@@ -309,20 +396,25 @@ func (s *server) secondClientHello(msg []byte) (fault.State, error) {
 			return 0, fault.CookieWrong.In("cookie")
 		}
 	}
-	return s.takeSecond(msg)
-}
-
-// takeSecond checks a second ClientHello and goes on with it.
-func (s *server) takeSecond(msg []byte) (fault.State, error) {
-	if err := checkSecondHello(&s.hello, s.constant); err != nil {
+	if err := s.takeSecond(); err != nil {
 		return 0, err
 	}
-	if len(s.hello.KeyShares) != 1 || s.hello.KeyShares[0].Group != s.group {
-		return 0, fault.SecondHelloShare.In("key_share").Saw(fmt.Sprintf("%d shares", len(s.hello.KeyShares)), "one for "+s.group.String())
+	s.first = msg
+	if err := s.again(); err != nil {
+		return 0, err
 	}
-	s.transcript.Write(msg)
-	s.table = server13
-	return s.negotiate13()
+	return s.settle13()
+}
+
+// takeSecond checks a second ClientHello against the first.
+func (s *server) takeSecond() error {
+	if err := checkSecondHello(&s.hello, s.constant); err != nil {
+		return err
+	}
+	if len(s.hello.KeyShares) != 1 || s.hello.KeyShares[0].Group != s.group {
+		return fault.SecondHelloShare.In("key_share").Saw(fmt.Sprintf("%d shares", len(s.hello.KeyShares)), "one for "+s.group.String())
+	}
+	return nil
 }
 
 // chooseCertificate settles who we are and how we sign, with a key that the
@@ -409,8 +501,12 @@ func (s *server) certSchemes() []iana.SignatureScheme {
 	return sign.All() // nothing is said of chains
 }
 
-// agree makes the server's share and the shared secret.
+// agree makes the server's share and the shared secret; both are empty where a
+// PSK stands alone.
 func (s *server) agree() (key wire.KeyShare, secret []byte, err error) {
+	if s.group == 0 {
+		return key, nil, nil
+	}
 	key.Group = s.group
 	key.Key, secret, err = kex.Respond(s.group, s.Rand, share(&s.hello, s.group))
 	return key, secret, err

@@ -14,25 +14,27 @@ import (
 
 // The server of TLS 1.3 after its ClientHello (RFC 9846, Appendix A.2).
 //
-//	 NEGOTIATED    send ServerHello, EncryptedExtensions,
-//	      |        [CertificateRequest,] Certificate, and ask for a signature
-//	      v
-//	   SIGNING
-//	      |  the signature; send CertificateVerify, Finished
-//	      |
-//	      +------------------+   if the client was asked for a certificate
-//	      |                  v
-//	      |              WAIT_CERT ---------------+
-//	      |                  |  Certificate       |
-//	      |                  v                    |  an empty Certificate,
-//	      |               WAIT_CV                 |  and ask what to do
-//	      |                  |  CertificateVerify,|
-//	      |                  |  and ask for a     |
-//	      |                  v  verdict           |
-//	      |              VERIFYING <--------------+
-//	      |                  |  the verdict
-//	      v                  |
-//	WAIT_FINISHED <----------+
+//	 NEGOTIATED    send ServerHello, EncryptedExtensions
+//	      |------------------------------------------------+   with a pre-shared
+//	      |  send [CertificateRequest,] Certificate,       |   key: send Finished
+//	      v  and ask for a signature                       |
+//	   SIGNING                                             |
+//	      |  the signature; send CertificateVerify,        |
+//	      |  Finished                                      |
+//	      |                                                |
+//	      +------------------+   if the client was asked   |
+//	      |                  v   for a certificate         |
+//	      |              WAIT_CERT ---------------+        |
+//	      |                  |  Certificate       |        |
+//	      |                  v                    |  empty |
+//	      |               WAIT_CV                 |  Certificate,
+//	      |                  |  CertificateVerify,|  and ask what
+//	      |                  |  and ask for a     |  to do |
+//	      |                  v  verdict           |        |
+//	      |              VERIFYING <--------------+        |
+//	      |                  |  the verdict                |
+//	      v                  |                             |
+//	WAIT_FINISHED <----------+-----------------------------+
 //	      |  Finished
 //	      v
 //	  CONNECTED --- KeyUpdate ---> CONNECTED
@@ -61,12 +63,11 @@ var server13 = []edge[*server]{
 }
 
 // negotiate13 sends the flight up to Certificate, and asks for a signature over
-// it.
+// it; with a pre-shared key it sends all of the flight.
 func (s *server) negotiate13() (fault.State, error) {
-	if err := s.settleALPN(); err != nil {
-		return 0, err
-	}
-	if err := s.chooseCertificate(); err != nil {
+	if s.found != nil {
+		s.carry()
+	} else if err := s.chooseCertificate(); err != nil {
 		return 0, err
 	}
 	if err := s.serverHello(); err != nil {
@@ -74,6 +75,9 @@ func (s *server) negotiate13() (fault.State, error) {
 	}
 	if err := s.encryptedExtensions(); err != nil {
 		return 0, err
+	}
+	if s.found != nil {
+		return fault.WaitFinished, s.finishFlight()
 	}
 	if err := s.sendRequest(); err != nil {
 		return 0, err
@@ -96,10 +100,17 @@ func (s *server) serverHello() error {
 		LegacyVersion: iana.TLS12, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
 		SupportedVersion: s.info.Version, KeyShare: key,
 	}
+	if s.group != 0 {
+		m.Extensions.Add(iana.ExtKeyShare)
+	}
+	if s.found != nil {
+		m.SelectedIdentity = uint16(s.found.at)
+		m.Extensions.Add(iana.ExtPreSharedKey)
+	}
 	if err := s.random(m.Random[:]); err != nil {
 		return err
 	}
-	m.Extensions.Add(iana.ExtKeyShare, iana.ExtSupportedVersions)
+	m.Extensions.Add(iana.ExtSupportedVersions)
 	s.transcript.Start(s.suite.Hash)
 	if _, err := s.send(m, flow.Clear); err != nil {
 		return err
@@ -216,20 +227,24 @@ func (s *server) signed([]byte) (fault.State, error) {
 	if _, err := s.send(&wire.CertificateVerify{Scheme: s.scheme, Signature: s.signature}, flow.Handshake); err != nil {
 		return 0, err
 	}
-	if err := s.sendFinished(s.traffic.server); err != nil {
-		return 0, err
-	}
-	main, app, failed := s.applicationKeys(s.stage)
-	main.Wipe()
-	s.app = app
-	// Our Finished is out, so even an alert comes under the new keys.
-	if err := s.Layer.SetWrite(flow.Application, s.suite, app.server); err != nil {
-		return 0, err
-	}
 	if s.asksClient() {
-		return fault.WaitCert, failed
+		return fault.WaitCert, s.finishFlight()
 	}
-	return fault.WaitFinished, failed
+	return fault.WaitFinished, s.finishFlight()
+}
+
+// finishFlight sends our Finished and goes over to the application keys.
+func (s *server) finishFlight() error {
+	if err := s.sendFinished(s.traffic.server); err != nil {
+		return err
+	}
+	var failed error
+	s.main, s.app, failed = s.applicationKeys(s.stage)
+	// Our Finished is out, so even an alert comes under the new keys.
+	if err := s.Layer.SetWrite(flow.Application, s.suite, s.app.server); err != nil {
+		return err
+	}
+	return failed
 }
 
 // certificate takes the client's chain, which may be empty (RFC 9846, Section
@@ -274,6 +289,9 @@ func (s *server) finished(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := s.mayAskLater(); err != nil {
+		return 0, err
+	}
+	if err := s.giveTickets(s.main); err != nil {
 		return 0, err
 	}
 	return fault.Connected, s.Layer.SetRead(flow.Application, s.suite, s.app.client)

@@ -67,6 +67,8 @@ func (s *server) takeVerdict() error {
 // demand is what CONNECTED costs the client.
 func (s *server) demand() demand {
 	switch {
+	case s.found != nil && (s.found.external || !s.asksClient()):
+		return demandPSK
 	case !s.asksClient():
 		return demandFinished
 	case len(s.chain) == 0 && !s.cfg.ClientAuth.Requires():

@@ -11,9 +11,10 @@ import (
 // Section 4.1; RFC 5246, Section 7.4.9). The hash is known only once the cipher
 // suite is, so messages are kept until Start.
 type Transcript struct {
-	buf    []byte    // messages so far, until Start or, if they are kept, Forget
-	digest hash.Hash // nil until Start
-	keep   bool
+	buf     []byte    // messages so far, until Start or, if they are kept, Forget
+	digest  hash.Hash // nil until Start
+	keep    bool
+	retried bool // since Retry; ServerHello has not come yet
 }
 
 // NewTranscript returns an empty transcript.
@@ -37,9 +38,13 @@ func (t *Transcript) Forget() {
 }
 
 // Start settles the hash, hashes what was written and forgets the bytes. A
-// started transcript keeps its hash: after a HelloRetryRequest, ServerHello may
-// call Start again without effect, once the suite is known to be the same.
+// started transcript keeps its hash: after a HelloRetryRequest, ServerHello calls
+// Start again, which only forgets, once the suite is known to be the same.
 func (t *Transcript) Start(h Hash) {
+	if t.retried {
+		t.retried = false
+		t.Forget()
+	}
 	if t.digest != nil {
 		return
 	}
@@ -78,6 +83,16 @@ func (t *Transcript) Fork() (*Transcript, error) {
 	return &Transcript{digest: digest}, nil
 }
 
+// With is the hash h of everything written and part behind it, which stays
+// unwritten: what the binder of a PSK covers (RFC 9846, Section 4.3.11.2). The
+// ServerHello's Start must not have been called.
+func (t *Transcript) With(h Hash, part []byte) []byte {
+	d := h.New()
+	d.Write(t.buf)
+	d.Write(part)
+	return d.Sum(nil)
+}
+
 // Retry puts message_hash in the place of everything written, which must be
 // ClientHello1, and starts the transcript with h. HelloRetryRequest comes next.
 func (t *Transcript) Retry(h Hash) {
@@ -89,7 +104,7 @@ func (t *Transcript) Retry(h Hash) {
 // ClientHello1, Size bytes, for a server that kept it in the cookie alone.
 // HelloRetryRequest comes next, then ClientHello2.
 func (t *Transcript) RetryFrom(h Hash, ch1Hash []byte) {
-	*t = Transcript{digest: h.New()}
+	*t = Transcript{digest: h.New(), keep: true, retried: true}
 	t.Write([]byte{byte(iana.MessageHash), 0, 0, byte(len(ch1Hash))})
 	t.Write(ch1Hash)
 }

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/session"
+)
+
+// ticketLife is how long a ticket is good for if nothing else is said.
+const ticketLife = 24 * time.Hour
+
+// checkTickets refuses what tickets can't be given with.
+func (c *ServerConfig) checkTickets() error {
+	if c.Tickets != nil && c.Time == nil {
+		return fault.ConfigValue.In("Time").Saw("no clock", "one, since tickets expire")
+	}
+	if c.TicketLifetime < 0 || c.TicketLifetime > session.MaxLifetime {
+		return fault.ConfigValue.In("TicketLifetime").Saw(c.TicketLifetime, "0 for 24 hours, or up to 7 days")
+	}
+	if c.TicketCount > mostTickets {
+		return fault.ConfigValue.In("TicketCount").Saw(c.TicketCount, fmt.Sprintf("at most %d", mostTickets))
+	}
+	return nil
+}
+
+// mostTickets bounds what each connection costs.
+const mostTickets = 16
+
+// TicketPlan is how many tickets a client is given after a full or resumed
+// handshake, and how long each is good for.
+func (c *ServerConfig) TicketPlan() (count int, life time.Duration) {
+	count, life = c.TicketCount, c.TicketLifetime
+	switch {
+	case c.Tickets == nil || count < 0:
+		count = 0
+	case count == 0:
+		count = 2
+	}
+	if life == 0 {
+		life = ticketLife
+	}
+	return count, life
+}

@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"crypto"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+)
+
+var (
+	key256 = config.PSK{Identity: []byte("short"), Key: []byte("0123456789abcdef")}
+	key384 = config.PSK{Identity: []byte("longer"), Key: []byte("0123456789abcdef"), Hash: crypto.SHA384}
+)
+
+// keyed gives both sides keys.
+func keyed(client, server []config.PSK) option {
+	return func(c *config.ClientConfig, s *config.ServerConfig) { c.PSKs, s.PSKs = client, server }
+}
+
+func withoutDHE(client, server bool) option {
+	return func(c *config.ClientConfig, s *config.ServerConfig) {
+		c.AllowPSKWithoutDHE, s.AllowPSKWithoutDHE = client, server
+	}
+}
+
+func TestExternalPSK(t *testing.T) {
+	both := []config.PSK{key256, key384}
+	for _, c := range []struct {
+		name    string
+		options []option
+		key     string // "" for a full handshake
+		suite   iana.CipherSuite
+	}{
+		{"SHA-256", []option{keyed(both[:1], both)}, "short", iana.TLS_AES_128_GCM_SHA256},
+		{"SHA-384 decides the suite", []option{keyed(both[1:], both)}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"the client's order", []option{keyed([]config.PSK{key384, key256}, both)}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"the first known", []option{keyed(both, both[1:])}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"unknown", []option{keyed(both[:1], both[1:])}, "", iana.TLS_AES_128_GCM_SHA256},
+		{"no suite for it", []option{keyed(both, both), suites(iana.TLS_AES_256_GCM_SHA384)}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"retried", []option{retry, keyed(both, both)}, "short", iana.TLS_AES_128_GCM_SHA256},
+		{"retried, SHA-384", []option{retry, keyed(both[1:], both)}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"retried with cookie", []option{retry, cookieKey(1), keyed(both[1:], both)}, "longer", iana.TLS_AES_256_GCM_SHA384},
+		{"psk_ke offered, not needed", []option{keyed(both, both), withoutDHE(true, true)}, "short", iana.TLS_AES_128_GCM_SHA256},
+		{"a certificate is required", []option{keyed(both, both), asks(t, config.RequireAndVerifyClientCert)}, "", iana.TLS_AES_128_GCM_SHA256},
+		{"a certificate is welcome", []option{keyed(both, both), asks(t, config.VerifyClientCertIfGiven)}, "short", iana.TLS_AES_128_GCM_SHA256},
+		{"a server without certificate", []option{keyed(both, both), bare}, "short", iana.TLS_AES_128_GCM_SHA256},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, said := again(t, append(c.options, resumes(newShelf()))...)
+			for _, info := range []struct{ key, suite any }{
+				{string(p.client.Info().PSKIdentity), p.client.Info().CipherSuite}, {string(p.server.Info().PSKIdentity), p.server.Info().CipherSuite},
+			} {
+				if info.key != c.key || info.suite != c.suite {
+					t.Errorf("%v, want %s with %v; they said %+v", info, c.key, c.suite, said.session)
+				}
+			}
+			if p.client.Info().Resumed || slices.Contains(said.messages, iana.Certificate) != (c.key == "") {
+				t.Errorf("messages %v", said.messages)
+			}
+			p.exchange(t, 100)
+		})
+	}
+}
+
+// bare is a server that has keys and no certificate.
+func bare(_ *config.ClientConfig, s *config.ServerConfig) { s.Certificates = nil }
+
+// A key that stands alone needs both sides' consent, and one is never resumed from.
+func TestPSKAlone(t *testing.T) {
+	list := []config.PSK{key256}
+	elsewhere := func(c *config.ClientConfig, s *config.ServerConfig) {
+		c.CurvePreferences, s.CurvePreferences = []iana.Group{iana.X25519}, []iana.Group{iana.Secp384r1}
+	}
+	p, said := again(t, keyed(list, list), withoutDHE(true, true), elsewhere, resumes(newShelf()))
+	for _, s := range []*side{p.client, p.server} {
+		if info := s.Info(); info.Group != 0 || info.ForwardSecrecy || string(info.PSKIdentity) != "short" {
+			t.Errorf("%+v; they said %+v", info, said.session)
+		}
+	}
+	p.exchange(t, 100)
+	for _, c := range []option{withoutDHE(true, false), withoutDHE(false, true)} {
+		p := newPair(t, keyed(list, list), elsewhere, c)
+		p.pump(t)
+		if !errors.Is(p.server.err, fault.NoCommonGroup) {
+			t.Errorf("got %v", p.server.err)
+		}
+	}
+
+	// A session alone, too.
+	s := newShelf()
+	again(t, resumes(s), withoutDHE(true, true))
+	p, said = again(t, resumes(s), withoutDHE(true, true), elsewhere)
+	p.resumed(t, true, said)
+	if p.client.Info().ForwardSecrecy || p.server.Info().ForwardSecrecy {
+		t.Error("no key exchange, and yet forward secrecy")
+	}
+}
+
+// What nothing can be done with is refused when it is first used.
+func TestPSKConfig(t *testing.T) {
+	many := make([]config.PSK, 1000)
+	for i := range many {
+		many[i] = config.PSK{Identity: make([]byte, 60), Key: key256.Key}
+	}
+	for _, list := range [][]config.PSK{
+		{{Key: key256.Key}}, {{Identity: key256.Identity, Key: []byte("too short")}},
+		{{Identity: make([]byte, 1<<16), Key: key256.Key}}, {{Identity: key256.Identity, Key: key256.Key, Hash: crypto.SHA1}}, many,
+	} {
+		_, err := NewClient(&config.ClientConfig{ServerName: "localhost", PSKs: list})
+		if !errors.Is(err, fault.ConfigValue) {
+			t.Errorf("%d keys: %v", len(list), err)
+		}
+	}
+}

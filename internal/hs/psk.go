@@ -1,0 +1,62 @@
+package hs
+
+import (
+	"bytes"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/keys"
+)
+
+// A psk is a pre-shared key with which a handshake of TLS 1.3 may go on (RFC
+// 9846, Section 4.3.11): one that was provisioned, or that came with a ticket.
+type psk struct {
+	identity []byte
+	secret   keys.Secret
+	hash     keys.Hash
+	external bool
+}
+
+// binder proves that its maker holds the key: partial is the ClientHello that it
+// stands in, up to the binders, and t what came before (RFC 9846, Section
+// 4.3.11.2).
+func (p *psk) binder(t *keys.Transcript, partial []byte) []byte {
+	early := keys.NewEarly(p.hash, p.secret)
+	defer early.Wipe()
+	base := early.BinderKey(p.external)
+	defer base.Wipe()
+	return p.hash.Finished(base, t.With(p.hash, partial))
+}
+
+// name is how decisions speak of it.
+func (p *psk) name() string {
+	if p.external {
+		return "external key " + fault.Quote(p.identity)
+	}
+	return "session ticket"
+}
+
+// takes has the key schedule begin with p.
+func (c *core) takes(p *psk) {
+	c.preshared = p
+	c.info.Resumed = !p.external
+	if p.external {
+		c.info.PSKIdentity = bytes.Clone(p.identity)
+	}
+}
+
+// trouble tells of something that failed and that the connection does without.
+func (c *core) trouble(f *fault.Error) {
+	f.Role, f.State = c.role, c.state
+	if c.Watch != nil {
+		c.event = flow.Event{Kind: flow.Trouble, Role: c.role, Err: f}
+		c.Watch(&c.event)
+	}
+}
+
+// Errands gives what is to be done besides, once.
+func (c *core) Errands() []flow.Errand {
+	list := c.errands
+	c.errands = nil
+	return list
+}

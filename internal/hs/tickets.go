@@ -1,0 +1,108 @@
+package hs
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
+)
+
+// giveTickets makes the tickets that a client may resume with (RFC 9846, Section
+// 4.7.1). Sealing them may take long, so it is an errand. The transcript ends with
+// the client's Finished.
+func (s *server) giveTickets(main *keys.Main) error {
+	defer main.Wipe()
+	n, life := s.cfg.TicketPlan()
+	if n == 0 || !s.canResume() {
+		return nil
+	}
+	now := s.cfg.Time()
+	began := now
+	if s.found != nil {
+		began = s.found.state.Began
+	}
+	life = min(life, session.MaxLifetime-now.Sub(began)).Truncate(time.Second)
+	if life <= 0 {
+		return nil
+	}
+	resumption := main.Resumption(s.transcript.Sum())
+	defer resumption.Wipe()
+	for i := range n {
+		if err := s.giveTicket(resumption, byte(i), session.State{Began: began, Issued: now, Lifetime: life}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// canResume reports whether the client has asked for tickets, and is one that
+// they are for: who has an external key needs none.
+func (s *server) canResume() bool {
+	modes := &s.hello.PSKModes
+	asked := modes.Has(wire.PSKDHE) || s.cfg.AllowPSKWithoutDHE && modes.Has(wire.PSKOnly)
+	return asked && (s.found == nil || !s.found.external)
+}
+
+// giveTicket fills in st, and has it sealed.
+func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State) error {
+	var random [4]byte
+	if err := s.random(random[:]); err != nil {
+		return err
+	}
+	if err := s.random(st.Unique[:]); err != nil {
+		return err
+	}
+	m := &wire.NewSessionTicket{
+		Lifetime: uint32(st.Lifetime / time.Second), AgeAdd: binary.BigEndian.Uint32(random[:]), Nonce: []byte{nonce},
+	}
+	m.Extensions.Present = true
+	st.Version, st.CipherSuite, st.Secret = s.info.Version, s.suite.ID, s.suite.Hash.PSK(resumption, m.Nonce)
+	st.AgeAdd, st.ServerName, st.ALPN = m.AgeAdd, s.info.ServerName, s.info.ALPN
+	st.SignatureScheme, st.Group = s.info.SignatureScheme, s.info.Group
+	st.ClientAuth, st.ClientScheme = uint8(s.cfg.ClientAuth), s.info.ClientScheme
+	for _, x := range s.chain {
+		st.Peer = append(st.Peer, x.Raw)
+	}
+	s.errands = append(s.errands, &sealTicket{s.cfg.Tickets, &st, m, s.post})
+	return nil
+}
+
+// post sends a message of its own accord once the handshake is complete. An errand
+// may call it while the machine is at work.
+func (c *core) post(m wire.Message) error {
+	if c.Edit != nil {
+		c.Edit(m)
+	}
+	msg, err := wire.Append(nil, m)
+	if err != nil {
+		return fault.Internal.Because(err)
+	}
+	if c.Watch != nil {
+		c.Watch(&flow.Event{Kind: flow.Message, Role: c.role, Sent: true, Epoch: flow.Application, Type: m.Type(), Bytes: msg})
+	}
+	c.Layer.WriteMessage(msg)
+	return nil
+}
+
+// sealTicket is the errand of a server that gives a ticket.
+type sealTicket struct {
+	tickets session.Tickets
+	state   *session.State
+	message *wire.NewSessionTicket
+	send    func(wire.Message) error
+}
+
+func (e *sealTicket) Run(ctx context.Context) error {
+	defer clear(e.state.Secret)
+	ticket, err := e.tickets.Seal(ctx, e.state)
+	if err != nil {
+		return fault.TicketSeal.Because(err)
+	}
+	e.message.Ticket = ticket
+	return e.send(e.message)
+}
