@@ -34,6 +34,7 @@ type Conn struct {
 	buf     []byte // what raw and data lie in
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
+	early   []byte // 0-RTT data, likewise; until the handshake is complete it belongs to who holds handshaking
 	readErr error  // nothing can be read any more
 
 	writing  sync.Mutex   // held until the socket write ends
@@ -70,7 +71,7 @@ func (c *Conn) Watch(f func(*Event)) {
 	}
 }
 
-// Read reads application data. It returns io.EOF after the peer's close_notify;
+// Read reads application data, what a client sent in 0-RTT first. It returns io.EOF after the peer's close_notify;
 // a connection that ends without one gives rule fault.Truncated, for which
 // errors.Is(err, io.ErrUnexpectedEOF) holds. It does the handshake if that has
 // not happened. A deadline that passes leaves the connection usable.
@@ -80,6 +81,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	if len(c.early) > 0 {
+		return c.takeEarly(p)
+	}
 	for len(c.data) == 0 && len(p) > 0 {
 		if err := c.receive(); err != nil {
 			return 0, err

@@ -186,6 +186,8 @@ func (p *pair) answer(s *side) bool {
 		a.Answer(context.Background())
 	case *flow.ResumeAsk:
 		a.Answer(context.Background())
+	case *flow.ReplayAsk:
+		a.Answer(context.Background())
 	default:
 		return s.run()
 	}

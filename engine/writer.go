@@ -27,6 +27,8 @@ type writer struct {
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
+	earlySent uint64 // bytes of 0-RTT data
+
 	flight  []byte // handshake bytes not yet sealed
 	pending []byte // records ready to go
 	opened  bool   // the first message is sealed

@@ -27,6 +27,7 @@ type Info struct {
 	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
 	Resumed              bool                 // an earlier session stood in for certificates and signatures
+	EarlyData            EarlyData            // what became of 0-RTT
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	OCSPResponse         []byte               // stapled by the server, DER
 	SCTs                 [][]byte             // stapled by the server

@@ -19,6 +19,7 @@ import (
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 	"github.com/handclasp/handclasp/sign"
 )
 
@@ -33,15 +34,16 @@ type tape struct {
 	updates  int
 }
 
-func (l *tape) WriteMessage(msg []byte)   { l.sent = append(l.sent, msg) }
-func (l *tape) ChangeCipherSpec()         { l.sent = append(l.sent, nil) }
-func (l *tape) SkipEarlyData(flow.Epoch)  {}
-func (l *tape) SetVersion(iana.Version)   {}
-func (l *tape) PeerFinished()             { l.finished = true }
-func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
-func (l *tape) Answered(err error)        { l.answered = append(l.answered, err) }
-func (l *tape) set(e flow.Epoch) error    { l.epochs = append(l.epochs, e); return nil }
-func (l *tape) take() (messages [][]byte) { messages, l.sent = l.sent, nil; return messages }
+func (l *tape) WriteMessage(msg []byte)          { l.sent = append(l.sent, msg) }
+func (l *tape) ChangeCipherSpec()                { l.sent = append(l.sent, nil) }
+func (l *tape) SkipEarlyData(flow.Epoch, uint32) {}
+func (l *tape) ClearWrite()                      {}
+func (l *tape) SetVersion(iana.Version)          {}
+func (l *tape) PeerFinished()                    { l.finished = true }
+func (l *tape) PeerUpdated(bool) error           { l.updates++; return nil }
+func (l *tape) Answered(err error)               { l.answered = append(l.answered, err) }
+func (l *tape) set(e flow.Epoch) error           { l.epochs = append(l.epochs, e); return nil }
+func (l *tape) take() (messages [][]byte)        { messages, l.sent = l.sent, nil; return messages }
 
 func (l *tape) SetWrite(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error { return l.set(e) }
 func (l *tape) SetRead(e flow.Epoch, _ *suite.Suite, _ keys.Secret) error  { return l.set(e) }
@@ -102,6 +104,7 @@ type course struct {
 	choose  bool             // and a hook that chooses one
 	suite   iana.CipherSuite // 0: the defaults
 	hint    string           // of the server, which pre-shared key to use
+	early   bool             // and the client sends 0-RTT data
 	resume  bool             // both have what an earlier connection left
 }
 
@@ -136,6 +139,9 @@ func newDuo(t *testing.T, o course) *duo {
 		cc.Sessions, sc.Tickets = kept, kept
 		cc.Time = func() time.Time { return now }
 		sc.Time = cc.Time
+		if cc.EarlyData = o.early; o.early {
+			sc.EarlyData, sc.Guard = kept.state.MaxEarlyData, kept
+		}
 	}
 	if o.suite != 0 {
 		cc.CipherSuites, sc.CipherSuites = []iana.CipherSuite{o.suite}, []iana.CipherSuite{o.suite}
@@ -204,6 +210,8 @@ func reply(ask flow.Ask) {
 		a.Answer(context.Background())
 	case *flow.ResumeAsk:
 		a.Answer(context.Background())
+	case *flow.ReplayAsk:
+		a.Reply(session.Accepted, nil)
 	}
 }
 
@@ -248,6 +256,7 @@ var (
 	empty13   = course{version: iana.TLS13, auth: config.RequestClientCert}
 	empty12   = course{version: iana.TLS12, auth: config.VerifyClientCertIfGiven}
 	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
+	eager     = course{auth: config.RequestClientCert, resume: true, early: true}
 	resumed   = course{auth: config.RequestClientCert, resume: true}
 	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
@@ -312,6 +321,9 @@ var welcome = []struct {
 	{fault.Server, fault.Choosing, hooked, "no message now"},
 	{fault.Server, fault.Resuming, resumed, "no message now"},
 	{fault.Server, fault.Judging, resumed, "no message now"},
+	{fault.Server, fault.Guarding, eager, "no message now"},
+	{fault.Server, fault.WaitEOED, eager, "end_of_early_data"},
+	{fault.Server, fault.WaitFinished, eager, "finished"},
 	{fault.Server, fault.WaitFinished, resumed, "finished"},
 	{fault.Server, fault.Connected, resumed, "key_update"},
 	{fault.Server, fault.WaitCH2, retried, "client_hello"},
@@ -479,6 +491,8 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 		a.Reply(nil, nil)
 	case *flow.ResumeAsk:
 		a.Reply(nil, nil)
+	case *flow.ReplayAsk:
+		a.Reply(session.Accepted, nil)
 	}
 	if m.State() != fault.Failed || len(l.answered) != before {
 		t.Error("a late answer woke a failed machine")

@@ -40,6 +40,8 @@ import (
 //	  CONNECTED --- KeyUpdate ---> CONNECTED
 var server13 = []edge[*server]{
 	// from              on                       do                   to
+	{fault.Guarding, answer, (*server).weighed, to(fault.WaitEOED, fault.WaitFinished)},
+	{fault.WaitEOED, trigger(iana.EndOfEarlyData), (*server).endOfEarlyData, to(fault.WaitFinished)},
 	{fault.Signing, answer, (*server).signed, to(fault.WaitCert, fault.WaitFinished)},
 	{fault.WaitCert, trigger(iana.Certificate), (*server).certificate, to(fault.WaitCV, fault.Verifying)},
 	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify, to(fault.Verifying)},
@@ -62,7 +64,10 @@ func (s *server) negotiate13() (fault.State, error) {
 	if err := s.encryptedExtensions(); err != nil {
 		return 0, err
 	}
-	if s.found != nil {
+	switch {
+	case s.info.EarlyData.State == flow.EarlyAccepted:
+		return fault.WaitEOED, s.finishFlight()
+	case s.found != nil:
 		return fault.WaitFinished, s.finishFlight()
 	}
 	if err := s.sendRequest(); err != nil {
@@ -108,10 +113,7 @@ func (s *server) serverHello() error {
 	if err := s.Layer.SetWrite(flow.Handshake, s.suite, s.traffic.server); err != nil {
 		return err
 	}
-	if s.hello.Extensions.Has(iana.ExtEarlyData) {
-		s.Layer.SkipEarlyData(flow.Handshake)
-	}
-	return s.Layer.SetRead(flow.Handshake, s.suite, s.traffic.client)
+	return s.readClient()
 }
 
 func (s *server) encryptedExtensions() error {
@@ -122,6 +124,9 @@ func (s *server) encryptedExtensions() error {
 	if s.info.ALPN != "" {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
 		m.Extensions.Add(iana.ExtALPN)
+	}
+	if s.info.EarlyData.State == flow.EarlyAccepted {
+		m.Extensions.Add(iana.ExtEarlyData)
 	}
 	_, err := s.send(&m, flow.Handshake)
 	return err
