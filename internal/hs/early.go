@@ -37,12 +37,14 @@ func (c *client) offerEarly() {
 	}
 	why := c.notEarly()
 	c.info.EarlyData = flow.EarlyData{Reason: why}
-	if why == "" {
-		c.early = c.offers[0]
-		c.info.EarlyData = flow.EarlyData{State: flow.EarlyOffered, Max: c.early.session.MaxEarlyData}
-		c.hello.Extensions.Add(iana.ExtEarlyData)
+	if why != "" {
+		c.tellEarly(fault.Client, "", why)
+		return
 	}
-	c.tellEarly(fault.Client, "offered", why)
+	c.early = c.offers[0]
+	c.info.EarlyData = flow.EarlyData{State: flow.EarlyOffered, Max: c.early.session.MaxEarlyData}
+	c.hello.Extensions.Add(iana.ExtEarlyData)
+	c.tellEarly(fault.Client, "offered", "The session allows it: what is sent before the server has answered saves a round trip, and may be replayed.")
 }
 
 // notEarly says why no 0-RTT data can go with our hello; "" if it can.

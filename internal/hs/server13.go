@@ -91,12 +91,12 @@ func (s *server) serverHello() error {
 		LegacyVersion: iana.TLS12, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
 		SupportedVersion: s.info.Version, KeyShare: key,
 	}
-	if s.group != 0 {
-		m.Extensions.Add(iana.ExtKeyShare)
-	}
 	if s.found != nil {
 		m.SelectedIdentity = uint16(s.found.at)
 		m.Extensions.Add(iana.ExtPreSharedKey)
+	}
+	if s.group != 0 {
+		m.Extensions.Add(iana.ExtKeyShare)
 	}
 	if err := s.random(m.Random[:]); err != nil {
 		return err
