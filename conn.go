@@ -35,6 +35,7 @@ type Conn struct {
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
 	kept    []byte // decrypted before data, while somebody waited for something else
+	early   []byte // 0-RTT data, likewise; until the handshake is complete it belongs to who holds handshaking
 	readErr error  // nothing can be read any more
 
 	asking  sync.Mutex              // RequestClientCertificate is at work
@@ -74,7 +75,7 @@ func (c *Conn) Watch(f func(*Event)) {
 	}
 }
 
-// Read reads application data. It returns io.EOF after the peer's close_notify;
+// Read reads application data, what a client sent in 0-RTT first. It returns io.EOF after the peer's close_notify;
 // a connection that ends without one gives rule fault.Truncated, for which
 // errors.Is(err, io.ErrUnexpectedEOF) holds. It does the handshake if that has
 // not happened. A deadline that passes leaves the connection usable.
@@ -84,6 +85,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	if len(c.early) > 0 { // it came before all else
+		return c.takeEarly(p)
+	}
 	if len(c.kept) > 0 {
 		n := copy(p, c.kept)
 		c.kept = c.kept[n:]

@@ -27,12 +27,18 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.broken != nil {
 		return c.broken
 	}
+	return c.advance(ctx, c.engine.Connected)
+}
+
+// advance does the handshake up to where far says that it is far enough, or to its
+// end. The caller holds handshaking.
+func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
 		c.conn.Close() // the only thing that every net.Conn wakes up from
 	})
-	err := c.drive(ctx)
+	err := c.drive(ctx, far)
 	if !stop() {
 		<-stopped
 		if err == nil {
@@ -43,6 +49,9 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		c.failed = err
 		return err
 	}
+	if !c.engine.Connected() {
+		return nil
+	}
 	c.runErrands()
 	c.flushAside()
 	c.done.Store(true)
@@ -51,17 +60,17 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 
 // drive is the loop between the engine and the world: answer what it asks,
 // send what it has to say, give it what arrives.
-func (c *Conn) drive(ctx context.Context) error {
+func (c *Conn) drive(ctx context.Context, far func() bool) error {
 	for {
 		if ask := c.engine.Ask(); ask != nil {
 			c.answer(ctx, ask)
 			continue
 		}
-		if err := c.flush(ctx); err != nil || c.engine.Connected() {
+		if err := c.flush(ctx); err != nil || c.engine.Connected() || far() {
 			return err
 		}
-		n, _, err := c.engine.Recv(c.raw)
-		c.raw = c.raw[n:]
+		n, early, err := c.engine.Recv(c.raw)
+		c.raw, c.early = c.raw[n:], append(c.early, early...)
 		if err == nil && n == 0 && c.engine.Ask() == nil {
 			err = c.fill()
 		}
@@ -145,6 +154,8 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 	case *flow.SessionAsk:
 		a.Answer(ctx)
 	case *flow.ResumeAsk:
+		a.Answer(ctx)
+	case *flow.ReplayAsk:
 		a.Answer(ctx)
 	case *flow.HelloAsk:
 		a.Hello.Context, a.Hello.Conn = ctx, c.conn

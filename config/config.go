@@ -151,6 +151,11 @@ type ClientConfig struct {
 	// only. A store that fails costs a full handshake.
 	Sessions session.ClientStore
 
+	// EarlyData has the client announce 0-RTT data wherever the session lets it,
+	// which Conn.WriteEarly then sends. It can be replayed by who watches the wire
+	// and has no forward secrecy: send nothing that must not happen twice.
+	EarlyData bool
+
 	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
 	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
 	// the key later can read what was recorded before.
@@ -286,6 +291,13 @@ type ServerConfig struct {
 	// hours. However often a session is resumed, 7 days after its full handshake
 	// there is another one.
 	TicketLifetime time.Duration
+
+	// EarlyData is how many bytes of 0-RTT data the server takes with each ticket
+	// that it gives from now on; 0 means none. It needs Tickets and a Guard, and
+	// what is taken may still be replayed to another server that does not share
+	// the Guard's store (RFC 9846, Section 8).
+	EarlyData uint32
+	Guard     ReplayGuard
 
 	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this

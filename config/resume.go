@@ -1,12 +1,20 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/session"
 )
+
+// A ReplayGuard refuses 0-RTT data that may be a replay; *session.Guard is one.
+// Check is called once for each ClientHello with 0-RTT data, after its binder was
+// validated, by many connections at once. An error refuses the data.
+type ReplayGuard interface {
+	Check(ctx context.Context, use session.Use) (session.Refusal, error)
+}
 
 // ticketLife is how long a ticket is good for if nothing else is said.
 const ticketLife = 24 * time.Hour
@@ -18,6 +26,9 @@ func (c *ServerConfig) checkTickets() error {
 	}
 	if c.TicketLifetime < 0 || c.TicketLifetime > session.MaxLifetime {
 		return fault.ConfigValue.In("TicketLifetime").Saw(c.TicketLifetime, "0 for 24 hours, or up to 7 days")
+	}
+	if c.EarlyData > 0 && (c.Tickets == nil || c.Guard == nil) {
+		return fault.ConfigValue.In("EarlyData").Saw(c.EarlyData, "0 without Tickets and a Guard, since 0-RTT data can be replayed")
 	}
 	if c.TicketCount > mostTickets {
 		return fault.ConfigValue.In("TicketCount").Saw(c.TicketCount, fmt.Sprintf("at most %d", mostTickets))

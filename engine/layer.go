@@ -66,8 +66,6 @@ func (l *layer) SetVersion(v iana.Version) {
 	l.out.SetVersion(v)
 }
 
-func (l *layer) SkipEarlyData(epoch flow.Epoch) { l.skipping, l.skipEpoch = true, epoch }
-
 func (l *layer) PeerFinished() { l.peerFinished, l.empty = true, 0 }
 
 // PeerUpdated follows the peer to its next keys. Our own answer waits for the

@@ -176,15 +176,21 @@ func (p *pair) answer(s *side) bool {
 			a.Reply(new(flow.Verdict), nil)
 			return true
 		}
+		roots, insecure := p.clientConfig.RootCAs, p.clientConfig.InsecureSkipVerify
+		if a.Of == fault.Client {
+			roots, insecure = a.Server.ClientCAs, !a.Server.ClientAuth.Verifies()
+		}
 		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: p.clientConfig.RootCAs, Now: birth, ServerAuth: a.Of == fault.Server,
-			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: p.clientConfig.InsecureSkipVerify,
+			Chain: a.Chain, Name: a.Name, Roots: roots, Now: p.clientConfig.Time(), ServerAuth: a.Of == fault.Server,
+			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: insecure,
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
 	case *flow.SessionAsk:
 		a.Answer(context.Background())
 	case *flow.ResumeAsk:
+		a.Answer(context.Background())
+	case *flow.ReplayAsk:
 		a.Answer(context.Background())
 	default:
 		return s.run()

@@ -39,13 +39,16 @@ type reader struct {
 	peerFinished bool
 	peerClosed   bool // close_notify has come
 
-	skipping  bool // refused early data may come
-	skipEpoch flow.Epoch
-	skipped   int
-	posts     int
-	empty     int
-	updates   int
-	warnings  int
+	skipping    bool // refused early data may come
+	skipEpoch   flow.Epoch
+	skipped     uint64
+	early       bool   // the data returned last came in 0-RTT
+	earlyGot    uint64 // bytes of 0-RTT data
+	mostSkipped uint64
+	posts       int
+	empty       int
+	updates     int
+	warnings    int
 
 	statelessServer bool
 	inShape         shape
@@ -53,7 +56,7 @@ type reader struct {
 
 // Recv processes at most one record at the front of in and decrypts it in
 // place. n is how much of in is used up; data, if any, is application data and
-// aliases in. n is 0 without an error when more bytes are needed (see Want) or
+// aliases in; Early says whether it came in 0-RTT. n is 0 without an error when more bytes are needed (see Want) or
 // an Ask is open. After the peer's close_notify the error is io.EOF; sending
 // stays possible. Any other error is a *fault.Error and final; Output then has
 // the alert.
@@ -93,10 +96,11 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 // record sorts one whole record by its type.
 func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	e.tellRecord(false, rec, e.inEpoch)
+	e.early = false
 	switch {
 	case t == iana.ContentChangeCipherSpec:
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
-	case t == iana.ContentAlert && e.inEpoch == flow.Handshake:
+	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
 		return nil, e.skip(len(rec))
@@ -132,11 +136,15 @@ func isRule(err error, r *fault.Rule) bool {
 
 // data checks that application data may come now.
 func (e *Engine) data(content []byte) error {
-	if !e.Connected() {
+	early := e.inEpoch == flow.Early
+	if !early && !e.Connected() {
 		return fault.DataTooEarly.New()
 	}
 	if len(e.handshake) > 0 {
 		return fault.RecordInterleaved.New().Saw(iana.ContentApplicationData, iana.ContentHandshake)
+	}
+	if early {
+		return e.earlyData(content)
 	}
 	if len(content) == 0 {
 		return e.emptyRecord()
@@ -155,7 +163,7 @@ func (e *Engine) emptyRecord() error {
 
 // skip drops a record of refused early data (RFC 9846, Section 4.3.10).
 func (e *Engine) skip(n int) error {
-	if e.skipped += n; e.skipped > maxSkipped {
+	if e.skipped += uint64(n); e.skipped > e.mostSkipped {
 		return fault.EarlyDataTooLong.New()
 	}
 	return nil

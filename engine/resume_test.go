@@ -57,7 +57,11 @@ func (s *shelf) Open(_ context.Context, ticket []byte) (*session.State, error) {
 	if s.broken != nil || len(ticket) != 4 {
 		return nil, s.broken
 	}
-	state := s.states[binary.BigEndian.Uint32(ticket)]
+	n := binary.BigEndian.Uint32(ticket)
+	if n >= uint32(len(s.states)) {
+		return nil, nil
+	}
+	state := s.states[n]
 	state.Secret = slices.Clone(state.Secret)
 	return &state, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 )
 
 // A trace is one file of testdata/rfc8448-*.txt; see the comment at its top.
@@ -32,6 +33,9 @@ type trace struct {
 	secrets  map[string]string // hex, by label
 	keys     []string          // "client handshake KEY IV"
 	records  []traceRecord
+
+	psk    []byte // of the ticket that is resumed with; nil if there is none
+	before *trace // the connection that gave it, or this one
 }
 
 type traceRecord struct {
@@ -52,6 +56,8 @@ func readTrace(t *testing.T, path string) *trace {
 			continue
 		}
 		switch who := role[f[1]]; f[0] {
+		case "psk":
+			tr.psk = unhex(t, f[2])
 		case "private":
 			tr.private[who] = append(tr.private[who], unhex(t, f[2]))
 		case "message":
@@ -66,6 +72,7 @@ func readTrace(t *testing.T, path string) *trace {
 			t.Fatalf("%s: unknown line %q", path, f[0])
 		}
 	}
+	tr.before = tr
 	return tr
 }
 
@@ -109,19 +116,29 @@ func (recordedSigner) Sign(context.Context, iana.SignatureScheme, []byte) ([]byt
 // already.
 func (tr *trace) client(t *testing.T, log io.Writer) *Engine {
 	source := bytes.NewReader(slices.Concat(make([]byte, 32), bytes.Join(tr.private[fault.Client], nil)))
-	e, err := NewClient(&config.ClientConfig{
+	cfg := &config.ClientConfig{
 		ServerName: "server", NoMiddleboxCompat: true, KeyLogWriter: log, Rand: source,
 		CurvePreferences: []iana.Group{iana.X25519, iana.Secp256r1, iana.Secp384r1, iana.Secp521r1},
-	})
+	}
+	if tr.psk != nil {
+		cfg.Sessions, cfg.EarlyData, cfg.Time = tr.store(t), true, func() time.Time { return birth.Add(tr.age(t)) }
+	}
+	e, err := NewClient(cfg)
 	must(t, err)
 	hellos := 0
 	e.Edit(func(m wire.Message) {
 		if h, ok := m.(*wire.ClientHello); ok {
-			shares := h.KeyShares
+			shares, identities := h.KeyShares, h.PSKIdentities
 			*h = wire.ClientHello{}
 			tr.message(t, fault.Client, hellos, h)
 			if !reflect.DeepEqual(shares, h.KeyShares) {
 				t.Errorf("ClientHello %d: made the shares %x, want %x", hellos, shares, h.KeyShares)
+			}
+			if !reflect.DeepEqual(identities, h.PSKIdentities) {
+				t.Errorf("ClientHello %d: offers %x, want %x", hellos, identities, h.PSKIdentities)
+			}
+			for i, b := range h.PSKBinders {
+				h.PSKBinders[i] = make([]byte, len(b)) // the client makes it anew
 			}
 			hellos++
 		}
@@ -141,15 +158,20 @@ func (tr *trace) server(t *testing.T, log io.Writer) *Engine {
 	hello = wire.ServerHello{}
 	tr.message(t, fault.Server, n, &hello)
 	var chain wire.Certificate
-	tr.message(t, fault.Server, 0, &chain)
+	tr.before.message(t, fault.Server, 0, &chain)
 	parsed, err := cert.Parse([][]byte{chain.List[0].Data})
 	must(t, err)
 	c, err := config.NewCertificate([][]byte{parsed[0].Raw}, recordedSigner{parsed[0].PublicKey})
 	must(t, err)
-	e, err := NewServer(&config.ServerConfig{
+	cfg := &config.ServerConfig{
 		Certificates: []config.Certificate{c}, KeyLogWriter: log, CurvePreferences: []iana.Group{hello.KeyShare.Group},
 		Rand: bytes.NewReader(slices.Concat(tr.private[fault.Server][0], hello.Random[:])),
-	})
+	}
+	if tr.psk != nil {
+		cfg.Tickets, cfg.TicketCount, cfg.Time = tr.store(t), -1, func() time.Time { return birth.Add(tr.age(t)) }
+		cfg.EarlyData, cfg.Guard = tr.store(t).state.MaxEarlyData, &guard{say: session.Accepted}
+	}
+	e, err := NewServer(cfg)
 	must(t, err)
 	e.Edit(func(m wire.Message) {
 		switch m := m.(type) {
@@ -202,12 +224,15 @@ func (s keySpy) note(writer fault.Role, e flow.Epoch, u *suite.Suite, secret key
 	s.keys[fmt.Sprintf("%v %v %x %x", writer, e, key, iv)] = true
 }
 
-// Our engine takes each side of the traces in RFC 8448, Sections 3 and 5: what
+// Our engine takes each side of the traces in RFC 8448, Sections 3, 4 and 5: what
 // it sends must be the recorded records, and what it computes the recorded
 // secrets, keys and messages, byte for byte.
 func TestRFC8448(t *testing.T) {
-	for _, name := range []string{"simple", "retry"} {
+	for _, name := range []string{"simple", "early", "retry"} {
 		tr := readTrace(t, "testdata/rfc8448-"+name+".txt")
+		if tr.psk != nil {
+			tr.before = readTrace(t, "testdata/rfc8448-simple.txt")
+		}
 		t.Run(name+"/client", func(t *testing.T) { tr.play(t, fault.Client, tr.client) })
 		t.Run(name+"/server", func(t *testing.T) { tr.play(t, fault.Server, tr.server) })
 	}
@@ -247,6 +272,10 @@ func (tr *trace) send(t *testing.T, e *Engine, i int, r traceRecord) {
 	tr.answer(t, e)
 	out := e.Output(nil)
 	switch {
+	case r.content == "application_data" && !e.Connected():
+		var err error
+		out, err = e.SendEarly(out, r.payload)
+		must(t, err)
 	case r.content == "application_data":
 		var err error
 		out, err = e.Send(out, r.payload)
@@ -287,6 +316,14 @@ func (tr *trace) receive(t *testing.T, e *Engine, i int, r traceRecord) {
 func (tr *trace) answer(t *testing.T, e *Engine) {
 	t.Helper()
 	switch a := e.Ask().(type) {
+	case *flow.SessionAsk:
+		a.Answer(context.Background())
+		tr.answer(t, e)
+	case *flow.ResumeAsk:
+		a.Answer(context.Background())
+		tr.answer(t, e)
+	case *flow.ReplayAsk:
+		a.Answer(context.Background())
 	case *flow.SignAsk:
 		var m wire.CertificateVerify
 		tr.message(t, fault.Server, 0, &m)
@@ -333,16 +370,17 @@ func (tr *trace) compare(t *testing.T, e *Engine, role fault.Role, said map[faul
 // transcription would make the comparison above weaker without a word.
 func TestTraceFiles(t *testing.T) {
 	for _, c := range []struct {
-		name                             string
-		private, messages, keys, records int
+		name                                      string
+		private, messages, keys, records, secrets int
 	}{
-		{"simple", 2, 8, 4, 9},
-		{"retry", 3, 9, 4, 8},
+		{"simple", 2, 8, 4, 9, 5},
+		{"early", 2, 6, 5, 10, 6},
+		{"retry", 3, 9, 4, 8, 5},
 	} {
 		tr := readTrace(t, "testdata/rfc8448-"+c.name+".txt")
 		private := len(tr.private[fault.Client]) + len(tr.private[fault.Server])
 		messages := len(tr.messages[fault.Client]) + len(tr.messages[fault.Server])
-		if private != c.private || messages != c.messages || len(tr.keys) != c.keys || len(tr.records) != c.records || len(tr.secrets) != 5 {
+		if private != c.private || messages != c.messages || len(tr.keys) != c.keys || len(tr.records) != c.records || len(tr.secrets) != c.secrets {
 			t.Errorf("%s: %d private keys, %d messages, %d keys, %d records, %d secrets", c.name, private, messages, len(tr.keys), len(tr.records), len(tr.secrets))
 		}
 		for role, said := range tr.messages {

@@ -27,8 +27,9 @@ type writer struct {
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
-	outShape shape
-	pad      int // TLS 1.3: content is padded to a multiple of so many bytes
+	outShape  shape
+	pad       int    // TLS 1.3: content is padded to a multiple of so many bytes
+	earlySent uint64 // bytes of 0-RTT data
 
 	flight  []byte // handshake bytes not yet sealed
 	pending []byte // records ready to go

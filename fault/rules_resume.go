@@ -21,6 +21,25 @@ var (
 		"Configure the server to use psk_dhe_ke, or set AllowPSKWithoutDHE and do without forward secrecy.")
 )
 
+// 0-RTT.
+var (
+	EarlyDataVersion = rule("early-data-version", iana.ProtocolVersion, Both, "RFC 9846, Appendix D.3",
+		"The server answered with a version that has no 0-RTT, although it had promised to take 0-RTT data: what was sent is lost.",
+		"Connect again without 0-RTT: forget the session, or turn EarlyData off. If several servers stand behind one address, give them the same versions.")
+	EarlyDataOther = rule("early-data-other", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.10",
+		"The server accepted our 0-RTT data together with another session, cipher suite or protocol than the data belongs to.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	EarlyDataExceeded = rule("early-data-exceeded", iana.UnexpectedMessage, Peer, "RFC 9846, Section 4.7.1",
+		"The client sent more 0-RTT data than its ticket allows.",
+		"The client's TLS stack breaks the protocol; report it to its vendor.")
+	EarlyDataUnavailable = rule("early-data-unavailable", iana.NoAlert, Local, "RFC 9846, Section 4.3.10",
+		"No 0-RTT data can be sent on this connection now.",
+		"Send it after the handshake. 0-RTT needs EarlyData, a session of a server that takes it, and to be first.")
+	EarlyDataTooLarge = rule("early-data-too-large", iana.NoAlert, Local, "RFC 9846, Section 4.7.1",
+		"The server does not take that much 0-RTT data.",
+		"Send it after the handshake, or have the server take more.")
+)
+
 // What a connection does without.
 var (
 	SessionStore = rule("session-store", iana.NoAlert, Local, "",
@@ -29,6 +48,9 @@ var (
 	TicketOpen = rule("ticket-open", iana.NoAlert, Local, "",
 		"The client's tickets could not be opened, which costs a full handshake.",
 		"See the cause; check the store that the ticket keys come from.")
+	ReplayStore = rule("replay-store", iana.NoAlert, Local, "RFC 9846, Section 8",
+		"The store that tells replayed 0-RTT data failed, so none is taken.",
+		"See the cause; check the path, permissions and free space of the store, or the network to it.")
 	TicketSeal = rule("ticket-seal", iana.NoAlert, Local, "",
 		"A ticket for the client could not be made, so it can't resume this connection.",
 		"See the cause; check the store that the ticket keys come from.")

@@ -36,6 +36,8 @@ const (
 	Choosing     // waits for the hooks that choose by the ClientHello
 	Resuming     // 1.3: waits for what the client's tickets hold
 	WaitCH2      // sent HelloRetryRequest, waits for the second ClientHello
+	Guarding     // 1.3: waits for the guard against replayed 0-RTT data
+	WaitEOED     // 1.3: waits for EndOfEarlyData
 	WaitCKE      // 1.2: waits for ClientKeyExchange
 	WaitCKECV    // 1.2: likewise, of a client that was asked for a certificate: CertificateVerify may follow
 	Decrypting   // 1.2: waits for the premaster secret that the client encrypted to our key
@@ -58,7 +60,7 @@ const (
 var stateNames = [numStates]string{
 	"START", "RECALLING", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
 	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
-	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "JUDGING",
+	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "GUARDING", "WAIT_EOED", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "JUDGING",
 	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "CONNECTED", "FAILED",
 }
 

@@ -269,6 +269,8 @@ func (p *pair) answer(e *engine.Engine) {
 		a.Answer(context.Background())
 	case *flow.ResumeAsk:
 		a.Answer(context.Background())
+	case *flow.ReplayAsk:
+		a.Answer(context.Background())
 	}
 	for _, errand := range e.Errands() {
 		if err := errand.Run(context.Background()); err != nil {

@@ -67,17 +67,20 @@ func troubled(role fault.Role, prepare func(p *pair)) scenario {
 	}}
 }
 
-// aSession holds a ticket of the house's server.
-type aSession struct{ spoiled }
+// aSession holds a ticket of the house's server, which allows that much 0-RTT data.
+type aSession struct {
+	spoiled
+	early uint32
+}
 
-func (aSession) Take(context.Context, string) (*session.Session, error) {
+func (a aSession) Take(context.Context, string) (*session.Session, error) {
 	h, err := theHouse()
 	if err != nil {
 		return nil, err
 	}
 	s := &session.Session{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: make([]byte, 32), Ticket: []byte("ticket"),
-		Received: now, Lifetime: time.Hour, ServerName: host, SignatureScheme: iana.ED25519,
+		Received: now, Lifetime: time.Hour, ServerName: host, SignatureScheme: iana.ED25519, MaxEarlyData: a.early,
 	}
 	for _, x := range h.good.Chain() {
 		s.Peer = append(s.Peer, x.Raw)
@@ -87,10 +90,65 @@ func (aSession) Take(context.Context, string) (*session.Session, error) {
 	return s, nil
 }
 
+// aState is what the server sealed into that ticket.
+type aState struct {
+	spoiled
+	early uint32
+}
+
+func (a aState) Open(context.Context, []byte) (*session.State, error) {
+	return &session.State{
+		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: make([]byte, 32),
+		Began: now, Issued: now, Lifetime: time.Hour, ServerName: host, SignatureScheme: iana.ED25519, MaxEarlyData: a.early,
+	}, nil
+}
+
+// aGuard lets everything pass, or fails.
+type aGuard struct{ err error }
+
+func (g aGuard) Check(context.Context, session.Use) (session.Refusal, error) {
+	return session.Accepted, g.err
+}
+
+// eager is a scenario with a client that sends early data. Its engines are joined
+// without taps, which know nothing of its keys.
+func eager(victim fault.Role, early string, prepare func(p *pair)) scenario {
+	return scenario{role: victim, run: func(t *testing.T) error {
+		p := newPair(t)
+		p.client.EarlyData, p.client.Sessions = true, aSession{early: 100}
+		p.server.EarlyData, p.server.Tickets, p.server.Guard = 100, aState{early: 100}, aGuard{}
+		prepare(p)
+		p.connect()
+		for p.c.Ask() != nil {
+			p.answer(p.c)
+		}
+		var err error
+		if p.inS, err = p.c.SendEarly(nil, []byte(early)); err != nil {
+			return err
+		}
+		for range 20 {
+			p.answer(p.s)
+			p.answer(p.c)
+			p.inS, p.inC = append(p.inS, p.c.Output(nil)...), append(p.inC, p.s.Output(nil)...)
+			p.recv(p.s, &p.inS, &p.serr)
+			p.recv(p.c, &p.inC, &p.cerr)
+		}
+		if victim == fault.Client {
+			return p.cerr
+		}
+		return p.serr
+	}}
+}
+
 // nothing is a store without sessions.
 type nothing struct{ spoiled }
 
 func (nothing) Take(context.Context, string) (*session.Session, error) { return nil, nil }
+
+// nothingOpens finds no ticket to be its own.
+type nothingOpens struct{ spoiled }
+
+func (nothingOpens) Open(context.Context, []byte) (*session.State, error) { return nil, nil }
 
 var ofResume = map[*fault.Rule]scenario{
 	fault.PSKBinder: by(fault.Server, func(p *pair) {
@@ -105,8 +163,20 @@ var ofResume = map[*fault.Rule]scenario{
 		m.Extensions.Remove(iana.ExtKeyShare)
 	}),
 
-	fault.SessionStore: troubled(fault.Client, func(p *pair) { p.client.Sessions = spoiled{} }),
-	fault.TicketOpen:   troubled(fault.Server, func(p *pair) { p.client.Sessions, p.server.Tickets = aSession{}, spoiled{} }),
+	fault.SessionStore:     troubled(fault.Client, func(p *pair) { p.client.Sessions = spoiled{} }),
+	fault.EarlyDataVersion: eager(fault.Client, "x", func(p *pair) { p.server.MaxVersion, p.server.EarlyData = iana.TLS12, 0 }),
+	fault.EarlyDataOther: eager(fault.Client, "x", func(p *pair) {
+		p.server.Tickets = nothingOpens{}
+		p.editServer = only(func(m *wire.EncryptedExtensions) { m.Extensions.Add(iana.ExtEarlyData) })
+	}),
+	fault.EarlyDataExceeded:    eager(fault.Server, "more than ten bytes", func(p *pair) { p.server.EarlyData, p.server.Tickets = 10, aState{early: 10} }),
+	fault.EarlyDataUnavailable: eager(fault.Client, "x", func(p *pair) { p.client.Sessions = nothing{} }),
+	fault.EarlyDataTooLarge:    eager(fault.Client, "two", func(p *pair) { p.client.Sessions = aSession{early: 2} }),
+	fault.ReplayStore: troubled(fault.Server, func(p *pair) {
+		p.client.Sessions, p.client.EarlyData = aSession{early: 1}, true
+		p.server.EarlyData, p.server.Tickets, p.server.Guard = 1, aState{early: 1}, aGuard{errBroken}
+	}),
+	fault.TicketOpen: troubled(fault.Server, func(p *pair) { p.client.Sessions, p.server.Tickets = aSession{}, spoiled{} }),
 	fault.TicketSeal: troubled(fault.Server, func(p *pair) {
 		p.client.Sessions, p.server.Tickets = nothing{}, spoiled{}
 	}),

@@ -32,6 +32,7 @@ type Info struct {
 	PeerRecordLimit      int                  // likewise, of what we send
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)
 	Resumed              bool                 // an earlier session stood in for certificates and signatures
+	EarlyData            EarlyData            // what became of 0-RTT
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	ServerCertificate    *x509.Certificate    // the server's leaf, as it was sent on this connection; nil if none was
 	TLSUnique            []byte               // the first Finished of TLS 1.2 and below; nil where it binds nothing (RFC 5929, RFC 7627)

@@ -58,6 +58,7 @@ type client struct {
 	session    *session.Session // recalled, not yet judged
 	offers     []*offer         // pre-shared keys in the hello, in its order
 	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
+	early      *offer           // whose 0-RTT data was offered
 	hooked     bool             // a hook chose the certificate that we show
 
 	stage   *keys.Handshake // TLS 1.3
@@ -133,7 +134,7 @@ func (c *client) greet() (fault.State, error) {
 	c.info.ClientRandom = c.hello.Random
 	c.info.Compat = len(c.hello.SessionID) > 0
 	c.info.ServerName = string(c.hello.ServerName)
-	return fault.WaitSH, nil
+	return fault.WaitSH, c.startEarly()
 }
 
 // build fills in the first ClientHello (RFC 9846, Section 4.2.2).
@@ -291,6 +292,7 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		c.hello.Cookie = retry.Cookie
 		c.hello.Extensions.Insert(c.hello.Extensions.Index(iana.ExtKeyShare), iana.ExtCookie)
 	}
+	c.retryEarly()
 	c.retryPSKs()
 	c.compat()
 	if err := c.padHello(); err != nil {
@@ -394,6 +396,9 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	}
 	if v == iana.SSL30 {
 		return fault.PeerSpeaksSSLv3.In("server_version")
+	}
+	if v < iana.TLS13 && c.info.EarlyData.State == flow.EarlyOffered {
+		return fault.EarlyDataVersion.In("legacy_version").Saw("the server chose "+v.String(), iana.TLS13)
 	}
 	if !slices.Contains(offered, v) || !slices.Contains(c.params.Versions, v) {
 		return fault.ServerVersionUnsupported.In("legacy_version").Saw("the server chose "+v.String(), join(c.params.Versions))

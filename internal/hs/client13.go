@@ -33,7 +33,7 @@ import (
 //	      |  the verdict                     |
 //	      v                                  |
 //	WAIT_FINISHED <--------------------------+
-//	      |  Finished; if the server asked, choose a certificate:
+//	      |  Finished; send EndOfEarlyData if it took early data; if the server asked, choose a certificate:
 //	      |----> CHOOSING_CERT ----+   by the hook, if there is one
 //	      |<-----------------------+
 //	      |  send Certificate, and ask for a signature if it shows any
@@ -96,6 +96,9 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.compat()
 	if err := c.Layer.SetRead(flow.Handshake, c.suite, c.traffic.server); err != nil {
 		return 0, err
+	}
+	if c.info.EarlyData.State == flow.EarlyOffered {
+		return fault.WaitEE, nil // more may go out until the server says no
 	}
 	return fault.WaitEE, c.Layer.SetWrite(flow.Handshake, c.suite, c.traffic.client)
 }
@@ -176,6 +179,9 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := c.agreeRecordSize(&ee.Extensions, ee.RecordSizeLimit, ee.MaxFragment); err != nil {
+		return 0, err
+	}
+	if err := c.answeredEarly(ee.Extensions.Has(iana.ExtEarlyData)); err != nil {
 		return 0, err
 	}
 	c.transcript.Write(msg)
@@ -313,6 +319,9 @@ func (c *client) finished(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := c.Layer.SetRead(flow.Application, c.suite, c.app.server); err != nil {
+		return 0, err
+	}
+	if err := c.endEarly(); err != nil {
 		return 0, err
 	}
 	if c.asked == nil {

@@ -26,10 +26,10 @@ func earlier(c config.Certificate, policy config.ClientAuthType) *past {
 	secret := slices.Repeat([]byte{7}, 32)
 	p := &past{session.Session{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: secret, Ticket: []byte("a ticket"),
-		Received: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, Identity: shownBy(new(config.ClientConfig)),
+		Received: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, MaxEarlyData: 100, Identity: shownBy(new(config.ClientConfig)),
 	}, session.State{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: secret,
-		Began: now, Issued: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, ClientAuth: uint8(policy),
+		Began: now, Issued: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, ClientAuth: uint8(policy), MaxEarlyData: 100,
 	}}
 	for _, x := range c.Chain() {
 		p.session.Peer = append(p.session.Peer, x.Raw)
@@ -52,6 +52,10 @@ func (p *past) Open(context.Context, []byte) (*session.State, error) {
 func (p *past) Put(context.Context, string, *session.Session) error  { return nil }
 func (p *past) Drop(context.Context, string, *session.Session) error { return nil }
 func (p *past) Seal(context.Context, *session.State) ([]byte, error) { return []byte("a ticket"), nil }
+
+func (p *past) Check(context.Context, session.Use) (session.Refusal, error) {
+	return session.Accepted, nil
+}
 
 // TestResumedEvidence: a session resumed without a verdict on its peer is not
 // resumed, and a late second answer does nothing.

@@ -71,7 +71,9 @@ func (c *core) born(logLabel string, s keys.Secret, about flow.Secret) error {
 		if about.Label == "" {
 			about.Label = logLabel
 		}
-		about.Suite = c.suite.ID
+		if about.Suite == 0 {
+			about.Suite = c.suite.ID
+		}
 		if about.Epoch == flow.Clear {
 			about.Epoch = flow.Application
 		}

@@ -41,8 +41,12 @@ type Layer interface {
 	SetRead(e flow.Epoch, s *suite.Suite, secret keys.Secret) error
 
 	// SkipEarlyData says that the client offered early data and that it is
-	// refused: what can't be read before the client's next message is dropped.
-	SkipEarlyData(e flow.Epoch)
+	// refused: what can't be read before the client's next message is dropped, up
+	// to somewhat more than the bytes that tickets promise.
+	SkipEarlyData(e flow.Epoch, promised uint32)
+
+	// ClearWrite takes the keys of early data away that was turned down.
+	ClearWrite()
 
 	// ShapeRecords says how long records may be from now on, and how the protected
 	// ones of TLS 1.3 are padded.
@@ -290,6 +294,8 @@ func (c *core) proven(p flow.Proven) {
 // readEpoch is the epoch of the keys that the current state reads with.
 func (c *core) readEpoch() flow.Epoch {
 	switch {
+	case c.state == fault.WaitEOED:
+		return flow.Early
 	case c.state >= fault.PostChoosing && c.state <= fault.Connected, c.info.Version < iana.TLS13 && c.state == fault.WaitFinished:
 		return flow.Application
 	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:

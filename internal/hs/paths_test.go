@@ -24,6 +24,7 @@ type machine struct {
 	// verdict on the peer; a signature of our own; before it a certificate if there
 	// is a hook. The Asks of an opening have names of their own: see labels.
 	openings, orders string
+	early            string // orders with 0-RTT, as a whole
 
 	// after is what may follow in CONNECTED and lead back to it, any number of
 	// times (RFC 9846, Section 4.7); refused has a row there only to be refused by
@@ -75,7 +76,7 @@ func machines() []*machine {
 		refused: "hello_request",
 	}, {
 		role: fault.Server, version: iana.TLS13,
-		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished}),
+		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding}),
 		openings: `
 			client_hello
 			client_hello, hook
@@ -92,6 +93,7 @@ func machines() []*machine {
 			client_hello, answer, certificate, answer, finished
 			answer, certificate, certificate_verify, answer, finished
 			client_hello, answer, certificate, certificate_verify, answer, finished`, // an empty Certificate, and one that is proved
+		early: "client_hello, [hook,] tickets, [judged,] guarded, [end_of_early_data,] finished",
 		after: `
 			key_update
 			certificate, answer, finished
@@ -119,12 +121,16 @@ func (m *machine) whole() (list []string) {
 			}
 		}
 	}
+	if m.early != "" {
+		list = append(list, expand(m.early)...)
+	}
 	return list
 }
 
 // labels are the names of answers in an opening.
 var labels = map[fault.State]string{
 	fault.Recalling: "session", fault.Judging: "judged", fault.Choosing: "hook", fault.Resuming: "tickets",
+	fault.Guarding: "guarded",
 }
 
 // combine puts the rows of the hellos before those of a version, whose first
@@ -280,7 +286,7 @@ func TestEntries(t *testing.T) {
 		entry  []fault.State
 	}{
 		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD}},
-		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE}},
+		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding, fault.WaitCert, fault.WaitCKE}},
 	} {
 		for _, r := range c.hellos {
 			for _, s := range r.to {
@@ -295,7 +301,7 @@ func TestEntries(t *testing.T) {
 // odd are the handlers that are not named after their message.
 var odd = map[string]string{
 	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
-	"answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged",
+	"answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged", "answer of GUARDING": "weighed",
 	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of DECRYPTING_CV": "decrypted",
 	"server_hello_done of WAIT_PSK_SKE_SHD": "pskHelloDone", "server_hello_done of WAIT_PSK_SHD": "pskHelloDone",
 	"answer of POST_CHOOSING_CERT": "chosen", "answer of POST_SIGNING": "signedLater",

@@ -150,6 +150,7 @@ func (c *client) offerPSKs() {
 		h.PSKModes = wire.MakeList8(wire.PSKDHE, wire.PSKOnly)
 	}
 	h.Extensions.Add(iana.ExtPSKKeyExchangeModes)
+	c.offerEarly()
 	if len(c.offers) > 0 {
 		h.Extensions.Add(iana.ExtPreSharedKey) // which must be the last (RFC 9846, Section 4.3.11)
 		c.listPSKs()
@@ -207,6 +208,7 @@ func (c *client) sendHello() error {
 // takePSK notes which of our keys the server goes on with, if any.
 func (c *client) takePSK(sh *wire.ServerHello) error {
 	if !sh.Extensions.Has(iana.ExtPreSharedKey) {
+		c.earlyRefused("The server did not resume the session.")
 		if len(c.offers) > 0 {
 			c.tellTaken("", "The server took none of our pre-shared keys, so there is a full handshake.")
 		}
@@ -220,6 +222,9 @@ func (c *client) takePSK(sh *wire.ServerHello) error {
 	o := c.offers[i]
 	if o.hash != c.suite.Hash {
 		return fault.PSKHash.In("cipher_suite").Saw(c.suite.ID, "one with "+o.hash.String())
+	}
+	if o != c.early {
+		c.earlyRefused("The server took another key than the one that it goes with.")
 	}
 	c.takes(&o.psk)
 	c.evidence.psk = &pskHeld{external: o.external}
@@ -264,6 +269,9 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 		Received: c.cfg.Time(), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, SignatureScheme: c.info.SignatureScheme, Group: c.info.Group,
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg),
+	}
+	if m.Extensions.Has(iana.ExtEarlyData) {
+		s.MaxEarlyData = m.MaxEarlyData
 	}
 	for _, x := range c.chain {
 		s.Peer = append(s.Peer, x.Raw)

@@ -19,6 +19,7 @@ import (
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 	"github.com/handclasp/handclasp/sign"
 )
 
@@ -35,13 +36,14 @@ type tape struct {
 	write, read keys.Secret // of TLS 1.3
 }
 
-func (l *tape) WriteMessage(msg []byte)  { l.sent = append(l.sent, msg) }
-func (l *tape) ChangeCipherSpec()        { l.sent = append(l.sent, nil) }
-func (l *tape) SkipEarlyData(flow.Epoch) {}
-func (l *tape) SetVersion(iana.Version)  {}
-func (l *tape) ShapeRecords(Shape)       {}
-func (l *tape) ReadSecret() keys.Secret  { return l.read }
-func (l *tape) Authenticated()           {}
+func (l *tape) WriteMessage(msg []byte)          { l.sent = append(l.sent, msg) }
+func (l *tape) ChangeCipherSpec()                { l.sent = append(l.sent, nil) }
+func (l *tape) SkipEarlyData(flow.Epoch, uint32) {}
+func (l *tape) ClearWrite()                      {}
+func (l *tape) SetVersion(iana.Version)          {}
+func (l *tape) ShapeRecords(Shape)               {}
+func (l *tape) ReadSecret() keys.Secret          { return l.read }
+func (l *tape) Authenticated()                   {}
 func (l *tape) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	msgs, err := finish(l.write)
 	for len(msgs) > 0 {
@@ -123,6 +125,7 @@ type course struct {
 	suite   iana.CipherSuite // 0: the defaults
 	hint    string           // of the server, which pre-shared key to use
 	later   bool             // it is asked after the handshake
+	early   bool             // and the client sends 0-RTT data
 	resume  bool             // both have what an earlier connection left
 }
 
@@ -158,6 +161,9 @@ func newDuo(t *testing.T, o course) *duo {
 		cc.Sessions, sc.Tickets = kept, kept
 		cc.Time = func() time.Time { return now }
 		sc.Time = cc.Time
+		if cc.EarlyData = o.early; o.early {
+			sc.EarlyData, sc.Guard = kept.state.MaxEarlyData, kept
+		}
 	}
 	if o.suite != 0 {
 		cc.CipherSuites, sc.CipherSuites = []iana.CipherSuite{o.suite}, []iana.CipherSuite{o.suite}
@@ -228,6 +234,8 @@ func reply(ask flow.Ask) {
 		a.Answer(context.Background())
 	case *flow.ResumeAsk:
 		a.Answer(context.Background())
+	case *flow.ReplayAsk:
+		a.Reply(session.Accepted, nil)
 	}
 }
 
@@ -274,6 +282,7 @@ var (
 	empty13   = course{version: iana.TLS13, auth: config.RequestClientCert}
 	empty12   = course{version: iana.TLS12, auth: config.VerifyClientCertIfGiven}
 	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
+	eager     = course{auth: config.RequestClientCert, resume: true, early: true}
 	resumed   = course{auth: config.RequestClientCert, resume: true}
 	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
@@ -340,6 +349,9 @@ var welcome = []struct {
 	{fault.Server, fault.Choosing, hooked, "no message now"},
 	{fault.Server, fault.Resuming, resumed, "no message now"},
 	{fault.Server, fault.Judging, resumed, "no message now"},
+	{fault.Server, fault.Guarding, eager, "no message now"},
+	{fault.Server, fault.WaitEOED, eager, "end_of_early_data"},
+	{fault.Server, fault.WaitFinished, eager, "finished"},
 	{fault.Server, fault.WaitFinished, resumed, "finished"},
 	{fault.Server, fault.Connected, resumed, "key_update or certificate"},
 	{fault.Server, fault.WaitCH2, retried, "client_hello"},
@@ -512,6 +524,8 @@ func late(t *testing.T, ask flow.Ask, m Machine, l *tape) {
 		a.Reply(nil, nil)
 	case *flow.ResumeAsk:
 		a.Reply(nil, nil)
+	case *flow.ReplayAsk:
+		a.Reply(session.Accepted, nil)
 	}
 	if m.State() != fault.Failed || len(l.answered) != before {
 		t.Error("a late answer woke a failed machine")

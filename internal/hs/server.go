@@ -43,8 +43,8 @@ var serverHellos = []edge[*server]{
 	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello,
 		to(fault.Choosing, fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
 	{fault.Choosing, answer, (*server).chosen, to(fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
-	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
-	{fault.Judging, answer, (*server).rejudged, to(fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.Judging, answer, (*server).rejudged, to(fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
 	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing, fault.WaitFinished)},
 }
 
@@ -68,7 +68,9 @@ type server struct {
 	found     *found           // TLS 1.3: what is resumed; nil: nothing
 	stage     *keys.Handshake  // TLS 1.3
 	main      *keys.Main
-	traffic   traffic // of its handshake epoch
+	early     keys.Secret     // TLS 1.3: of 0-RTT data that is taken
+	replay    session.Refusal // what the answer brought
+	traffic   traffic         // of its handshake epoch
 	app       traffic
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
@@ -304,7 +306,7 @@ func (s *server) accept13() (fault.State, error) {
 	if err := s.settleALPN(); err != nil {
 		return 0, err
 	}
-	return s.negotiate13()
+	return s.weighEarly()
 }
 
 // sendRetry asks for a second ClientHello with a share for the chosen group
@@ -328,7 +330,8 @@ func (s *server) sendRetry(first []byte) error {
 	}
 	s.compat()
 	if s.hello.Extensions.Has(iana.ExtEarlyData) {
-		s.Layer.SkipEarlyData(flow.Clear)
+		s.refuseEarly("A HelloRetryRequest is needed.")
+		s.Layer.SkipEarlyData(flow.Clear, s.cfg.EarlyData)
 	}
 	return nil
 }

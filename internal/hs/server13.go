@@ -50,6 +50,8 @@ import (
 //	POST_WAIT_FINISHED --- Finished ---> CONNECTED
 var server13 = []edge[*server]{
 	// from              on                       do                   to
+	{fault.Guarding, answer, (*server).weighed, to(fault.WaitEOED, fault.WaitFinished)},
+	{fault.WaitEOED, trigger(iana.EndOfEarlyData), (*server).endOfEarlyData, to(fault.WaitFinished)},
 	{fault.Signing, answer, (*server).signed, to(fault.WaitCert, fault.WaitFinished)},
 	{fault.WaitCert, trigger(iana.Certificate), (*server).certificate, to(fault.WaitCV, fault.Verifying)},
 	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify, to(fault.Verifying)},
@@ -76,7 +78,10 @@ func (s *server) negotiate13() (fault.State, error) {
 	if err := s.encryptedExtensions(); err != nil {
 		return 0, err
 	}
-	if s.found != nil {
+	switch {
+	case s.info.EarlyData.State == flow.EarlyAccepted:
+		return fault.WaitEOED, s.finishFlight()
+	case s.found != nil:
 		return fault.WaitFinished, s.finishFlight()
 	}
 	if err := s.sendRequest(); err != nil {
@@ -100,12 +105,12 @@ func (s *server) serverHello() error {
 		LegacyVersion: iana.TLS12, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
 		SupportedVersion: s.info.Version, KeyShare: key,
 	}
-	if s.group != 0 {
-		m.Extensions.Add(iana.ExtKeyShare)
-	}
 	if s.found != nil {
 		m.SelectedIdentity = uint16(s.found.at)
 		m.Extensions.Add(iana.ExtPreSharedKey)
+	}
+	if s.group != 0 {
+		m.Extensions.Add(iana.ExtKeyShare)
 	}
 	if err := s.random(m.Random[:]); err != nil {
 		return err
@@ -122,10 +127,7 @@ func (s *server) serverHello() error {
 	if err := s.Layer.SetWrite(flow.Handshake, s.suite, s.traffic.server); err != nil {
 		return err
 	}
-	if s.hello.Extensions.Has(iana.ExtEarlyData) {
-		s.Layer.SkipEarlyData(flow.Handshake)
-	}
-	return s.Layer.SetRead(flow.Handshake, s.suite, s.traffic.client)
+	return s.readClient()
 }
 
 func (s *server) encryptedExtensions() error {
@@ -140,6 +142,9 @@ func (s *server) encryptedExtensions() error {
 	shape, err := s.answerRecordSize(&m.Extensions, &m.RecordSizeLimit, &m.MaxFragment)
 	if err != nil {
 		return err
+	}
+	if s.info.EarlyData.State == flow.EarlyAccepted {
+		m.Extensions.Add(iana.ExtEarlyData)
 	}
 	s.shape(shape) // this message is the first that it binds
 	_, err = s.send(&m, flow.Handshake)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/session"
@@ -61,6 +62,10 @@ func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State
 		Lifetime: uint32(st.Lifetime / time.Second), AgeAdd: binary.BigEndian.Uint32(random[:]), Nonce: []byte{nonce},
 	}
 	m.Extensions.Present = true
+	if s.cfg.EarlyData > 0 {
+		m.MaxEarlyData, st.MaxEarlyData = s.cfg.EarlyData, s.cfg.EarlyData
+		m.Extensions.Add(iana.ExtEarlyData)
+	}
 	st.Version, st.CipherSuite, st.Secret = s.info.Version, s.suite.ID, s.suite.Hash.PSK(resumption, m.Nonce)
 	st.AgeAdd, st.ServerName, st.ALPN = m.AgeAdd, s.info.ServerName, s.info.ALPN
 	st.SignatureScheme, st.Group = s.info.SignatureScheme, s.info.Group

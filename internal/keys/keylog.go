@@ -5,6 +5,7 @@ import "encoding/hex"
 // Labels of a key log for TLS 1.3 (RFC 9850, Section 2.1). The traffic
 // secrets after a KeyUpdate follow from the first, so they need no line.
 const (
+	LogClientEarlyTraffic     = "CLIENT_EARLY_TRAFFIC_SECRET"
 	LogClientHandshakeTraffic = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
 	LogServerHandshakeTraffic = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
 	LogClientTraffic          = "CLIENT_TRAFFIC_SECRET_0"

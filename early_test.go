@@ -1,0 +1,183 @@
+package handclasp_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/session"
+)
+
+// eager is a client that sends and a server that takes 0-RTT data, after a first
+// connection that left the client a ticket.
+func eager(t *testing.T) (*handclasp.ClientConfig, *handclasp.ServerConfig) {
+	t.Helper()
+	// A store that is an hour old, for a new one may have forgotten a replay.
+	kv, err := session.NewMemory(session.MemoryOptions{Clock: func() time.Time { return time.Now().Add(-time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := session.NewGuard(session.GuardOptions{KV: kv, Clock: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc, sc := clientConfig(), serverConfig()
+	cc.Sessions, cc.EarlyData = clientStore(t), true
+	sc.Tickets, sc.EarlyData, sc.Guard = sealer(t), 1<<16, guard
+	c, s := loopback(t)
+	if err := exchange(handclasp.Client(c, cc), handclasp.Server(s, sc), 10); err != nil {
+		t.Fatal(err)
+	}
+	return cc, sc
+}
+
+// TestEarlyData sends early data and reads it both ways there are.
+func TestEarlyData(t *testing.T) {
+	for _, way := range []string{"ReadEarly", "Read", "some of each"} {
+		t.Run(way, func(t *testing.T) {
+			cc, sc := eager(t)
+			a, b := loopback(t)
+			client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+			for _, p := range []string{"GET ", "/ HTTP/1.1"} {
+				if n, err := client.WriteEarly([]byte(p)); n != len(p) || err != nil {
+					t.Fatalf("%d, %v", n, err)
+				}
+			}
+			got := make([]byte, 0, 100)
+			if way != "Read" {
+				// Before the client has heard of the server.
+				n, err := server.ReadEarly(got[:4])
+				if got = got[:n]; string(got) != "GET " || err != nil || server.Info().State == fault.Connected {
+					t.Fatalf("%q, %v, %v", got, err, server.Info().State)
+				}
+			}
+			all := func() error {
+				if way == "ReadEarly" {
+					rest, err := io.ReadAll(readEarly{server})
+					got = append(got, rest...)
+					return err
+				}
+				n, err := server.Read(got[len(got):cap(got)])
+				got = got[:len(got)+n]
+				return err
+			}
+			if err := both(client.Handshake, all); err != nil {
+				t.Fatal(err)
+			}
+			for len(got) < len("GET / HTTP/1.1") {
+				if err := all(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(got) != "GET / HTTP/1.1" {
+				t.Errorf("got %q", got)
+			}
+			if err := exchange(client, server, 1000); err != nil {
+				t.Fatal(err)
+			}
+			if c, s := client.Info(), server.Info(); c.EarlyData.State != flow.EarlyAccepted || s.EarlyData.State != flow.EarlyAccepted || !c.Resumed {
+				t.Errorf("client %+v, server %+v", c.EarlyData, s.EarlyData)
+			}
+			if n, err := server.ReadEarly(got); n != 0 || err != io.EOF {
+				t.Errorf("then %d, %v", n, err)
+			}
+		})
+	}
+}
+
+type readEarly struct{ c *handclasp.Conn }
+
+func (r readEarly) Read(p []byte) (int, error) { return r.c.ReadEarly(p) }
+
+// TestEarlyDataRejected: what the server turns down is gone, and the connection is
+// as good as any.
+func TestEarlyDataRejected(t *testing.T) {
+	cc, sc := eager(t)
+	sc.EarlyData, sc.Guard = 0, nil
+	a, b := loopback(t)
+	client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+	if _, err := client.WriteEarly([]byte("lost")); err != nil {
+		t.Fatal(err)
+	}
+	early := func() error {
+		if n, err := server.ReadEarly(make([]byte, 10)); n != 0 || err != io.EOF {
+			t.Errorf("ReadEarly gave %d bytes, %v", n, err)
+		}
+		return server.Handshake()
+	}
+	if err := both(client.Handshake, early); err != nil {
+		t.Fatal(err)
+	}
+	if err := exchange(client, server, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if c := client.Info(); c.EarlyData.State != flow.EarlyRejected || c.EarlyData.Reason == "" || !c.Resumed {
+		t.Errorf("%+v", c.EarlyData)
+	}
+}
+
+// TestReplay sends one client's first flight twice: the second one is refused, by
+// the guard, whatever store it is kept in.
+func TestReplay(t *testing.T) {
+	cc, sc := eager(t)
+	a, b := loopback(t)
+	client := handclasp.Client(a, cc)
+	if _, err := client.WriteEarly([]byte("pay 5 pounds")); err != nil {
+		t.Fatal(err)
+	}
+	flight := make([]byte, 1<<16)
+	n, err := b.Read(flight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []flow.EarlyState{flow.EarlyAccepted, flow.EarlyRejected} {
+		a, b := loopback(t)
+		if _, err := a.Write(flight[:n]); err != nil {
+			t.Fatal(err)
+		}
+		a.(closeWriter).CloseWrite()
+		server := handclasp.Server(b, sc)
+		var reason string
+		server.Watch(func(e *handclasp.Event) {
+			if e.Decision != nil && e.Decision.What == "early_data" {
+				reason = e.Decision.Reason
+			}
+		})
+		got := make([]byte, 100)
+		m, err := server.ReadEarly(got)
+		if info := server.Info().EarlyData; info.State != want || (m > 0) != (i == 0) || reason == "" {
+			t.Errorf("flight %d: %d bytes, %v; %+v; %s", i, m, err, info, reason)
+		}
+	}
+}
+
+// TestWriteEarlyRefuses: nothing is sent where nothing can be.
+func TestWriteEarlyRefuses(t *testing.T) {
+	cc, sc := eager(t)
+	a, b := loopback(t)
+	client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+	if _, err := client.WriteEarly(make([]byte, 1<<16+1)); !errors.Is(err, fault.EarlyDataTooLarge) {
+		t.Errorf("too much: %v", err)
+	}
+	if _, err := server.WriteEarly([]byte("x")); !errors.Is(err, fault.EarlyDataUnavailable) {
+		t.Errorf("a server: %v", err)
+	}
+	if n, err := client.ReadEarly(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("a client: %d, %v", n, err)
+	}
+	if err := both(client.Handshake, server.Handshake); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.WriteEarly([]byte("x")); !errors.Is(err, fault.EarlyDataUnavailable) {
+		t.Errorf("too late: %v", err)
+	}
+	cc.Sessions = nil
+	a, _ = loopback(t)
+	if _, err := handclasp.Client(a, cc).WriteEarly([]byte("x")); !errors.Is(err, fault.EarlyDataUnavailable) {
+		t.Errorf("without a session: %v", err)
+	}
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/record"
+)
+
+// SendEarly appends p to dst as 0-RTT records, after the ClientHello if that is
+// still due. It works from when the hello is made, so once Ask has nothing more to
+// ask, until the server's answer has been processed, and as far as the session
+// allows: Info().EarlyData says how many bytes and why none. What does not fit as
+// a whole is refused, with rule EarlyDataUnavailable or EarlyDataTooLarge, and
+// nothing is sent. Nobody sends again what the server turns down.
+func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
+	e.start()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.canSendEarly(len(p)); err != nil {
+		return dst, err
+	}
+	e.settle()
+	if e.ccs {
+		e.putCCS()
+	}
+	dst = append(dst, e.pending...)
+	e.pending = nil
+	for len(p) > 0 {
+		n := min(len(p), record.MaxPlaintext)
+		var err error
+		if dst, err = e.seal(dst, iana.ContentApplicationData, p[:n]); err != nil {
+			return dst, e.end(err)
+		}
+		e.earlySent += uint64(n)
+		p = p[n:]
+	}
+	return dst, nil
+}
+
+// canSendEarly is why n bytes can't go out in 0-RTT, or nil.
+func (e *Engine) canSendEarly(n int) error {
+	switch {
+	case e.err != nil:
+		return e.err
+	case e.closed:
+		return e.misuse(fault.WriteClosed)
+	case e.outEpoch != flow.Early:
+		return e.misuse(fault.EarlyDataUnavailable).Saw(e.Info().EarlyData.Reason, "")
+	case e.outSpent(n):
+		return e.misuse(fault.EarlyDataUnavailable).Saw("the key has protected as much as it safely can", "")
+	}
+	if left := uint64(e.Info().EarlyData.Max) - e.earlySent; uint64(n) > left {
+		return e.misuse(fault.EarlyDataTooLarge).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", left))
+	}
+	return nil
+}
+
+// outSpent reports whether n bytes more would bring the key to its limit: in 0-RTT
+// there is no KeyUpdate (RFC 9846, Section 5.5).
+func (e *Engine) outSpent(n int) bool {
+	records := uint64(n/record.MaxPlaintext) + 1
+	return e.out.NeedsUpdate() || e.out.Seq()+records >= e.outSuite.Limit || e.limit > 0 && e.out.Seq()+records >= e.limit
+}
+
+// Early reports whether the data that Recv returned last came in 0-RTT: it may be a
+// replay, and it comes before the handshake is complete. Like Recv, it belongs to
+// the reading side.
+func (e *Engine) Early() bool { return e.early }
+
+// earlyData counts what comes in 0-RTT.
+func (e *Engine) earlyData(content []byte) error {
+	if len(content) == 0 {
+		return e.emptyRecord()
+	}
+	e.early, e.empty = true, 0
+	e.earlyGot += uint64(len(content))
+	if most := e.machine.Info().EarlyData.Max; e.earlyGot > uint64(most) {
+		return fault.EarlyDataExceeded.New().Saw(fmt.Sprintf("%d bytes so far", e.earlyGot), fmt.Sprintf("at most %d", most))
+	}
+	return nil
+}
+
+// ClearWrite has what follows go out in the clear: a second ClientHello, after
+// early data that was turned down.
+func (l *layer) ClearWrite() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*Engine)(l).sealFlight()
+	l.outSecret.Wipe()
+	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, nil, flow.Clear
+}
+
+// SkipEarlyData drops what is twice as long as the tickets promised, and a little
+// more: records have a frame and may be padded.
+func (l *layer) SkipEarlyData(epoch flow.Epoch, promised uint32) {
+	l.skipping, l.skipEpoch = true, epoch
+	l.mostSkipped = maxSkipped + 2*uint64(promised)
+}
