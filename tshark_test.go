@@ -144,22 +144,22 @@ func decrypted(t *testing.T, tshark string, v iana.Version, id iana.CipherSuite,
 	wire := newCapture(raw)
 	c, s := handclasp.Client(wire, client), handclasp.Server(far, server)
 	err := both(func() error {
-		defer c.CloseWrite()
 		if _, err := io.WriteString(c, "GET /a-secret-path HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return err
 		}
-		_, err := io.ReadAll(c)
+		if err := c.CloseWrite(); err != nil {
+			return err
+		}
+		_, err := io.Copy(io.Discard, c)
 		return err
 	}, func() error {
-		defer s.CloseWrite()
-		if _, err := s.Read(make([]byte, 1)); err != nil {
+		if _, err := io.Copy(io.Discard, s); err != nil {
 			return err
 		}
 		if _, err := io.WriteString(s, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 15\r\n\r\na secret answer"); err != nil {
 			return err
 		}
-		_, err := io.Copy(io.Discard, s)
-		return err
+		return s.CloseWrite()
 	})
 	if err != nil {
 		t.Fatal(err)
