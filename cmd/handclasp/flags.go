@@ -37,6 +37,7 @@ type client struct {
 	name     string
 	insecure bool
 	starttls plainText
+	memory
 }
 
 func (c *common) declare(f *pflag.FlagSet) {
@@ -62,6 +63,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
 	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
 	c.pairs.declare(f, "show the server, if it asks, the chain")
+	c.memory.declare(f)
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
 }
@@ -93,6 +95,9 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 		return nil, err
 	}
 	cfg.Certificates = current(files)
+	if err := c.memory.configure(cfg); err != nil {
+		return nil, err
+	}
 	_, err = cfg.Params()
 	return cfg, err
 }

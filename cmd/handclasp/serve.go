@@ -19,6 +19,7 @@ import (
 
 // serve are the flags of the command serve.
 type serve struct {
+	tickets
 	common
 	pairs
 	listen     string
@@ -84,6 +85,7 @@ func (s *serve) declare(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.clientCA, "client-ca", nil, "authorities for clients in `FILE` (PEM); repeatable")
 	f.BoolVar(&s.http, "http", false, "answer HTTP with a page about the handshake (default)")
 	f.BoolVar(&s.echo, "echo", false, "send back what comes")
+	s.tickets.declare(f)
 	s.common.declare(f)
 }
 
@@ -126,6 +128,11 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	if err != nil {
 		return err
 	}
+	forget, err := flags.tickets.configure(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, forget()) }()
 	cfg.ClientAuth = handclasp.ClientAuthType(flags.clientAuth)
 	if cfg.ClientCAs, err = authorities("--client-ca", flags.clientCA); err != nil {
 		return err

@@ -60,7 +60,14 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 			rec.Watch(ev)
 		}
 	})
-	if err := s.conn.HandshakeContext(ctx); err != nil {
+	_, err = c.memory.sendEarly(s.conn)
+	if err == nil {
+		err = s.conn.HandshakeContext(ctx)
+	}
+	if err == nil {
+		err = c.memory.sendLate(s.conn)
+	}
+	if err != nil {
 		rec.Verdict(fault.Server, s.conn.Info().Peer)
 		rec.Done(err)
 		s.conn.Close()
@@ -101,7 +108,16 @@ func (s *session) patience() time.Duration {
 
 // describe is a handshake's outcome in one line.
 func describe(info handclasp.Info) string {
-	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, info.Group)
+	exchange := info.Group.String()
+	if info.Group == 0 && info.KeyExchange != 0 {
+		exchange = info.KeyExchange.String()
+	} else if info.Group == 0 {
+		exchange = "a pre-shared key alone"
+	}
+	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, exchange)
+	if info.Resumed {
+		line += ", resumed"
+	}
 	if info.ALPN != "" {
 		line += ", " + quote(info.ALPN)
 	}
@@ -146,6 +162,9 @@ func subject(c *x509.Certificate) string {
 
 // who says who the server has proved to be.
 func who(cfg *handclasp.ClientConfig, info handclasp.Info) string {
+	if info.PSKIdentity != nil && info.Peer == nil {
+		return "the server holds the pre-shared key " + quote(string(info.PSKIdentity))
+	}
 	if info.Peer == nil || !info.Peer.Verified() {
 		return "the server is NOT verified"
 	}
