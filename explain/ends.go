@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 )
 
 // How the text ends: the failure, and the summary.
@@ -106,13 +107,34 @@ func (p *page) summary(s *Story) {
 	line("round trips", sum.trips())
 	line("time", sum.Time.words())
 	line("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
-	if sum.ForwardSecrecy {
-		line("forward secrecy", "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it")
+	line("session", sum.Session)
+	line("early data", sum.EarlyData)
+	if sum.Connected {
+		line("forward secrecy", sum.prospects())
 	}
+}
+
+// prospects says who could read a recording of the connection later.
+func (s *Summary) prospects() string {
+	switch {
+	case s.ForwardSecrecy:
+		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it"
+	case strings.HasPrefix(s.KeyExchange, iana.RSAKeyTransport.String()):
+		return "NO: who gets hold of the certificate's key, even years later, reads a recording of it"
+	}
+	return "NO: who gets hold of the pre-shared key, even years later, reads a recording of it"
 }
 
 func (s *Summary) exchange() string {
 	switch {
+	case s.Group == "" && s.DHBits > 0:
+		return fmt.Sprintf("%s in a finite field of %d bits, which does not resist quantum computers (not post-quantum)", s.KeyExchange, s.DHBits)
+	case s.Group == "" && s.KeyExchange == iana.RSAKeyTransport.String():
+		return "RSA key transport: the client made the secret alone and encrypted it to the certificate's key"
+	case s.Group == "" && s.KeyExchange == iana.RSAPSK.String():
+		return "a secret that the client encrypted to the certificate's key, and a pre-shared key"
+	case s.Group == "" && s.Connected:
+		return "a pre-shared key alone, without fresh key shares"
 	case s.Group == "":
 		return ""
 	case s.PostQuantum:
@@ -141,6 +163,12 @@ func (s *Summary) proof(role fault.Role) string {
 func (s *Story) identity() string {
 	sum := &s.Summary
 	proof := sum.proof(s.peer())
+	if proof == "" && s.peer() == fault.Server && strings.HasPrefix(sum.KeyExchange, "RSA") && sum.Connected {
+		proof = "its key, which decrypted the secret"
+	}
+	if sum.Peer == "" && sum.Connected && strings.HasSuffix(sum.KeyExchange, "PSK") {
+		return "that it has the pre-shared key"
+	}
 	if proof == "" || sum.Peer == "" {
 		return ""
 	}

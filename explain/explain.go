@@ -208,7 +208,11 @@ type Summary struct {
 	Version            string   `json:"version,omitempty"`
 	CipherSuite        string   `json:"cipher_suite,omitempty"`
 	Group              string   `json:"group,omitempty"`
-	PostQuantum        bool     `json:"post_quantum"` // the key exchange
+	KeyExchange        string   `json:"key_exchange,omitempty"` // TLS 1.2 and below: "ECDHE", "DHE", "RSA", "PSK" …
+	DHBits             int      `json:"dh_bits,omitempty"`      // of a finite field
+	Session            string   `json:"session,omitempty"`      // what became of an earlier session or a pre-shared key
+	EarlyData          string   `json:"early_data,omitempty"`   // what became of 0-RTT data
+	PostQuantum        bool     `json:"post_quantum"`           // the key exchange
 	Signature          string   `json:"signature_scheme,omitempty"`
 	ClientSignature    string   `json:"client_signature_scheme,omitempty"`
 	Extended           *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next

@@ -67,8 +67,10 @@ type settled struct {
 	verdict            *verdict
 	bytesSent, bytesIn int
 
+	prime          int    // TLS 1.2: bits of the finite field, if there is one
+	session, early string // what became of a session and of early data; escaped
+
 	// of TLS 1.2
-	prime                   int // bits of the finite field, if there is one
 	extended, renegotiation bool
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished
@@ -172,7 +174,9 @@ func (r *Recorder) Watch(ev *flow.Event) {
 	case flow.Message:
 		r.message(ev, at)
 	case flow.Choice:
-		r.choices = append(r.choices, copyDecision(ev.Decision))
+		d := copyDecision(ev.Decision)
+		r.choices = append(r.choices, d)
+		r.facts.decided(&d)
 	case flow.Key:
 		r.key(ev.Secret, at)
 	case flow.Record:
@@ -183,6 +187,20 @@ func (r *Recorder) Watch(ev *flow.Event) {
 		r.proof(ev.Proven, at)
 	case flow.Failure:
 		r.failure(ev.Err, at)
+	}
+}
+
+// decided keeps what the summary tells of a decision.
+func (f *settled) decided(d *flow.Decision) {
+	text := d.Reason
+	if d.Chosen != "" {
+		text = d.Chosen + ". " + d.Reason
+	}
+	switch d.What {
+	case "session":
+		f.session = text
+	case "early_data":
+		f.early = text
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 )
 
 // Story is what has happened so far. It is a copy: more may happen to the
@@ -140,7 +141,11 @@ func (r *Recorder) summary() Summary {
 		extended, renegotiation := f.extended, f.renegotiation
 		s.Extended, s.Renegotiation = &extended, &renegotiation
 	}
-	s.ForwardSecrecy = f.connected && f.group != 0 // all our groups make fresh shares
+	if x := f.suite.KeyExchange(); x != iana.NoKeyExchange {
+		s.KeyExchange, s.DHBits = x.String(), f.prime
+	}
+	s.Session, s.EarlyData = f.session, f.early
+	s.ForwardSecrecy = f.connected && (f.group != 0 || f.prime != 0) // each makes fresh shares
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
 	}

@@ -114,6 +114,9 @@ func (s *Step) downgrade(m *wire.ServerHello, offered bool) {
 
 func (r *Recorder) certificate12(s *Step, m *wire.Certificate12, sender fault.Role) {
 	proof := "the signature in the ServerKeyExchange"
+	if r.facts.suite.KeyExchange().Transport() {
+		proof = "its Finished, which only who can decrypt the client's secret makes rightly,"
+	}
 	if sender == fault.Client {
 		proof = "the CertificateVerify"
 	}

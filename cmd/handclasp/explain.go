@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ import (
 func (a *app) explainCmd() *cobra.Command {
 	var flags client
 	var page page
+	var shows demoList
 	cmd := &cobra.Command{
 		Use:   "explain [HOST[:PORT]]",
 		Short: "Tell a handshake step by step",
@@ -48,7 +50,13 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain expired.badssl.com --insecure`,
 		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.explain(cmd.Context(), args, &flags, page)
+			if len(shows) == 0 {
+				return a.explain(cmd.Context(), args, &flags, page, nil)
+			}
+			if len(args) > 0 {
+				return &usageError{"--demo shows handshakes with a server of its own, and takes no host.", "Leave out " + quote(args[0]) + ", or --demo."}
+			}
+			return a.demonstrate(cmd.Context(), shows, &flags, page)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -56,6 +64,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.SortFlags = false
 	f.BoolVar(&page.bytes, "bytes", false, "show every byte, with its field's name and value")
 	f.BoolVar(&page.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
 	flags.declare(f)
 	complete(cmd)
 	return cmd
@@ -64,7 +73,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 // A page says how the story is printed.
 type page struct{ bytes, json bool }
 
-func (a *app) explain(ctx context.Context, args []string, flags *client, page page) (err error) {
+func (a *app) explain(ctx context.Context, args []string, flags *client, page page, d *demo) (err error) {
 	t := target{host: "localhost"}
 	if len(args) > 0 {
 		if t, err = parseTarget(args[0], "443", string(flags.starttls)); err != nil {
@@ -77,6 +86,9 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, page pa
 	if err != nil {
 		return err
 	}
+	if d != nil {
+		d.client(cfg)
+	}
 	out, err := flags.open()
 	if err != nil {
 		return err
@@ -88,7 +100,7 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, page pa
 	if len(args) > 0 {
 		err = a.explainRemote(ctx, t, flags, cfg, out, rec)
 	} else {
-		err = a.explainOwn(ctx, flags, cfg, out, rec)
+		err = a.explainOwn(ctx, flags, cfg, out, rec, d)
 	}
 	if err == nil || rec.Story().Error != nil {
 		err = cmp.Or(a.print(rec.Story(), page), a.ended(broken(err, rec), page))
@@ -131,7 +143,7 @@ func (a *app) explainRemote(ctx context.Context, t target, flags *client, cfg *h
 }
 
 // explainOwn makes the handshake with a server of our own.
-func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder) error {
+func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder, d *demo) error {
 	kind, err := keyFor(cfg)
 	if err != nil {
 		return err
@@ -150,16 +162,33 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(flags.timeout))
 	defer cancel()
+	server := ownConfig(o, cfg)
+	if d != nil && d.both != nil {
+		if err := d.both(cfg, server); err != nil {
+			return err
+		}
+	}
+	before := d != nil && d.before
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		answerOnce(ctx, listener, ownConfig(o, cfg), out, rec)
+		if before {
+			answerOnce(ctx, listener, server, new(outputs), explain.New(fault.Server, time.Now))
+		}
+		answerOnce(ctx, listener, server, out, rec)
 	}()
 	at := listener.Addr().(*net.TCPAddr)
 	local := &app{lookup: a.only(at.AddrPort().Addr())}
 	own := target{"localhost", port(at)}
 	if ips, err := local.lookup(ctx, "ip", own.host); err != nil || len(ips) == 0 {
 		own.host = at.IP.String() // this machine does not call itself localhost
+	}
+	if before {
+		if err := local.rehearse(ctx, own, flags, cfg); err != nil {
+			listener.Close()
+			return err
+		}
+		flags.early = []byte(d.early)
 	}
 	s, err := local.open(ctx, own, flags, cfg, out, rec)
 	if err == nil {

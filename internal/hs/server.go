@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
@@ -440,6 +441,10 @@ func (s *server) chooseCertificate() error {
 	}
 	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
 	s.info.ServerCertificate = s.certs[i].Leaf()
+	if !s.signs() {
+		name, _, _ := strings.Cut(why, "; its key signs")
+		why = name + "; the client encrypts the secret to its key."
+	}
 	s.decided(func() flow.Decision {
 		d := decision("certificate", nil, nil)
 		for _, c := range ours {
