@@ -161,6 +161,16 @@ func TestDefaultHello(t *testing.T) {
 	}
 }
 
+// TestPSKAndPolicy: a pre-shared key does not stand in for a certificate that is
+// required.
+func TestPSKAndPolicy(t *testing.T) {
+	p := newPair(t, exactly(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256), psk, func(_ *config.ClientConfig, s *config.ServerConfig) {
+		s.ClientAuth = config.RequireAnyClientCert
+	})
+	p.pump(t)
+	refused(t, p.server, p.client, fault.NoCommonSuite)
+}
+
 // TestNoHTTP2: over a suite that HTTP/2 forbids, HTTP/1.1 is agreed, or nothing.
 func TestNoHTTP2(t *testing.T) {
 	for id, want := range map[iana.CipherSuite]string{

@@ -108,13 +108,7 @@ func (s *session) patience() time.Duration {
 
 // describe is a handshake's outcome in one line.
 func describe(info handclasp.Info) string {
-	exchange := info.Group.String()
-	if info.Group == 0 && info.KeyExchange != 0 {
-		exchange = info.KeyExchange.String()
-	} else if info.Group == 0 {
-		exchange = "a pre-shared key alone"
-	}
-	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, exchange)
+	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, exchanged(info))
 	if info.Resumed {
 		line += ", resumed"
 	}
@@ -122,6 +116,17 @@ func describe(info handclasp.Info) string {
 		line += ", " + quote(info.ALPN)
 	}
 	return line
+}
+
+// exchanged names the group of the key exchange, or what stands in for one.
+func exchanged(info handclasp.Info) string {
+	switch {
+	case info.Group != 0:
+		return info.Group.String()
+	case info.KeyExchange != 0:
+		return info.KeyExchange.String()
+	}
+	return "a pre-shared key alone"
 }
 
 // shown says what became of the server's wish for a certificate of ours, if it

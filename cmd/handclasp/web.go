@@ -127,21 +127,28 @@ func about(v *visit, http string) []row {
 	info := v.Info()
 	trips := "1 for TCP, 1 for TLS"
 	switch {
-	case info.Version == iana.TLS12:
+	case info.Version < iana.TLS13:
 		trips = "1 for TCP, 2 for TLS"
 	case info.Retried:
 		trips = "1 for TCP, 2 for TLS: this server asked for another key share"
 	}
-	group := info.Group.String()
+	group := exchanged(info)
 	if kex.PostQuantum(info.Group) {
 		group += " (post-quantum)"
+	}
+	signature := info.SignatureScheme.String()
+	switch {
+	case info.Resumed:
+		signature = "none: the connection is resumed"
+	case info.SignatureScheme == 0:
+		signature = "none"
 	}
 	rows := []row{
 		v.row("Version", info.Version.String(), "version"),
 		v.row("Cipher suite", info.CipherSuite.String(), "cipher_suite"),
 		v.row("Key exchange", group, "group"),
 		v.row("Certificate", v.chosen("certificate").Chosen, "certificate"),
-		v.row("Signature", info.SignatureScheme.String(), "signature_scheme"),
+		v.row("Signature", signature, "signature_scheme"),
 		v.row("Protocol", orNone(info.ALPN), "application_protocol"),
 		{Label: "HTTP version", Value: strings.Replace(http, "HTTP/2.0", "HTTP/2", 1)},
 		{Label: "Name asked for", Value: orNone(info.ServerName)},
