@@ -182,7 +182,6 @@ func (c *client) build() error {
 	}
 	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
 	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
-	c.offerPSKs()
 	return c.generate(c.firstShares()...)
 }
 

@@ -23,10 +23,7 @@ func (c *client) addExtras() error {
 			h.Extensions.Add(iana.ExtCertificateAuthorities)
 		}
 	}
-	if h.Extensions.Has(iana.ExtPreSharedKey) { // which must be the last (RFC 9846, Section 4.3.11)
-		h.Extensions.Remove(iana.ExtPreSharedKey)
-		h.Extensions.Add(iana.ExtPreSharedKey)
-	}
+	c.offerPSKs() // the last (RFC 9846, Section 4.3.11)
 	if c.cfg.PermuteExtensions {
 		if err := c.permute(); err != nil {
 			return err

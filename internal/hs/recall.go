@@ -134,7 +134,7 @@ func (c *client) tellSession(chosen, reason string) {
 // offerPSKs puts what we hold into the hello: the session first, which alone may
 // carry early data, then what was provisioned. The binders are still zero.
 func (c *client) offerPSKs() {
-	if c.cfg.Sessions == nil && len(c.cfg.PSKs) == 0 {
+	if c.cfg.Sessions == nil && len(c.cfg.PSKs) == 0 || !slices.Contains(c.params.Versions, iana.TLS13) {
 		return // and the server need not give tickets
 	}
 	for i := range c.cfg.PSKs {

@@ -51,7 +51,7 @@ func (s *server) canResume() bool {
 
 // giveTicket fills in st, and has it sealed.
 func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State) error {
-	var random [4]byte
+	var random [4 + 1]byte // ticket_age_add, and an extension that means nothing
 	if err := s.random(random[:]); err != nil {
 		return err
 	}
@@ -59,9 +59,12 @@ func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State
 		return err
 	}
 	m := &wire.NewSessionTicket{
-		Lifetime: uint32(st.Lifetime / time.Second), AgeAdd: binary.BigEndian.Uint32(random[:]), Nonce: []byte{nonce},
+		Lifetime: uint32(st.Lifetime / time.Second), AgeAdd: binary.BigEndian.Uint32(random[:4]), Nonce: []byte{nonce},
 	}
 	m.Extensions.Present = true
+	if s.cfg.GREASE {
+		m.Extensions.AddRaw(iana.ExtensionType(greaseValue(random[4])), nil) // RFC 8701, Section 4.1
+	}
 	if s.cfg.EarlyData > 0 {
 		m.MaxEarlyData, st.MaxEarlyData = s.cfg.EarlyData, s.cfg.EarlyData
 		m.Extensions.Add(iana.ExtEarlyData)
