@@ -97,8 +97,10 @@ func IsNamed(p Params) (iana.Group, bool) {
 }
 
 // CheckParams looks at the parameters that a server sends: size, form and whether
-// the modulus is a safe prime, which alone makes the range check on public
-// values mean something. least is the smallest modulus taken, in bits; 0 means
+// the modulus is prime. That it is a safe prime is not demanded: real servers use
+// primes in the manner of DSA (RFC 5114), and the message has no room for the
+// order of their subgroup. What such a group gives away of an exponent serves
+// nobody twice; whether it keeps the secret is up to who made it. least is the smallest modulus taken, in bits; 0 means
 // DefaultDHBits, and less than 1,024 counts as that. It fails with
 // fault.DHWeak, DHTooLarge or DHParams.
 //
@@ -135,11 +137,12 @@ func CheckParams(p Params, least int) error {
 const rounds = 4
 
 // RespondDH is a client's whole side in TLS 1.2 and below: from the server's
-// public value to our own and the premaster secret, which starts with no zero
-// (RFC 5246, Section 8.1.2). Check the parameters first. It fails with
+// public value to our own, as long as the modulus because some servers by
+// Microsoft need it so, and the premaster secret, which starts with no zero (RFC
+// 5246, Section 8.1.2). Check the parameters first. It fails with
 // fault.KexPublicRange or KexRandom.
 func RespondDH(p Params, peer []byte, rand io.Reader) (share, premaster []byte, err error) {
-	key, err := p.generate(rand, exponentLen(p.Bits()))
+	key, err := p.generate(rand, exponentLen(p))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,19 +150,18 @@ func RespondDH(p Params, peer []byte, rand io.Reader) (share, premaster []byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return trim(key.public()), trim(secret), nil
+	return key.public(), trim(secret), nil
 }
 
-// exponentLen is how many bytes a private key has for a modulus of so many bits:
-// twice the strength that RFC 7919 gives it, and the whole length for groups of
-// unknown order would be no safer as long as the modulus is a safe prime.
-func exponentLen(bits int) int {
-	for _, f := range []field{ffdhe2048, ffdhe3072, ffdhe4096, ffdhe6144} {
-		if bits <= len(f.prime)*4 {
-			return f.exponent
-		}
+// exponentLen is how many bytes a private key has: twice the strength of the
+// group if it is RFC 7919's; else as many as the modulus, because a short
+// exponent can be pieced together from small factors of p-1, and only of a safe
+// prime do we know that there are none.
+func exponentLen(p Params) int {
+	if g, named := IsNamed(p); named {
+		return finite[g].exponent
 	}
-	return ffdhe8192.exponent
+	return len(trim(p.P))
 }
 
 // Premaster is Shared in the form of TLS 1.2: the peer may have left out leading
@@ -222,6 +224,7 @@ func (k *dhKey) public() []byte { return k.share }
 // shared is as long as the modulus. The peer's value must be between 2 and p-2
 // (RFC 7919, Section 5.1).
 func (k *dhKey) shared(peer []byte) ([]byte, error) {
+	defer clear(k.exponent)
 	y, p := new(big.Int).SetBytes(peer), new(big.Int).SetBytes(k.params.P)
 	if y.Cmp(big.NewInt(2)) < 0 || y.Cmp(p.Sub(p, big.NewInt(2))) > 0 {
 		return nil, fault.KexPublicRange.In("key_exchange")
@@ -230,6 +233,7 @@ func (k *dhKey) shared(peer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fault.KexPublicRange.In("key_exchange").Because(err)
 	}
-	defer clear(k.exponent)
-	return bigmod.NewNat().Exp(n, k.exponent, k.modulus).Bytes(k.modulus), nil
+	secret := bigmod.NewNat().Exp(n, k.exponent, k.modulus)
+	defer clear(secret.Bits())
+	return secret.Bytes(k.modulus), nil
 }

@@ -84,6 +84,39 @@ func TestFiniteAgreement(t *testing.T) {
 	}
 }
 
+// TestOwnGroup: in a group that a server made the exponent is as long as the
+// modulus, and used up even by a bad value. Shares keep their leading zeros.
+func TestOwnGroup(t *testing.T) {
+	p := Params{P: append([]byte{0}, modp2048()...), G: []byte{2}}
+	prime := new(big.Int).SetBytes(p.P)
+	for name, random := range map[string][]byte{"full": bytes.Repeat([]byte{0x9c}, 256), "a byte less": bytes.Repeat([]byte{0x9c}, 255)} {
+		share, _, err := RespondDH(p, []byte{4}, bytes.NewReader(random))
+		want := new(big.Int).Exp(two, new(big.Int).SetBytes(random), prime)
+		if name == "full" && (err != nil || !bytes.Equal(share, want.FillBytes(make([]byte, 256)))) || name != "full" && !errors.Is(err, fault.KexRandom) {
+			t.Errorf("%s: a share of %d bytes, %v", name, len(share), err)
+		}
+	}
+	p = ParamsOf(iana.FFDHE2048)
+	prime.SetBytes(p.P)
+	exponent := append([]byte{0x80}, make([]byte, finite[iana.FFDHE2048].exponent-1)...)
+	for i := 0; ; i++ {
+		exponent[len(exponent)-1], exponent[len(exponent)-2] = byte(i), byte(i>>8)
+		want := new(big.Int).Exp(two, new(big.Int).SetBytes(exponent), prime)
+		if want.BitLen() > 2040 {
+			continue
+		}
+		if share, _, err := RespondDH(p, []byte{4}, bytes.NewReader(exponent)); err != nil || !bytes.Equal(share, want.FillBytes(make([]byte, 256))) {
+			t.Errorf("a share of %d bytes, want 256; %v", len(share), err)
+		}
+		break
+	}
+	key := generate(t, iana.FFDHE2048)
+	held := key.keys[0].(*dhKey).exponent
+	if _, err := key.Shared(make([]byte, 256)); err == nil || !bytes.Equal(held, make([]byte, len(held))) {
+		t.Errorf("a bad value leaves the exponent in memory, %v", err)
+	}
+}
+
 // TestLeadingZeros: TLS 1.2 strips them from the secret, TLS 1.3 keeps them.
 func TestLeadingZeros(t *testing.T) {
 	p := ParamsOf(iana.FFDHE2048)
