@@ -47,6 +47,7 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	}
 	if err != nil {
 		c.failed = err
+		c.runErrands()
 		return err
 	}
 	if !c.engine.Connected() {
@@ -151,11 +152,7 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.SessionAsk:
-		a.Answer(ctx)
-	case *flow.ResumeAsk:
-		a.Answer(ctx)
-	case *flow.ReplayAsk:
+	case flow.Answerer:
 		a.Answer(ctx)
 	case *flow.HelloAsk:
 		a.Hello.Context, a.Hello.Conn = ctx, c.conn

@@ -337,6 +337,48 @@ func TestResumingWithOpenSSL(t *testing.T) {
 	}
 }
 
+// TestResume12OpenSSL: in TLS 1.0 to 1.2 both sides resume by ticket and by session
+// ID, whoever is the server.
+func TestResume12OpenSSL(t *testing.T) {
+	program := openssl(t)
+	if out, _ := exec.Command(program, "s_server", "-help").CombinedOutput(); !strings.Contains(string(out), "-no_ticket") {
+		t.Skip("this openssl has no -no_ticket")
+	}
+	for _, v := range []iana.Version{iana.TLS12, iana.TLS11, iana.TLS10} {
+		flag := map[iana.Version]string{iana.TLS12: "-tls1_2", iana.TLS11: "-tls1_1", iana.TLS10: "-tls1"}[v]
+		for _, way := range []string{"ticket", "session ID"} {
+			args := []string{flag, "-cipher", "ALL:@SECLEVEL=0"}
+			if way != "ticket" {
+				args = append(args, "-no_ticket")
+			}
+			t.Run(fmt.Sprintf("%v/%s/client", v, way), func(t *testing.T) {
+				addr := opensslServer(t, pki.P256, args...)
+				cfg := clientConfig()
+				cfg.Sessions, cfg.Time, cfg.MinVersion = clientStore(t), time.Now, v
+				cfg.SessionIDs = way != "ticket"
+				for i := range 3 {
+					if got := dial(t, addr, cfg); got.Resumed != (i > 0) || got.Version != v || !got.Peer.Verified() {
+						t.Errorf("connection %d: resumed %v, %v", i, got.Resumed, got.Version)
+					}
+				}
+			})
+			t.Run(fmt.Sprintf("%v/%s/server", v, way), func(t *testing.T) {
+				cfg := resuming(t, memory(t))
+				cfg.MinVersion, cfg.SessionCache = v, session.NewCache(memory(t))
+				kept := filepath.Join(t.TempDir(), "session")
+				if i, _ := opensslClient(t, cfg, append(args, "-sess_out", kept)...); i.Resumed || i.Version != v {
+					t.Errorf("the first connection: resumed %v, %v", i.Resumed, i.Version)
+				}
+				for range 2 {
+					if i, _ := opensslClient(t, cfg, append(args, "-sess_in", kept)...); !i.Resumed {
+						t.Error("the next connection is not resumed")
+					}
+				}
+			})
+		}
+	}
+}
+
 // TestEarlyDataToOpenSSL: s_server takes what we send in 0-RTT, once.
 func TestEarlyDataToOpenSSL(t *testing.T) {
 	sessions, err := session.NewClientMemory(session.ClientOptions{Clock: time.Now})

@@ -3,6 +3,7 @@ package handclasp_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"testing"
 	"time"
 
@@ -144,6 +145,63 @@ func TestPSK(t *testing.T) {
 	for _, info := range []handclasp.Info{client.Info(), server.Info()} {
 		if string(info.PSKIdentity) != "device 7" || info.Resumed || info.Peer != nil || !info.ForwardSecrecy {
 			t.Errorf("%+v", info)
+		}
+	}
+}
+
+// TestResume12StandardLibrary resumes by ticket with crypto/tls, which knows no
+// session IDs, in all versions that have them.
+func TestResume12StandardLibrary(t *testing.T) {
+	for _, v := range []iana.Version{iana.TLS12, iana.TLS11, iana.TLS10} {
+		for _, mutual := range []bool{false, true} {
+			id := identities[pki.P256]()
+			theirs := &tls.Config{
+				Certificates: []tls.Certificate{id.std}, RootCAs: roots(), ClientCAs: roots(), ServerName: "localhost", MinVersion: uint16(v), MaxVersion: uint16(v),
+				ClientSessionCache: tls.NewLRUClientSessionCache(1),
+			}
+			if mutual {
+				theirs.ClientAuth = tls.RequireAndVerifyClientCert
+			}
+			check := func(t *testing.T, i int, info handclasp.Info, they tls.ConnectionState) {
+				t.Helper()
+				if want := i > 0; info.Resumed != want || they.DidResume != want || info.Version != v {
+					t.Fatalf("connection %d: resumed %v, they %v, %v", i, info.Resumed, they.DidResume, info.Version)
+				}
+			}
+			t.Run(fmt.Sprintf("%v/client/mutual %v", v, mutual), func(t *testing.T) {
+				cfg := clientConfig()
+				cfg.Sessions, cfg.MinVersion = clientStore(t), v
+				cfg.Certificates = []handclasp.Certificate{id.ours}
+				for i := range 3 {
+					a, b := loopback(t)
+					us, them := handclasp.Client(a, cfg), tls.Server(b, theirs)
+					if err := exchange(us, them, 1000); err != nil {
+						t.Fatal(err)
+					}
+					check(t, i, us.Info(), them.ConnectionState())
+					if p := us.Info().Peer; p == nil || !p.Verified() {
+						t.Error("the server is not known")
+					}
+				}
+			})
+			t.Run(fmt.Sprintf("%v/server/mutual %v", v, mutual), func(t *testing.T) {
+				cfg := serverConfig()
+				cfg.Tickets, cfg.MinVersion = sealer(t), v
+				if mutual {
+					cfg.ClientAuth, cfg.ClientCAs = handclasp.RequireAndVerifyClientCert, roots()
+				}
+				for i := range 3 {
+					a, b := loopback(t)
+					us, them := handclasp.Server(b, cfg), tls.Client(a, theirs)
+					if err := exchange(us, them, 1000); err != nil {
+						t.Fatal(err)
+					}
+					check(t, i, us.Info(), them.ConnectionState())
+					if (us.Info().Peer != nil) != mutual {
+						t.Error("the client is not known")
+					}
+				}
+			})
 		}
 	}
 }

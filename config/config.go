@@ -147,9 +147,14 @@ type ClientConfig struct {
 	// back for the next one; nil means that nothing is resumed. What it gives is
 	// used only if this configuration offers its version and cipher suite, names
 	// the same server and would show the same Certificates, and if the server's
-	// chain, judged again by the checks and hooks above, is still good. TLS 1.3
-	// only. A store that fails costs a full handshake.
+	// chain, judged again by the checks and hooks above, is still good. A store
+	// that fails costs a full handshake.
 	Sessions session.ClientStore
+
+	// SessionIDs has servers of TLS 1.2 and below keep sessions under an ID, and
+	// takes no tickets of them (RFC 5246, Section 7.3). It changes nothing in TLS
+	// 1.3.
+	SessionIDs bool
 
 	// EarlyData has the client announce 0-RTT data wherever the session lets it,
 	// which Conn.WriteEarly then sends. It can be replayed by who watches the wire
@@ -279,16 +284,23 @@ type ServerConfig struct {
 	// that the client keeps; nil means that none are given and none are taken.
 	// What a ticket holds is used only if the client asks for the same name, and
 	// if ClientAuth, ClientCAs and the hook above would let the same client in
-	// today. TLS 1.3 only. Tickets that fail cost a full handshake.
+	// today. Tickets that fail cost a full handshake. In TLS 1.2 and below who gets
+	// hold of the key that seals them can read the connections that they were given
+	// in and resumed in: there is no new key exchange.
 	Tickets session.Tickets
+
+	// SessionCache keeps sessions of TLS 1.2 and below under session IDs, for clients
+	// that take no tickets; nil keeps none. What it holds is used as a ticket is.
+	SessionCache *session.Cache
 
 	// TicketCount is how many tickets a client is given after each handshake, at
 	// most 16: it needs one for each connection that it may open next. 0 means 2;
-	// with a negative number none are given, and those that are out still serve.
+	// with a negative number none are given, and those that are out still serve. In
+	// TLS 1.2 and below it is one or none.
 	TicketCount int
 
-	// TicketLifetime is how long a ticket serves, at most 7 days; 0 means 24
-	// hours. However often a session is resumed, 7 days after its full handshake
+	// TicketLifetime is how long a ticket or stored session serves, at most 7 days;
+	// 0 means 24 hours. However often a session is resumed, 7 days after its full handshake
 	// there is another one.
 	TicketLifetime time.Duration
 

@@ -5,9 +5,10 @@ import (
 )
 
 // Errands gives what the connection wants done and does not wait for: tickets to
-// seal, sessions to store. Each is given once. Ask for them when the handshake is
-// complete and after each Recv, run each, tell Trouble of those that fail, and
-// call Output again. Like Recv, it belongs to the reading side.
+// seal, sessions to store or forget. Each is given once. Ask for them when the
+// handshake is complete or has failed, and after each Recv from then on, run each,
+// tell Trouble of those that fail, and call Output again. Like Recv, it belongs to
+// the reading side.
 func (e *Engine) Errands() []flow.Errand { return e.machine.Errands() }
 
 // Trouble tells watchers of an errand that failed. The connection goes on.

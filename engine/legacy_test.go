@@ -276,3 +276,21 @@ func malformed(size int, good []byte) map[string][]byte {
 		"not below the modulus":  good,
 	}
 }
+
+// TestOlderServer: a client takes every version of its range, also where TLS 1.2 is
+// the highest, so that its hello names that alone.
+func TestOlderServer(t *testing.T) {
+	for _, highest := range []iana.Version{iana.TLS13, iana.TLS12, iana.TLS11, iana.TLS10} {
+		for _, v := range []iana.Version{iana.TLS12, iana.TLS11, iana.TLS10} {
+			if v > highest {
+				continue
+			}
+			p := newPair(t, func(c *config.ClientConfig, s *config.ServerConfig) {
+				c.MinVersion, c.MaxVersion, s.MinVersion, s.MaxVersion = iana.TLS10, highest, iana.TLS10, v
+			}).connect(t)
+			if got := p.client.Info().Version; got != v {
+				t.Errorf("up to %v with a server up to %v: %v", highest, v, got)
+			}
+		}
+	}
+}

@@ -186,11 +186,7 @@ func (p *pair) answer(s *side) bool {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.SessionAsk:
-		a.Answer(context.Background())
-	case *flow.ResumeAsk:
-		a.Answer(context.Background())
-	case *flow.ReplayAsk:
+	case flow.Answerer:
 		a.Answer(context.Background())
 	default:
 		return s.run()

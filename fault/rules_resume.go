@@ -21,6 +21,22 @@ var (
 		"Configure the server to use psk_dhe_ke, or set AllowPSKWithoutDHE and do without forward secrecy.")
 )
 
+// Resumption in TLS 1.2 and below.
+var (
+	SessionVersion = rule("session-version", iana.IllegalParameter, Peer, "RFC 5246, Section 7.4.1.3",
+		"The server resumes our session with another version than it was made with.",
+		"The server's TLS stack breaks the protocol; report it to its vendor, and connect without the session.")
+	SessionSuite = rule("session-suite", iana.IllegalParameter, Peer, "RFC 5246, Section 7.4.1.3",
+		"The server resumes our session with another cipher suite than it was made with.",
+		"The server's TLS stack breaks the protocol; report it to its vendor, and connect without the session.")
+	SessionEMSMissing = rule("session-ems-missing", iana.HandshakeFailure, Peer, "RFC 7627, Section 5.3",
+		"A session that was made with extended_master_secret is resumed without it.",
+		"Connect without the session. If several servers, or versions of a client, share sessions, let all of them know extended_master_secret.")
+	SessionEMSAdded = rule("session-ems-added", iana.HandshakeFailure, Peer, "RFC 7627, Section 5.3",
+		"The server resumes a session with extended_master_secret that was made without it.",
+		"The server's TLS stack breaks the protocol; report it to its vendor, and connect without the session.")
+)
+
 // 0-RTT.
 var (
 	EarlyDataVersion = rule("early-data-version", iana.ProtocolVersion, Both, "RFC 9846, Appendix D.3",
@@ -46,12 +62,12 @@ var (
 		"The store of sessions failed, which costs a full handshake.",
 		"See the cause; check the path, permissions and free space of the store, or the network to it.")
 	TicketOpen = rule("ticket-open", iana.NoAlert, Local, "",
-		"The client's tickets could not be opened, which costs a full handshake.",
-		"See the cause; check the store that the ticket keys come from.")
+		"The client's session could not be looked up, or its tickets not be opened, which costs a full handshake.",
+		"See the cause; check the store that sessions or ticket keys come from.")
 	ReplayStore = rule("replay-store", iana.NoAlert, Local, "RFC 9846, Section 8",
 		"The store that tells replayed 0-RTT data failed, so none is taken.",
 		"See the cause; check the path, permissions and free space of the store, or the network to it.")
 	TicketSeal = rule("ticket-seal", iana.NoAlert, Local, "",
-		"A ticket for the client could not be made, so it can't resume this connection.",
-		"See the cause; check the store that the ticket keys come from.")
+		"A ticket for the client could not be made, or its session not be stored, so it can't resume this connection.",
+		"See the cause; check the store that sessions or ticket keys come from.")
 )

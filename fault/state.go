@@ -28,13 +28,14 @@ const (
 	WaitPSKSKESHD    // 1.2: likewise, or for ServerHelloDone
 	WaitPSKSHD       // 1.2: likewise, waits for ServerHelloDone
 	WaitSHD          // 1.2: waits for ServerHelloDone
+	WaitNST          // 1.2: waits for the NewSessionTicket that the server promised
 	WaitCCS          // 1.2: waits for the peer's ChangeCipherSpec
 	ChoosingCert     // waits for the hook that chooses a client's certificate
 
 	// server
 	WaitCH       // waits for a ClientHello
 	Choosing     // waits for the hooks that choose by the ClientHello
-	Resuming     // 1.3: waits for what the client's tickets hold
+	Resuming     // waits for what the client's tickets hold, or the cache
 	WaitCH2      // sent HelloRetryRequest, waits for the second ClientHello
 	Guarding     // 1.3: waits for the guard against replayed 0-RTT data
 	WaitEOED     // 1.3: waits for EndOfEarlyData
@@ -42,6 +43,8 @@ const (
 	WaitCKECV    // 1.2: likewise, of a client that was asked for a certificate: CertificateVerify may follow
 	Decrypting   // 1.2: waits for the premaster secret that the client encrypted to our key
 	DecryptingCV // 1.2: likewise, of a client that was asked for a certificate
+	Keeping      // 1.2: waits for the session to be sealed into a ticket, or stored
+	Renewing     // 1.2: waits for the session that is resumed to be sealed into a new ticket
 	Signing      // waits for the signature in its CertificateVerify; a client too
 	Judging      // waits for the verdict on the chain of an earlier connection, which is to be resumed; a client too
 
@@ -59,8 +62,8 @@ const (
 
 var stateNames = [numStates]string{
 	"START", "RECALLING", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
-	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_CCS", "CHOOSING_CERT",
-	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "GUARDING", "WAIT_EOED", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "SIGNING", "JUDGING",
+	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_NST", "WAIT_CCS", "CHOOSING_CERT",
+	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "GUARDING", "WAIT_EOED", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "KEEPING", "RENEWING", "SIGNING", "JUDGING",
 	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "CONNECTED", "FAILED",
 }
 

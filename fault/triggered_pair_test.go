@@ -265,11 +265,7 @@ func (p *pair) answer(e *engine.Engine) {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.SessionAsk:
-		a.Answer(context.Background())
-	case *flow.ResumeAsk:
-		a.Answer(context.Background())
-	case *flow.ReplayAsk:
+	case flow.Answerer:
 		a.Answer(context.Background())
 	}
 	for _, errand := range e.Errands() {

@@ -103,6 +103,49 @@ func (a aState) Open(context.Context, []byte) (*session.State, error) {
 	}, nil
 }
 
+const oldSuite = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+
+// oldSession is aSession in TLS 1.2; plain had no extended_master_secret.
+type oldSession struct {
+	spoiled
+	plain bool
+}
+
+func (o oldSession) Take(ctx context.Context, key string) (*session.Session, error) {
+	s, err := aSession{}.Take(ctx, key)
+	if err == nil {
+		s.Version, s.CipherSuite, s.Secret, s.ExtendedMasterSecret, s.Group = iana.TLS12, oldSuite, make([]byte, 48), !o.plain, iana.X25519
+	}
+	return s, err
+}
+
+// oldState is what the server sealed into its ticket.
+type oldState struct{ spoiled }
+
+func (oldState) Open(ctx context.Context, ticket []byte) (*session.State, error) {
+	s, err := aState{}.Open(ctx, ticket)
+	s.Version, s.CipherSuite, s.Secret, s.ExtendedMasterSecret, s.Group = iana.TLS12, oldSuite, make([]byte, 48), true, iana.X25519
+	return s, err
+}
+
+// old12 is a scenario with a client that offers such a session, and a server that
+// holds its state.
+func old12(victim fault.Role, prepare func(p *pair)) scenario {
+	return by(victim, func(p *pair) {
+		p.client.MaxVersion = iana.TLS12
+		p.client.Sessions, p.server.Tickets = oldSession{}, oldState{}
+		prepare(p)
+	})
+}
+
+// echo has the server say that it resumes, whatever it does.
+func echo(p *pair) {
+	var id []byte
+	p.server.Tickets = nil
+	p.editClient = only(func(h *wire.ClientHello) { id = h.SessionID })
+	p.editServer = only(func(m *wire.ServerHello) { m.SessionID = id })
+}
+
 // aGuard lets everything pass, or fails.
 type aGuard struct{ err error }
 
@@ -163,6 +206,27 @@ var ofResume = map[*fault.Rule]scenario{
 		m.Extensions.Remove(iana.ExtKeyShare)
 	}),
 
+	fault.SessionVersion: old12(fault.Client, func(p *pair) {
+		p.server.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		p.client.MinVersion, p.client.CipherSuites = iana.TLS11, append(p.server.CipherSuites, oldSuite)
+		echo(p)
+		with := p.editServer
+		p.editServer = func(m wire.Message) {
+			with(m)
+			only(func(m *wire.ServerHello) { m.LegacyVersion = iana.TLS11 })(m)
+		}
+	}),
+	fault.SessionSuite: old12(fault.Client, func(p *pair) {
+		p.server.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}
+		echo(p)
+	}),
+	fault.SessionEMSMissing: old12(fault.Server, func(p *pair) {
+		p.editClient = only(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtExtendedMasterSecret) })
+	}),
+	fault.SessionEMSAdded: old12(fault.Client, func(p *pair) {
+		p.client.Sessions = oldSession{plain: true}
+		echo(p)
+	}),
 	fault.SessionStore:     troubled(fault.Client, func(p *pair) { p.client.Sessions = spoiled{} }),
 	fault.EarlyDataVersion: eager(fault.Client, "x", func(p *pair) { p.server.MaxVersion, p.server.EarlyData = iana.TLS12, 0 }),
 	fault.EarlyDataOther: eager(fault.Client, "x", func(p *pair) {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"crypto/x509"
 
 	"github.com/handclasp/handclasp/config"
@@ -13,6 +14,15 @@ import (
 // a Reply method, to be called exactly once; what it does wrong surfaces at the
 // Engine's next Recv.
 type Ask interface{ ask() }
+
+// An Answerer is an Ask that says itself whom to ask.
+type Answerer interface {
+	Ask
+
+	// Answer gets the answer and replies. It may take long, and gives up when ctx
+	// ends.
+	Answer(ctx context.Context)
+}
 
 // A SignAsk wants a signature over Message, made with Signer.
 type SignAsk struct {

@@ -29,24 +29,34 @@ func NewSessionAsk(store session.ClientStore, key string, reply func(*session.Se
 	return &SessionAsk{store, key, reply}
 }
 
-// A ResumeAsk wants to know what a client's tickets hold.
+// A ResumeAsk wants to know what a client's tickets hold, or which session has its
+// session ID.
 type ResumeAsk struct {
 	Tickets session.Tickets
-	Offered [][]byte // as the client sent them
+	Offered [][]byte // tickets as the client sent them
+
+	Cache *session.Cache // TLS 1.2 and below; nil where the client has tickets
+	ID    []byte
 
 	reply func([]*session.State, error)
 }
 
 func (*ResumeAsk) ask() {}
 
-// Reply gives as many states as tickets are Offered, which then belong to the
-// machine; nil where a ticket is not ours, too old, or damaged. An error costs
-// what it left nil and is told in an event.
+// Reply gives as many states as tickets are Offered, or the one of the ID, which
+// then belong to the machine; nil where a ticket is not ours, too old, or
+// damaged, and where nothing is stored. An error costs what it left nil and is
+// told in an event.
 func (a *ResumeAsk) Reply(states []*session.State, err error) { a.reply(states, err) }
 
 // Answer opens the tickets, and replies. After the first error no more are tried:
 // a store that fails once would only take longer to fail again.
 func (a *ResumeAsk) Answer(ctx context.Context) {
+	if a.Cache != nil {
+		s, err := a.Cache.Get(ctx, a.ID)
+		a.Reply([]*session.State{s}, err)
+		return
+	}
 	states := make([]*session.State, len(a.Offered))
 	for i, ticket := range a.Offered {
 		s, err := a.Tickets.Open(ctx, ticket)
@@ -60,8 +70,42 @@ func (a *ResumeAsk) Answer(ctx context.Context) {
 }
 
 // NewResumeAsk is for state machines: reply receives the answer.
-func NewResumeAsk(tickets session.Tickets, offered [][]byte, reply func([]*session.State, error)) *ResumeAsk {
-	return &ResumeAsk{tickets, offered, reply}
+func NewResumeAsk(a ResumeAsk, reply func([]*session.State, error)) *ResumeAsk {
+	a.reply = reply
+	return &a
+}
+
+// A KeepAsk wants a session of TLS 1.2 or below to be kept: sealed into a ticket,
+// which the client gets before the server's Finished, or stored under the session
+// ID that it has been told.
+type KeepAsk struct {
+	State   *session.State
+	Tickets session.Tickets
+	Cache   *session.Cache // nil where a ticket is wanted
+	ID      []byte
+
+	reply func([]byte, error)
+}
+
+func (*KeepAsk) ask() {}
+
+// Reply gives the ticket, or nil where there is none to give. An error costs a
+// later resumption and is told in an event.
+func (a *KeepAsk) Reply(ticket []byte, err error) { a.reply(ticket, err) }
+
+// Answer seals or stores the state, and replies.
+func (a *KeepAsk) Answer(ctx context.Context) {
+	if a.Cache != nil {
+		a.Reply(nil, a.Cache.Put(ctx, a.ID, a.State))
+		return
+	}
+	a.Reply(a.Tickets.Seal(ctx, a.State))
+}
+
+// NewKeepAsk is for state machines: reply receives the answer.
+func NewKeepAsk(a KeepAsk, reply func([]byte, error)) *KeepAsk {
+	a.reply = reply
+	return &a
 }
 
 // An Errand is something that a connection wants done and does not wait for.

@@ -12,13 +12,13 @@ import (
 // The stored form of a Session or State. Numbers are big-endian as in TLS, times
 // are milliseconds since 1970, so that a time loses what lies below.
 //
-//	uint8  format = 1;
+//	uint8  format = 2;
 //	uint16 version, cipher_suite;
 //	opaque secret<32..48>;
 //	…
 //
 // Each value has one form: what parses encodes to the same bytes.
-const format = 1
+const format = 2
 
 // Bounds of what is stored, in bytes. A chain has the bounds of docs/limits.md.
 const (
@@ -39,10 +39,7 @@ var (
 	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
 )
 
-const (
-	flagExtendedMasterSecret = 1 << iota
-	flagEncryptThenMAC
-)
+const flagExtendedMasterSecret = 1
 
 // Append appends the stored form of s, which holds its secret, to dst. Lifetimes
 // are cut to MaxLifetime. The error is a *fault.Error for a field that is longer
@@ -58,9 +55,11 @@ func (s *Session) Append(dst []byte) ([]byte, error) {
 	w.b.AddUint32(s.MaxEarlyData)
 	w.opaque("ServerName", 1, 0, maxText, []byte(s.ServerName))
 	w.opaque("ALPN", 1, 0, maxText, []byte(s.ALPN))
-	w.b.AddUint8(flag(s.ExtendedMasterSecret, flagExtendedMasterSecret) | flag(s.EncryptThenMAC, flagEncryptThenMAC))
+	w.b.AddUint8(flag(s.ExtendedMasterSecret, flagExtendedMasterSecret))
+	w.b.AddUint8(s.MaxFragment)
 	w.b.AddUint16(uint16(s.SignatureScheme))
 	w.b.AddUint16(uint16(s.Group))
+	w.b.AddUint16(s.DHBits)
 	w.list("Peer", 3, maxCerts, maxChain, s.Peer)
 	w.opaque("OCSP", 3, 0, maxOCSP, s.OCSP)
 	w.list("SCTs", 2, maxSCTs, maxSCTs, s.SCTs)
@@ -82,11 +81,11 @@ func ParseSession(b []byte) (*Session, error) {
 	s.MaxEarlyData = r.uint32("MaxEarlyData")
 	s.ServerName = string(r.opaque("ServerName", 1, 0, maxText))
 	s.ALPN = string(r.opaque("ALPN", 1, 0, maxText))
-	flags := r.flags(flagExtendedMasterSecret | flagEncryptThenMAC)
-	s.ExtendedMasterSecret = flags&flagExtendedMasterSecret != 0
-	s.EncryptThenMAC = flags&flagEncryptThenMAC != 0
+	s.ExtendedMasterSecret = r.flags(flagExtendedMasterSecret) != 0
+	s.MaxFragment = r.uint8("MaxFragment")
 	s.SignatureScheme = iana.SignatureScheme(r.uint16("SignatureScheme"))
 	s.Group = iana.Group(r.uint16("Group"))
+	s.DHBits = r.uint16("DHBits")
 	s.Peer = r.list("Peer", 3, maxCerts, maxChain)
 	s.OCSP = r.opaque("OCSP", 3, 0, maxOCSP)
 	s.SCTs = r.list("SCTs", 2, maxSCTs, maxSCTs)
@@ -112,12 +111,14 @@ func (s *State) Append(dst []byte) ([]byte, error) {
 	w.opaque("ServerName", 1, 0, maxText, []byte(s.ServerName))
 	w.opaque("ALPN", 1, 0, maxText, []byte(s.ALPN))
 	w.b.AddUint8(flag(s.ExtendedMasterSecret, flagExtendedMasterSecret))
+	w.b.AddUint8(s.MaxFragment)
 	w.b.AddUint32(s.MaxEarlyData)
 	w.b.AddUint16(uint16(s.SignatureScheme))
 	w.b.AddUint16(uint16(s.Group))
 	w.b.AddUint8(s.ClientAuth)
 	w.list("Peer", 3, maxCerts, maxChain, s.Peer)
 	w.b.AddUint16(uint16(s.ClientScheme))
+	w.b.AddBytes(s.PSK[:])
 	return w.done(dst)
 }
 
@@ -135,12 +136,14 @@ func ParseState(b []byte) (*State, error) {
 	s.ServerName = string(r.opaque("ServerName", 1, 0, maxText))
 	s.ALPN = string(r.opaque("ALPN", 1, 0, maxText))
 	s.ExtendedMasterSecret = r.flags(flagExtendedMasterSecret) != 0
+	s.MaxFragment = r.uint8("MaxFragment")
 	s.MaxEarlyData = r.uint32("MaxEarlyData")
 	s.SignatureScheme = iana.SignatureScheme(r.uint16("SignatureScheme"))
 	s.Group = iana.Group(r.uint16("Group"))
 	s.ClientAuth = r.uint8("ClientAuth")
 	s.Peer = r.list("Peer", 3, maxCerts, maxChain)
 	s.ClientScheme = iana.SignatureScheme(r.uint16("ClientScheme"))
+	copy(s.PSK[:], r.fixed("PSK", len(s.PSK)))
 	if err := r.done(); err != nil {
 		s.Wipe()
 		return nil, err

@@ -36,7 +36,7 @@ func aSession() *Session {
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_256_GCM_SHA384, Secret: secret(48, 7),
 		ID: []byte{1, 2, 3}, Ticket: []byte("ticket"),
 		Received: begin, Lifetime: 2 * time.Hour, AgeAdd: 0xfedcba98, MaxEarlyData: 16384,
-		ServerName: "host.example", ALPN: "h2", ExtendedMasterSecret: true, EncryptThenMAC: true,
+		ServerName: "host.example", ALPN: "h2", ExtendedMasterSecret: true, MaxFragment: 2, DHBits: 3072,
 		SignatureScheme: iana.ECDSA_SECP256R1_SHA256, Group: iana.X25519,
 		Peer: [][]byte{[]byte("leaf"), []byte("root")}, OCSP: []byte("good"), SCTs: [][]byte{[]byte("seen")},
 		Identity: [32]byte{9},
@@ -47,9 +47,9 @@ func aState() *State {
 	return &State{
 		Version: iana.TLS12, CipherSuite: iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Secret: secret(48, 8),
 		Began: begin.Add(-time.Hour), Issued: begin, Lifetime: 3 * time.Hour, AgeAdd: 0x01020304, Unique: [16]byte{5},
-		ServerName: "host.example", ALPN: "http/1.1", ExtendedMasterSecret: true, MaxEarlyData: 77,
+		ServerName: "host.example", ALPN: "http/1.1", ExtendedMasterSecret: true, MaxFragment: 1, MaxEarlyData: 77,
 		SignatureScheme: iana.RSA_PSS_RSAE_SHA256, Group: iana.Secp256r1,
-		ClientAuth: 4, Peer: [][]byte{[]byte("client")}, ClientScheme: iana.ED25519,
+		ClientAuth: 4, Peer: [][]byte{[]byte("client")}, ClientScheme: iana.ED25519, PSK: [32]byte{6},
 	}
 }
 
@@ -149,9 +149,9 @@ func TestDamaged(t *testing.T) {
 	if _, err := ParseState(append(state, 0)); !errors.Is(err, fault.SessionFormat) {
 		t.Errorf("with a byte more: %v", err)
 	}
-	session[0] = 2
+	session[0] = 1
 	if _, err := ParseSession(session); !errors.Is(err, fault.SessionFormat) {
-		t.Errorf("format 2: %v", err)
+		t.Errorf("format 1: %v", err)
 	}
 }
 

@@ -40,9 +40,10 @@ type Session struct {
 	ServerName           string // that the certificate was checked for
 	ALPN                 string // "" if none was agreed; 0-RTT data needs the same
 	ExtendedMasterSecret bool   // TLS 1.2 and below (RFC 7627, Section 5.3)
-	EncryptThenMAC       bool   // likewise, told anew at each resumption (RFC 7366)
+	MaxFragment          uint8  // code of the max_fragment_length that was agreed, which holds for the whole session (RFC 6066, Section 4); 0 means none
 	SignatureScheme      iana.SignatureScheme
 	Group                iana.Group // of the last key exchange: a good guess for the next
+	DHBits               uint16     // TLS 1.2 and below: size of the finite-field group, if there was one
 
 	// Peer is the server's chain as it was sent, DER, leaf first, with what was
 	// stapled to it. It is judged again before the session is used.
@@ -80,6 +81,7 @@ type State struct {
 	ServerName           string // that the client asked for
 	ALPN                 string
 	ExtendedMasterSecret bool
+	MaxFragment          uint8  // as in Session
 	MaxEarlyData         uint32 // that was promised with the ticket
 	SignatureScheme      iana.SignatureScheme
 	Group                iana.Group
@@ -89,6 +91,10 @@ type State struct {
 	ClientAuth   uint8
 	Peer         [][]byte
 	ClientScheme iana.SignatureScheme
+
+	// PSK names the pre-shared key of the cipher suite, TLS 1.2 and below, if it
+	// has one: a server that has it no longer does not resume.
+	PSK [32]byte
 }
 
 // Fresh reports whether the state may still be resumed at now: neither its ticket

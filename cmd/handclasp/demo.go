@@ -38,6 +38,9 @@ var demos = []demo{
 		c.PSKs = []handclasp.PSK{{Identity: []byte("demonstration"), Key: key}}
 	}},
 	{name: "resumption-ticket", about: "TLS 1.3 resumed by a ticket of an earlier connection", client: func(*handclasp.ClientConfig) {}, both: remember, before: true},
+	{name: "resumption-id", about: "TLS 1.2 resumed by the session ID of an earlier connection", client: func(c *handclasp.ClientConfig) {
+		c.MaxVersion, c.SessionIDs = iana.TLS12, true
+	}, both: remember, before: true},
 	{name: "0rtt", about: "data in the first flight of a resumed connection", client: func(c *handclasp.ClientConfig) { c.EarlyData = true }, both: remember, before: true,
 		early: "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"},
 	{name: "ecdhe", about: "TLS 1.2 with fresh keys on a curve", client: func(c *handclasp.ClientConfig) { c.MaxVersion = iana.TLS12 }},
@@ -76,13 +79,13 @@ func remember(c *handclasp.ClientConfig, s *handclasp.ServerConfig) error {
 	if s.Tickets, err = store.NewTickets(store.TicketOptions{Clock: clock}); err != nil {
 		return err
 	}
-	c.Sessions, c.Time, s.Time = sessions, clock, clock
-	if !c.EarlyData {
-		return nil
-	}
 	kv, err := store.NewMemory(store.MemoryOptions{Clock: clock})
 	if err != nil {
 		return err
+	}
+	c.Sessions, s.SessionCache, c.Time, s.Time = sessions, store.NewCache(kv), clock, clock
+	if !c.EarlyData {
+		return nil
 	}
 	s.EarlyData = 1 << 14
 	s.Guard, err = store.NewGuard(store.GuardOptions{KV: undated{kv}, Clock: clock, Started: clock().Add(-time.Hour)})

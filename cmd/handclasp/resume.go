@@ -22,11 +22,13 @@ const maxEarlyFile = 1 << 20
 // memory are the flags of a client that remembers.
 type memory struct {
 	session, earlyFile string
+	ids                bool
 	early              []byte // what is in earlyFile
 }
 
 func (m *memory) declare(f *pflag.FlagSet) {
 	f.StringVar(&m.session, "session", "", "keep the session in `FILE` and resume from it; who has it can speak for you")
+	f.BoolVar(&m.ids, "session-ids", false, "keep a session ID, not a ticket, of TLS 1.2 and below; needs --session")
 	f.StringVar(&m.earlyFile, "early-data-file", "", "send what is in `FILE` in 0-RTT if --session lets it")
 }
 
@@ -35,6 +37,8 @@ func (m *memory) configure(cfg *handclasp.ClientConfig) error {
 	switch {
 	case m.earlyFile != "" && m.session == "":
 		return &usageError{"--early-data-file needs --session: only a resumed connection has 0-RTT.", "Give --session FILE too; the first connection fills it."}
+	case m.ids && m.session == "":
+		return &usageError{"--session-ids needs --session: without it nothing is resumed.", "Give --session FILE too."}
 	case m.session == "":
 		return nil
 	}
@@ -42,7 +46,7 @@ func (m *memory) configure(cfg *handclasp.ClientConfig) error {
 	if err != nil {
 		return fileError("--session", m.session, err)
 	}
-	cfg.Sessions, cfg.Time = sessions, time.Now
+	cfg.Sessions, cfg.SessionIDs, cfg.Time = sessions, m.ids, time.Now
 	if m.earlyFile == "" {
 		return nil
 	}
@@ -87,14 +91,16 @@ func (m *memory) sendLate(conn *handclasp.Conn) error {
 // tickets are the flags of a server that can resume.
 type tickets struct {
 	count int
+	ids   bool
 	early uint32
 	store string
 }
 
 func (t *tickets) declare(f *pflag.FlagSet) {
-	f.IntVar(&t.count, "tickets", 2, "give each client of TLS 1.3 `N` tickets, 0 to 16")
+	f.IntVar(&t.count, "tickets", 2, "give each client `N` tickets, 0 to 16; in TLS 1.2 and below one is all it gets")
+	f.BoolVar(&t.ids, "session-ids", true, "keep sessions of TLS 1.2 and below for clients without tickets")
 	f.Uint32Var(&t.early, "early-data", 0, "accept up to `BYTES` of 0-RTT data on a resumed connection")
-	f.StringVar(&t.store, "store", "", "share ticket keys and what guards 0-RTT with other servers in `FILE`")
+	f.StringVar(&t.store, "store", "", "share ticket keys, sessions and what guards 0-RTT with other servers in `FILE`")
 }
 
 // configure puts into cfg what the flags say. The store is to be closed.
@@ -103,10 +109,10 @@ func (t *tickets) configure(cfg *handclasp.ServerConfig) (close func() error, er
 	if t.count < 0 || t.count > 16 {
 		return close, &usageError{fmt.Sprintf("--tickets: %d is not possible.", t.count), "Give 0 to 16; 2 is usual."}
 	}
-	if t.count == 0 {
-		if t.early > 0 {
-			return close, &usageError{"--early-data needs tickets: only a resumed connection has 0-RTT.", "Leave out --tickets 0."}
-		}
+	if t.count == 0 && t.early > 0 {
+		return close, &usageError{"--early-data needs tickets: only a resumed connection has 0-RTT.", "Leave out --tickets 0."}
+	}
+	if t.count == 0 && !t.ids {
 		return close, nil
 	}
 	options := store.TicketOptions{Clock: time.Now, Rand: rand.Reader}
@@ -123,10 +129,17 @@ func (t *tickets) configure(cfg *handclasp.ServerConfig) (close func() error, er
 	} else if kv, err = store.NewMemory(store.MemoryOptions{Clock: time.Now}); err != nil {
 		return close, err
 	}
+	cfg.Time = time.Now
+	if t.ids {
+		cfg.SessionCache = store.NewCache(kv)
+	}
+	if t.count == 0 {
+		return close, nil
+	}
 	if cfg.Tickets, err = store.NewTickets(options); err != nil {
 		return close, err
 	}
-	cfg.TicketCount, cfg.Time = t.count, time.Now
+	cfg.TicketCount = t.count
 	if t.early == 0 {
 		return close, nil
 	}

@@ -39,7 +39,7 @@ var clientHellos = []edge[*client]{
 	{fault.Start, begin, (*client).begin, to(fault.Recalling, fault.WaitSH)},
 	{fault.Recalling, answer, (*client).recalled, to(fault.Judging, fault.WaitSH)},
 	{fault.Judging, answer, (*client).rejudged, to(fault.WaitSH)},
-	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD)},
+	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD, fault.WaitNST, fault.WaitCCS)},
 	{fault.WaitSH, retryHello, (*client).helloRetryRequest, to(fault.WaitSH2)},
 	{fault.WaitSH2, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitEE)},
 }
@@ -57,6 +57,7 @@ type client struct {
 
 	session    *session.Session // recalled, not yet judged
 	offers     []*offer         // pre-shared keys in the hello, in its order
+	old        *offer           // TLS 1.2: the session in the hello
 	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
 	early      *offer           // whose 0-RTT data was offered
 	hooked     bool             // a hook chose the certificate that we show
@@ -66,6 +67,11 @@ type client struct {
 
 	stapled bool                    // TLS 1.2: the server promised a CertificateStatus
 	offered *wire.ServerKeyExchange // TLS 1.2: the server's half of the secret
+
+	given     []byte                   // TLS 1.2: session ID of a full handshake; empty if the server gave none
+	ticketDue bool                     // TLS 1.2: the server promised a ticket
+	ticket    *wire.NewSessionTicket12 // TLS 1.2: and gave it
+	fragment  uint8                    // code of the max_fragment_length that was agreed
 
 	chain    []*x509.Certificate // the server's
 	evidence evidence
@@ -113,7 +119,7 @@ func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, cha
 
 // begin asks for a session to resume, if there may be one.
 func (c *client) begin([]byte) (fault.State, error) {
-	if c.cfg.Sessions == nil || !slices.Contains(c.params.Versions, iana.TLS13) {
+	if c.cfg.Sessions == nil {
 		return c.greet()
 	}
 	c.waitFor(flow.NewSessionAsk(c.cfg.Sessions, c.sessionKey(), c.recall))
@@ -176,6 +182,9 @@ func (c *client) build() error {
 	h.Extensions.Add(iana.ExtSCT)
 	if c.params.Versions[len(c.params.Versions)-1] < iana.TLS13 {
 		c.build12()
+		if err := c.offer12(); err != nil {
+			return err
+		}
 	}
 	if !offers13 {
 		return nil
@@ -399,7 +408,7 @@ func (c *client) chosenVersion(sh *wire.ServerHello) error {
 	if v < iana.TLS13 && c.info.EarlyData.State == flow.EarlyOffered {
 		return fault.EarlyDataVersion.In("legacy_version").Saw("the server chose "+v.String(), iana.TLS13)
 	}
-	if !slices.Contains(offered, v) || !slices.Contains(c.params.Versions, v) {
+	if !offersVersion(&c.hello, v) || !slices.Contains(c.params.Versions, v) {
 		return fault.ServerVersionUnsupported.In("legacy_version").Saw("the server chose "+v.String(), join(c.params.Versions))
 	}
 	c.info.Version = v

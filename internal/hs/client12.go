@@ -1,8 +1,6 @@
 package hs
 
 import (
-	"bytes"
-
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -17,7 +15,9 @@ import (
 // server's flight has depends on the key exchange: see exchange.go. Where the
 // server promised a staple, CertificateStatus may come before the next message,
 // in states of their own: WAIT_STATUS_SKE, WAIT_STATUS_CR_SHD and
-// WAIT_STATUS_SKE_SHD.
+// WAIT_STATUS_SKE_SHD. A server that resumes our session goes on to WAIT_NST or
+// WAIT_CCS at once, and we send ChangeCipherSpec and Finished after it (RFC 5077,
+// Section 3.1).
 //
 //	 WAIT_CERT                                   WAIT_PSK_SKE    WAIT_PSK_SKE_SHD
 //	     |  Certificate                               |   (EC)DHE_PSK    |  PSK
@@ -44,7 +44,10 @@ import (
 //	     |<-----------------------+   send CertificateVerify
 //	     |  send ChangeCipherSpec, Finished           |
 //	     v                                            |
-//	  WAIT_CCS <--------------------------------------+
+//	  [WAIT_NST] <------------------------------------+
+//	     |  NewSessionTicket, if the server promised it
+//	     v
+//	  WAIT_CCS
 //	     |  ChangeCipherSpec
 //	     v
 //	WAIT_FINISHED
@@ -70,11 +73,12 @@ var client12 = []edge[*client]{
 	{fault.WaitSHD, trigger(iana.ServerHelloDone), (*client).serverHelloDone, to(fault.Verifying)},
 	{fault.WaitPSKSKE, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitPSKSHD)},
 	{fault.WaitPSKSKESHD, trigger(iana.ServerKeyExchange), (*client).serverKeyExchange, to(fault.WaitPSKSHD)},
-	{fault.WaitPSKSKESHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitCCS)},
-	{fault.WaitPSKSHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitCCS)},
-	{fault.Verifying, answer, (*client).verified12, to(fault.ChoosingCert, fault.Signing, fault.WaitCCS)},
-	{fault.ChoosingCert, answer, (*client).chosen, to(fault.Signing, fault.WaitCCS)},
-	{fault.Signing, answer, (*client).signed12, to(fault.WaitCCS)},
+	{fault.WaitPSKSKESHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitNST, fault.WaitCCS)},
+	{fault.WaitPSKSHD, trigger(iana.ServerHelloDone), (*client).pskHelloDone, to(fault.WaitNST, fault.WaitCCS)},
+	{fault.Verifying, answer, (*client).verified12, to(fault.ChoosingCert, fault.Signing, fault.WaitNST, fault.WaitCCS)},
+	{fault.ChoosingCert, answer, (*client).chosen, to(fault.Signing, fault.WaitNST, fault.WaitCCS)},
+	{fault.Signing, answer, (*client).signed12, to(fault.WaitNST, fault.WaitCCS)},
+	{fault.WaitNST, trigger(iana.NewSessionTicket), (*client).newSessionTicket12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*client).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*client).finished12, to(fault.Connected)},
 	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to()},
@@ -85,11 +89,12 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.retry != nil {
 		return 0, fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
 	}
-	if len(sh.SessionID) > 0 && bytes.Equal(sh.SessionID, c.hello.SessionID) {
-		return 0, fault.SessionIDUnknown.In("session_id")
-	}
 	c.shares = nil // they were for TLS 1.3
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
+		return 0, err
+	}
+	c.suite = suite.ByID(sh.CipherSuite)
+	if err := c.takeOld(sh); err != nil {
 		return 0, err
 	}
 	if err := c.agreedALPN(sh.Extensions.Has(iana.ExtALPN), sh.ALPN); err != nil {
@@ -98,13 +103,14 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if err := c.agreeRecordSize(&sh.Extensions, sh.RecordSizeLimit, sh.MaxFragment); err != nil {
 		return 0, err
 	}
-	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
 	c.info.Compat = false
 	c.info.ExtendedMasterSecret = sh.Extensions.Has(iana.ExtExtendedMasterSecret)
 	c.info.SecureRenegotiation = sh.Extensions.Has(iana.ExtRenegotiationInfo)
-	c.info.SCTs = sh.SCTs
-	c.stapled = sh.Extensions.Has(iana.ExtStatusRequest)
+	c.stapled, c.ticketDue = sh.Extensions.Has(iana.ExtStatusRequest), sh.Extensions.Has(iana.ExtSessionTicket)
+	if !c.info.Resumed {
+		c.info.SCTs = sh.SCTs
+	}
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
 	c.tellChoice("version", c.info.Version.String(), names(meant(offeredVersions(&c.hello))), "")
 	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
@@ -113,13 +119,15 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")
 	}
 	c.settledExchange()
-	if c.canShow() {
+	if c.canShow() && !c.info.Resumed {
 		c.transcript.Keep()
 	}
 	c.transcript.Start(c.suite.PRF(c.info.Version))
 	c.transcript.Write(msg)
 	c.Layer.SetVersion(c.info.Version)
 	switch x := c.suite.Exchange; {
+	case c.info.Resumed:
+		return c.goOn12()
 	case c.suite.Auth != suite.NoKey:
 		return fault.WaitCert, nil
 	case x.Curve() || x.Finite():
@@ -325,7 +333,7 @@ func (c *client) prove12() (fault.State, error) {
 	}
 	if c.own == nil {
 		c.transcript.Forget()
-		return fault.WaitCCS, c.sendFinished12()
+		return c.ticketOrCCS(), c.sendFinished12()
 	}
 	return c.wantSignature(c.transcript.Messages()), nil
 }
@@ -336,21 +344,31 @@ func (c *client) signed12([]byte) (fault.State, error) {
 	if err := c.sendProof(flow.Clear); err != nil {
 		return 0, err
 	}
-	return fault.WaitCCS, c.sendFinished12()
+	return c.ticketOrCCS(), c.sendFinished12()
 }
 
 func (c *client) changeCipherSpec12([]byte) (fault.State, error) {
 	return fault.WaitFinished, c.peerChanged()
 }
 
-// finished12 checks the server's Finished; the handshake ends here.
+// finished12 checks the server's Finished; the handshake ends here, or with our
+// own where a session is resumed.
 func (c *client) finished12(msg []byte) (fault.State, error) {
 	var err error
 	if c.evidence.finished, err = c.takeFinished12(msg); err != nil {
 		return 0, err
 	}
+	if err := c.evidence.complete(c.demand12()); err != nil {
+		return 0, err
+	}
+	if c.info.Resumed {
+		if err := c.sendFinished12(); err != nil {
+			return 0, err
+		}
+	}
+	c.keep12()
 	c.keepExporter()
-	return fault.Connected, c.evidence.complete(c.demand12())
+	return fault.Connected, nil
 }
 
 // helloRequest asks for a renegotiation, which TLS 1.3 abolished and we never

@@ -10,6 +10,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/session"
 )
@@ -26,7 +27,7 @@ func earlier(c config.Certificate, policy config.ClientAuthType) *past {
 	secret := slices.Repeat([]byte{7}, 32)
 	p := &past{session.Session{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: secret, Ticket: []byte("a ticket"),
-		Received: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, MaxEarlyData: 100, Identity: shownBy(new(config.ClientConfig)),
+		Received: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, MaxEarlyData: 100, Identity: shownBy(new(config.ClientConfig), suite.ByID(iana.TLS_AES_128_GCM_SHA256)),
 	}, session.State{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: secret,
 		Began: now, Issued: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, ClientAuth: uint8(policy), MaxEarlyData: 100,
@@ -35,6 +36,15 @@ func earlier(c config.Certificate, policy config.ClientAuthType) *past {
 		p.session.Peer = append(p.session.Peer, x.Raw)
 	}
 	return p
+}
+
+// before13 makes it one of TLS 1.2.
+func (p *past) before13() {
+	const id = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+	secret := slices.Repeat([]byte{7}, 48)
+	s, st := &p.session, &p.state
+	s.Version, s.CipherSuite, s.Secret, s.ExtendedMasterSecret, s.Group = iana.TLS12, id, secret, true, iana.X25519
+	st.Version, st.CipherSuite, st.Secret, st.ExtendedMasterSecret, st.Group = iana.TLS12, id, secret, true, iana.X25519
 }
 
 func (p *past) Take(context.Context, string) (*session.Session, error) {

@@ -33,6 +33,12 @@ import (
 // connection today may get hold of a key tomorrow.
 func (c *core) settledExchange() {
 	c.info.KeyExchange = c.suite.Exchange
+	if c.info.Resumed {
+		c.decided(func() flow.Decision {
+			return flow.Decision{What: "key_exchange", By: fault.Server, Reason: "There is none: all keys come from the session's master secret, so who gets hold of that, or of the key that its ticket is sealed with, can read a recording of this connection. There is no forward secrecy."}
+		})
+		return
+	}
 	c.info.ForwardSecrecy = c.suite.ForwardSecret()
 	c.decided(func() flow.Decision {
 		return flow.Decision{What: "key_exchange", By: fault.Server, Chosen: c.suite.Exchange.String(), Reason: prospects(c.suite)}
@@ -156,7 +162,7 @@ func (s *server) offerExchange() (*wire.ServerKeyExchange, error) {
 	}
 	if x.Finite() {
 		p := kex.ParamsOf(s.group)
-		m.P, m.G = p.P, p.G
+		m.P, m.G, s.info.DHBits = p.P, p.G, p.Bits()
 	} else {
 		m.Group = s.group
 	}
@@ -210,7 +216,8 @@ func (s *server) findPSK(identity []byte) error {
 		return err
 	}
 	if i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return string(p.Identity) == string(identity) }); i >= 0 {
-		s.psk, s.info.PSKIdentity = s.cfg.PSKs[i].Key, slices.Clone(identity)
+		p := &s.cfg.PSKs[i]
+		s.psk, s.pskDigest, s.info.PSKIdentity = p.Key, digest(p), slices.Clone(identity)
 	}
 	return nil
 }

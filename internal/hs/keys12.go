@@ -88,7 +88,14 @@ func (c *core) derive12(premaster []byte) error {
 	if err != nil {
 		return err
 	}
-	s.main = keys.NewMaster12(h, master, s.clientRandom[:], s.serverRandom[:])
+	return c.keys12(master)
+}
+
+// keys12 goes from the master secret, which it keeps, to the keys of both
+// directions.
+func (c *core) keys12(master keys.Secret) error {
+	s := &c.secrets
+	s.main = keys.NewMaster12(c.suite.PRF(c.info.Version), master, s.clientRandom[:], s.serverRandom[:])
 	s.client, s.server = s.main.KeyBlock(c.suite.Lengths(c.info.Version))
 	for _, k := range []flow.Secret{
 		{Label: "client_write_key", Writer: fault.Client, Protects: "all that the client sends after its ChangeCipherSpec"},

@@ -91,7 +91,7 @@ type Machine interface {
 	State() fault.State
 	Info() *flow.Info
 	Exporter() *Exporter    // nil before CONNECTED
-	Errands() []flow.Errand // what came up to be done besides; each is given once
+	Errands() []flow.Errand // what came up to be done besides, once CONNECTED or FAILED; each is given once
 }
 
 // Options are what a Machine needs besides its configuration.
@@ -166,6 +166,7 @@ type core struct {
 	suite        *suite.Suite
 	preshared    *psk // TLS 1.3: that the key schedule begins with; nil if there is none
 	errands      []flow.Errand
+	regret       flow.Errand // what is to be done if the handshake fails
 	keyLog       io.Writer
 	compatSent   bool
 	finishedSeen bool // TLS 1.2: the first Finished is made

@@ -219,9 +219,6 @@ func checkKeyShares(h *wire.ClientHello) error {
 // so they are chosen together: the first suite that both have, whose key
 // exchange finds a group, and that a certificate fits.
 func (s *server) settle12() error {
-	if err := checkClientHello12(&s.hello); err != nil {
-		return err
-	}
 	// A certificate whose curve the client does not list comes second to any
 	// other (RFC 8422, Section 5.3): most clients can verify it all the same.
 	var err error

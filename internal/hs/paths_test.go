@@ -25,6 +25,7 @@ type machine struct {
 	// is a hook. The Asks of an opening have names of their own: see labels.
 	openings, orders string
 	early            string // orders with 0-RTT, as a whole
+	resumed          string // likewise of a server that resumes below TLS 1.3
 
 	// after is what may follow in CONNECTED and lead back to it, any number of
 	// times (RFC 9846, Section 4.7); refused has a row there only to be refused by
@@ -62,17 +63,18 @@ func machines() []*machine {
 			certificate_request, answer, answer`, // a client without a certificate, a hook that has none, a signature, both
 	}, {
 		role: fault.Client, version: iana.TLS12,
-		table: combine(rows(clientHellos), rows(client12), []fault.State{fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD}, fault.WaitSH2),
+		table: combine(rows(clientHellos), rows(client12), []fault.State{fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD, fault.WaitNST, fault.WaitCCS}, fault.WaitSH2),
 		openings: `
 			start
 			start, session
 			start, session, judged`,
 		orders: `
-			server_hello, certificate, [certificate_status,] server_key_exchange, server_hello_done, answer, change_cipher_spec, finished
-			server_hello, certificate, [certificate_status,] server_key_exchange, certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
-			server_hello, certificate, [certificate_status,] server_hello_done, answer, change_cipher_spec, finished
-			server_hello, certificate, [certificate_status,] certificate_request, server_hello_done, answer, [answer,] [answer,] change_cipher_spec, finished
-			server_hello, [server_key_exchange,] server_hello_done, change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate
+			server_hello, certificate, [certificate_status,] server_key_exchange, server_hello_done, answer, [new_session_ticket,] change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] server_key_exchange, certificate_request, server_hello_done, answer, [answer,] [answer,] [new_session_ticket,] change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] server_hello_done, answer, [new_session_ticket,] change_cipher_spec, finished
+			server_hello, certificate, [certificate_status,] certificate_request, server_hello_done, answer, [answer,] [answer,] [new_session_ticket,] change_cipher_spec, finished
+			server_hello, [server_key_exchange,] server_hello_done, [new_session_ticket,] change_cipher_spec, finished
+			server_hello, [new_session_ticket,] change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate; resumed
 		refused: "hello_request",
 	}, {
 		role: fault.Server, version: iana.TLS13,
@@ -100,14 +102,19 @@ func machines() []*machine {
 			certificate, certificate_verify, answer, finished`,
 	}, {
 		role: fault.Server, version: iana.TLS12,
-		table: combine(rows(serverHellos), rows(server12), []fault.State{fault.Signing, fault.WaitCert, fault.WaitCKE}, fault.WaitCH2, fault.Resuming, fault.Judging),
+		table: combine(rows(serverHellos), rows(server12), []fault.State{fault.Signing, fault.WaitCert, fault.WaitCKE, fault.Renewing, fault.WaitCCS}, fault.WaitCH2),
 		openings: `
 			client_hello
-			client_hello, hook`,
+			client_hello, hook
+			client_hello, tickets
+			client_hello, hook, tickets
+			client_hello, tickets, judged
+			client_hello, hook, tickets, judged`,
 		orders: `
-			[answer,] client_key_exchange, [answer,] change_cipher_spec, finished
-			[answer,] certificate, client_key_exchange, [answer,] answer, change_cipher_spec, finished
-			[answer,] certificate, client_key_exchange, [answer,] certificate_verify, answer, change_cipher_spec, finished`, // a signature, a decryption
+			[answer,] client_key_exchange, [answer,] change_cipher_spec, finished[, kept]
+			[answer,] certificate, client_key_exchange, [answer,] answer, change_cipher_spec, finished[, kept]
+			[answer,] certificate, client_key_exchange, [answer,] certificate_verify, answer, change_cipher_spec, finished[, kept]`, // a signature, a decryption
+		resumed: "client_hello, [hook,] tickets, [judged,] [renewed,] change_cipher_spec, finished[, kept]",
 		refused: "client_hello",
 	}}
 }
@@ -121,8 +128,10 @@ func (m *machine) whole() (list []string) {
 			}
 		}
 	}
-	if m.early != "" {
-		list = append(list, expand(m.early)...)
+	for _, order := range []string{m.early, m.resumed} {
+		if order != "" {
+			list = append(list, expand(order)...)
+		}
 	}
 	return list
 }
@@ -130,7 +139,7 @@ func (m *machine) whole() (list []string) {
 // labels are the names of answers in an opening.
 var labels = map[fault.State]string{
 	fault.Recalling: "session", fault.Judging: "judged", fault.Choosing: "hook", fault.Resuming: "tickets",
-	fault.Guarding: "guarded",
+	fault.Guarding: "guarded", fault.Keeping: "kept", fault.Renewing: "renewed",
 }
 
 // combine puts the rows of the hellos before those of a version, whose first
@@ -285,8 +294,8 @@ func TestEntries(t *testing.T) {
 		hellos []row
 		entry  []fault.State
 	}{
-		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD}},
-		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding, fault.WaitCert, fault.WaitCKE}},
+		{rows(clientHellos), []fault.State{fault.WaitEE, fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD, fault.WaitNST, fault.WaitCCS}},
+		{rows(serverHellos), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding, fault.WaitCert, fault.WaitCKE, fault.Renewing, fault.WaitCCS}},
 	} {
 		for _, r := range c.hellos {
 			for _, s := range r.to {
@@ -302,7 +311,7 @@ func TestEntries(t *testing.T) {
 var odd = map[string]string{
 	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
 	"answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged", "answer of GUARDING": "weighed",
-	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of DECRYPTING_CV": "decrypted",
+	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of KEEPING": "kept", "answer of RENEWING": "kept", "answer of DECRYPTING_CV": "decrypted",
 	"server_hello_done of WAIT_PSK_SKE_SHD": "pskHelloDone", "server_hello_done of WAIT_PSK_SHD": "pskHelloDone",
 	"answer of POST_CHOOSING_CERT": "chosen", "answer of POST_SIGNING": "signedLater",
 	"answer of POST_VERIFYING": "verifiedLater", "certificate_request of CONNECTED": "laterRequest",

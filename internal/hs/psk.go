@@ -54,9 +54,13 @@ func (c *core) trouble(f *fault.Error) {
 	}
 }
 
-// Errands gives what is to be done besides, once.
+// Errands gives what is to be done besides, once. Whoever asks before CONNECTED has
+// given up.
 func (c *core) Errands() []flow.Errand {
 	list := c.errands
-	c.errands = nil
+	if c.regret != nil && c.state != fault.Connected {
+		list = append(list, c.regret)
+	}
+	c.errands, c.regret = nil, nil
 	return list
 }

@@ -59,6 +59,10 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		c.tellSession("", "There is one, but "+why+".")
 		return c.greet()
 	}
+	if len(s.Peer) == 0 {
+		c.offerSession(&offer{session: s}) // a pre-shared key stood for certificates
+		return c.greet()
+	}
 	var err error
 	if c.chain, err = cert.Parse(s.Peer); err != nil {
 		c.tellSession("", "There is one, but its certificates can't be read.")
@@ -78,13 +82,21 @@ func (c *client) rejudged([]byte) (fault.State, error) {
 		c.tellSession("", "There is one, but today the server's certificate would be refused.")
 		return c.greet()
 	}
-	c.offers = append(c.offers, &offer{
-		psk:     psk{identity: s.Ticket, secret: s.Secret, hash: suite.ByID(s.CipherSuite).Hash},
-		session: s, chain: chain, verdict: c.verdict,
-	})
+	c.offerSession(&offer{session: s, chain: chain, verdict: c.verdict})
 	c.verdict = nil
-	c.tellSession("session ticket", "It fits what we offer, and the server's certificate is still good; the server may take it or not.")
 	return c.greet()
+}
+
+// offerSession has the hello offer a session in the manner of its version.
+func (c *client) offerSession(o *offer) {
+	s := o.session
+	c.tellSession(oldName(s), "It fits what we offer, and the server's certificate, if it has one, is still good; the server may take it or not.")
+	if s.Version < iana.TLS13 {
+		c.old = o
+		return
+	}
+	o.psk = psk{identity: s.Ticket, secret: s.Secret, hash: suite.ByID(s.CipherSuite).Hash}
+	c.offers = append(c.offers, o)
 }
 
 // unfit says why a session can't be offered under today's configuration; "" if
@@ -92,27 +104,38 @@ func (c *client) rejudged([]byte) (fault.State, error) {
 func (c *client) unfit(s *session.Session) string {
 	with := suite.ByID(s.CipherSuite)
 	switch {
-	case s.Version != iana.TLS13:
+	case !slices.Contains(c.params.Versions, s.Version):
 		return "it is one of " + s.Version.String()
 	case with == nil || !with.For(s.Version) || !slices.Contains(c.params.Suites, s.CipherSuite):
 		return "its cipher suite " + s.CipherSuite.String() + " is not offered now"
-	case len(s.Secret) != with.Hash.Size() || len(s.Ticket) == 0 || len(s.Peer) == 0:
+	case len(s.Secret) != secretLen(s.Version, with) || len(s.Peer) == 0 && with.Auth != suite.NoKey || s.Version == iana.TLS13 && len(s.Ticket) == 0:
 		return "it is damaged"
-	case !slices.Contains(c.params.Schemes, s.SignatureScheme):
+	case !c.signedAs(s.Version, with, s.SignatureScheme):
 		return "the server signed with " + s.SignatureScheme.String() + ", which is not accepted now"
 	case s.ServerName != c.cfg.ServerName:
 		return "it is of a server of another name"
-	case s.Identity != shownBy(c.cfg):
+	case s.Identity != shownBy(c.cfg, with):
 		return "this client is set up to show other certificates than then"
 	case !s.Fresh(c.cfg.Time()):
 		return "it is too old"
+	case s.Version < iana.TLS13:
+		return c.unfit12(s, with)
 	}
 	return ""
 }
 
-// shownBy names how a client is set up to prove itself: SHA-256 of its leaves
-// in order, and whether a hook may choose another.
-func shownBy(cfg *config.ClientConfig) (id [32]byte) {
+// secretLen is how long the secret of a session is, in bytes.
+func secretLen(v iana.Version, with *suite.Suite) int {
+	if v < iana.TLS13 {
+		return keys.MasterLen
+	}
+	return with.Hash.Size()
+}
+
+// shownBy names how a client is set up to prove itself in a connection with x:
+// SHA-256 of its leaves in order, whether a hook may choose another, and the
+// pre-shared key where a suite below TLS 1.3 has one.
+func shownBy(cfg *config.ClientConfig, x *suite.Suite) (id [32]byte) {
 	h := sha256.New()
 	for i := range cfg.Certificates {
 		leaf := sha256.Sum256(cfg.Certificates[i].Leaf().Raw)
@@ -120,6 +143,10 @@ func shownBy(cfg *config.ClientConfig) (id [32]byte) {
 	}
 	if cfg.GetClientCertificate != nil {
 		h.Write([]byte{1})
+	}
+	if x.Exchange.PreShared() && len(cfg.PSKs) > 0 {
+		key := digest(&cfg.PSKs[0])
+		h.Write(key[:])
 	}
 	h.Sum(id[:0])
 	return id
@@ -268,7 +295,7 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 		Version: iana.TLS13, CipherSuite: c.suite.ID, Secret: c.suite.Hash.PSK(c.resumption, m.Nonce), Ticket: m.Ticket,
 		Received: c.cfg.Time(), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, SignatureScheme: c.info.SignatureScheme, Group: c.info.Group,
-		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg),
+		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}
 	if m.Extensions.Has(iana.ExtEarlyData) {
 		s.MaxEarlyData = m.MaxEarlyData

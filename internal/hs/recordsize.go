@@ -80,7 +80,12 @@ func (c *client) agreeRecordSize(x *wire.Extensions, limit uint16, fragment uint
 	case cut && fragment != c.hello.MaxFragment:
 		return fault.FragmentLength.In("max_fragment_length").Saw(fragment, c.hello.MaxFragment)
 	case cut:
-		n := fragmentLength(fragment)
+		c.fragment = fragment
+	case c.old != nil:
+		c.fragment = c.old.session.MaxFragment // which holds on (RFC 6066, Section 4)
+	}
+	if c.fragment > 0 {
+		n := fragmentLength(c.fragment)
 		shape.Read, shape.Write, shape.Clear = n, n, true
 	}
 	c.shape(shape)

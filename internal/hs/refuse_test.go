@@ -127,6 +127,7 @@ type course struct {
 	later   bool             // it is asked after the handshake
 	early   bool             // and the client sends 0-RTT data
 	resume  bool             // both have what an earlier connection left
+	stale   bool             // but the server's is too old
 }
 
 func newDuo(t *testing.T, o course) *duo {
@@ -158,6 +159,12 @@ func newDuo(t *testing.T, o course) *duo {
 	}
 	if o.resume {
 		kept := earlier(id.cert, o.auth)
+		if o.version == iana.TLS12 {
+			kept.before13()
+		}
+		if o.stale {
+			kept.state.Issued = now.Add(-2 * kept.state.Lifetime)
+		}
 		cc.Sessions, sc.Tickets = kept, kept
 		cc.Time = func() time.Time { return now }
 		sc.Time = cc.Time
@@ -230,12 +237,8 @@ func reply(ask flow.Ask) {
 		a.Reply(a.Config, nil, nil)
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, nil)
-	case *flow.SessionAsk:
+	case flow.Answerer:
 		a.Answer(context.Background())
-	case *flow.ResumeAsk:
-		a.Answer(context.Background())
-	case *flow.ReplayAsk:
-		a.Reply(session.Accepted, nil)
 	}
 }
 
@@ -284,6 +287,8 @@ var (
 	chooses13 = course{version: iana.TLS13, auth: config.RequireAnyClientCert, show: true, choose: true}
 	eager     = course{auth: config.RequestClientCert, resume: true, early: true}
 	resumed   = course{auth: config.RequestClientCert, resume: true}
+	resumed12 = course{version: iana.TLS12, auth: config.RequestClientCert, resume: true}
+	ticket12  = course{version: iana.TLS12, resume: true, stale: true}
 	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
 
@@ -331,6 +336,23 @@ var welcome = []struct {
 	{fault.Client, fault.WaitCCS, asked12, "change_cipher_spec"},
 	{fault.Client, fault.WaitFinished, in12, "finished"},
 	{fault.Client, fault.Connected, in12, "no message now"},
+
+	{fault.Client, fault.Recalling, resumed12, "no message now"},
+	{fault.Client, fault.Judging, resumed12, "no message now"},
+	{fault.Client, fault.WaitNST, resumed12, "new_session_ticket"},
+	{fault.Client, fault.WaitNST, ticket12, "new_session_ticket"},
+	{fault.Client, fault.WaitCCS, resumed12, "change_cipher_spec"},
+	{fault.Client, fault.WaitFinished, resumed12, "finished"},
+	{fault.Client, fault.Connected, resumed12, "no message now"},
+	{fault.Server, fault.Resuming, resumed12, "no message now"},
+	{fault.Server, fault.Judging, resumed12, "no message now"},
+	{fault.Server, fault.Renewing, resumed12, "no message now"},
+	{fault.Server, fault.WaitCCS, resumed12, "change_cipher_spec"},
+	{fault.Server, fault.WaitFinished, resumed12, "finished"},
+	{fault.Server, fault.Connected, resumed12, "no message now"},
+	{fault.Server, fault.Signing, ticket12, "no message now"},
+	{fault.Server, fault.Keeping, ticket12, "no message now"},
+	{fault.Server, fault.Connected, ticket12, "no message now"},
 
 	{fault.Client, fault.WaitStatusCRSHD, rsaStapled, "certificate_status or certificate_request or server_hello_done"},
 	{fault.Client, fault.WaitCRSHD, rsa12, "certificate_request or server_hello_done"},

@@ -44,7 +44,7 @@ func (s *server) resume() (fault.State, error) {
 	for _, id := range s.identities() {
 		tickets = append(tickets, id.Identity)
 	}
-	s.waitFor(flow.NewResumeAsk(s.cfg.Tickets, tickets, s.opened))
+	s.waitFor(flow.NewResumeAsk(flow.ResumeAsk{Tickets: s.cfg.Tickets, Offered: tickets}, s.opened))
 	return fault.Resuming, nil
 }
 
@@ -72,6 +72,9 @@ func (s *server) resumed([]byte) (fault.State, error) {
 	}
 	states := s.states
 	s.states = nil
+	if s.info.Version < iana.TLS13 {
+		return s.pick12(states)
+	}
 	return s.pick(states)
 }
 
@@ -91,6 +94,9 @@ func (s *server) pick(states []*session.State) (fault.State, error) {
 // rejudged goes on with a client that would be let in today, and with a full
 // handshake otherwise.
 func (s *server) rejudged([]byte) (fault.State, error) {
+	if s.info.Version < iana.TLS13 {
+		return s.rejudged12()
+	}
 	if s.refusal != nil || s.verdict == nil {
 		s.decline("today the client's certificate would be refused")
 		return s.settle13()
@@ -161,30 +167,44 @@ func (s *server) ofState(st *session.State) (*found, string) {
 		return nil, "no ticket of ours, or too old"
 	}
 	with := suite.ByID(st.CipherSuite)
-	switch {
-	case st.Version != s.info.Version:
-		return nil, "a ticket of " + st.Version.String()
-	case with == nil || !with.For(st.Version) || len(st.Secret) != with.Hash.Size():
-		return nil, "a ticket for a cipher suite that we don't know"
-	case !st.Fresh(s.cfg.Time()):
-		return nil, "a ticket that is too old"
-	case st.ServerName != s.info.ServerName:
-		return nil, "a ticket for another server name"
-	}
-	if why := s.widens(st); why != "" {
-		return nil, "a ticket, but " + why
+	if why := s.misses(st, with); why != "" {
+		return nil, why
 	}
 	f := &found{psk: psk{secret: st.Secret, hash: with.Hash}, state: st}
 	if why := s.unusable(f.psk); why != "" {
 		return nil, why
 	}
-	if len(st.Peer) > 0 {
-		var err error
-		if s.chain, err = cert.Parse(st.Peer); err != nil {
-			return nil, "a ticket, but the client's certificates can't be read"
-		}
+	if err := s.readPeer(st); err != nil {
+		return nil, "a ticket, but the client's certificates can't be read"
 	}
 	return f, ""
+}
+
+// misses says what a session of any version lacks; "" if nothing. Its cipher suite
+// is with.
+func (s *server) misses(st *session.State, with *suite.Suite) string {
+	switch {
+	case st.Version != s.info.Version:
+		return "a session of " + st.Version.String()
+	case with == nil || !with.For(st.Version) || len(st.Secret) != secretLen(st.Version, with):
+		return "a session with a cipher suite that we don't know"
+	case !st.Fresh(s.cfg.Time()):
+		return "a session that is too old"
+	case st.ServerName != s.info.ServerName:
+		return "a session for another server name"
+	}
+	if why := s.widens(st); why != "" && !with.Exchange.PreShared() {
+		return "a session, but " + why
+	}
+	return ""
+}
+
+// readPeer takes the client's chain from a session.
+func (s *server) readPeer(st *session.State) (err error) {
+	if len(st.Peer) > 0 {
+		s.chain, err = cert.Parse(st.Peer)
+	}
+	return err
 }
 
 // widens says what a full handshake would ask of the client today that the one
@@ -198,10 +218,18 @@ func (s *server) widens(st *session.State) string {
 		return "the client was not asked for a certificate then"
 	case now.Requires() && len(st.Peer) == 0:
 		return "the client showed no certificate then, and now one is required"
-	case len(st.Peer) > 0 && !slices.Contains(s.params.Schemes, st.ClientScheme):
+	case len(st.Peer) > 0 && !slices.Contains(s.clientSchemes(), st.ClientScheme):
 		return "the client signed with " + st.ClientScheme.String() + ", which is not accepted now"
 	}
 	return ""
+}
+
+// clientSchemes are what clients may sign with.
+func (s *server) clientSchemes() []iana.SignatureScheme {
+	if s.info.Version < iana.TLS12 {
+		return implied
+	}
+	return s.params.Schemes
 }
 
 // unusable says why a key can't go with this hello; "" if it can.

@@ -27,7 +27,7 @@ import (
 //	   |  ClientHello; if a hook wants to choose by it:
 //	   |----> CHOOSING ----------+
 //	   |<------------------------+   what it chose
-//	   |  if the client offers tickets:
+//	   |  if the client offers tickets, or a session ID that may be ours:
 //	   |----> RESUMING ----------+
 //	   |          |  one fits,   |
 //	   |          |  and ask for |
@@ -44,8 +44,8 @@ var serverHellos = []edge[*server]{
 	{fault.WaitCH, trigger(iana.ClientHello), (*server).clientHello,
 		to(fault.Choosing, fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
 	{fault.Choosing, answer, (*server).chosen, to(fault.Resuming, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE)},
-	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
-	{fault.Judging, answer, (*server).rejudged, to(fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished)},
+	{fault.Resuming, answer, (*server).resumed, to(fault.Judging, fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE, fault.Renewing, fault.WaitCCS)},
+	{fault.Judging, answer, (*server).rejudged, to(fault.Guarding, fault.WaitCH2, fault.Signing, fault.WaitFinished, fault.WaitCert, fault.WaitCKE, fault.Renewing, fault.WaitCCS)},
 	{fault.WaitCH2, trigger(iana.ClientHello), (*server).secondClientHello, to(fault.Signing, fault.WaitFinished)},
 }
 
@@ -65,8 +65,8 @@ type server struct {
 	certs     []config.Certificate // to choose from
 	cert      int                  // index in certs
 	scheme    iana.SignatureScheme
-	states    []*session.State // TLS 1.3: of the client's tickets, in its order
-	found     *found           // TLS 1.3: what is resumed; nil: nothing
+	states    []*session.State // of the client's tickets, in its order, or of its session ID
+	found     *found           // what is resumed; nil: nothing
 	stage     *keys.Handshake  // TLS 1.3
 	main      *keys.Main
 	early     keys.Secret     // TLS 1.3: of 0-RTT data that is taken
@@ -76,7 +76,12 @@ type server struct {
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
 	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
+	pskDigest [32]byte                // TLS 1.2: its name
 	premaster []byte                  // TLS 1.2: what the answer brought
+	ticketDue bool                    // TLS 1.2: the client was promised a ticket, or will be
+	sessionID []byte                  // TLS 1.2: that the client is given; empty if none
+	keeping   *session.State          // TLS 1.2: while it is sealed or stored
+	ticket    []byte                  // TLS 1.2: what the answer brought
 	anyCurve  bool                    // TLS 1.2: certificates on curves that the client does not list may serve
 
 	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
@@ -185,9 +190,22 @@ func (s *server) answerHello() (fault.State, error) {
 }
 
 func (s *server) answer12() (fault.State, error) {
-	s.table = server12
+	if err := checkClientHello12(&s.hello); err != nil {
+		return 0, err
+	}
 	s.transcript.Write(s.first)
 	s.first = nil
+	return s.resume12()
+}
+
+// full12 goes on without a session.
+func (s *server) full12() (fault.State, error) {
+	s.table = server12
+	if len(s.cfg.PSKs) == 0 {
+		if err := s.haveCertificate(); err != nil {
+			return 0, err
+		}
+	}
 	if err := s.settle12(); err != nil {
 		return 0, err
 	}

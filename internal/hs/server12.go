@@ -41,9 +41,27 @@ import (
 //	      |  ChangeCipherSpec
 //	      v
 //	WAIT_FINISHED
-//	      |  Finished; send ChangeCipherSpec, Finished
+//	      |  Finished
+//	      |----> KEEPING --------+   if the client can resume: seal or store the session
+//	      |<---------------------+   send NewSessionTicket
+//	      |  send ChangeCipherSpec, Finished
 //	      v
 //	  CONNECTED --- ClientHello: refused
+//
+// Where a session is resumed the server's flight comes first:
+//
+//	RESUMING, JUDGING
+//	      |----> RENEWING -------+   if the client can have a new ticket
+//	      |<---------------------+
+//	      |  send ServerHello, [NewSessionTicket,] ChangeCipherSpec, Finished
+//	      v
+//	  WAIT_CCS
+//	      |  ChangeCipherSpec
+//	      v
+//	WAIT_FINISHED
+//	      |  Finished
+//	      v
+//	  CONNECTED
 var server12 = []edge[*server]{
 	// from              on                                do                              to
 	{fault.Signing, answer, (*server).signed12, to(fault.WaitCert, fault.WaitCKE)},
@@ -55,7 +73,9 @@ var server12 = []edge[*server]{
 	{fault.WaitCV, trigger(iana.CertificateVerify), (*server).certificateVerify12, to(fault.Verifying)},
 	{fault.Verifying, answer, (*server).verified12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*server).changeCipherSpec12, to(fault.WaitFinished)},
-	{fault.WaitFinished, trigger(iana.Finished), (*server).finished12, to(fault.Connected)},
+	{fault.WaitFinished, trigger(iana.Finished), (*server).finished12, to(fault.Keeping, fault.Connected)},
+	{fault.Keeping, answer, (*server).kept12, to(fault.Connected)},
+	{fault.Renewing, answer, (*server).kept12, to(fault.WaitCCS)},
 	{fault.Connected, trigger(iana.ClientHello), (*server).renegotiation, to()},
 }
 
@@ -65,7 +85,9 @@ func (s *server) negotiate12() (fault.State, error) {
 	if err := s.settleALPN(); err != nil {
 		return 0, err
 	}
-	s.info.Compat = false
+	if err := s.promise12(); err != nil {
+		return 0, err
+	}
 	if s.asksClient() {
 		s.transcript.Keep() // the client signs all messages (RFC 5246, Section 7.4.8)
 	}
@@ -91,12 +113,16 @@ func (s *server) negotiate12() (fault.State, error) {
 
 func (s *server) serverHello12() error {
 	h := &s.hello.Extensions
-	m := &wire.ServerHello{LegacyVersion: s.info.Version, CipherSuite: s.suite.ID}
+	m := &wire.ServerHello{LegacyVersion: s.info.Version, CipherSuite: s.suite.ID, SessionID: s.sessionID}
+	s.info.Compat = false
+	if s.info.Resumed {
+		m.SessionID = s.hello.SessionID
+	}
 	if err := s.random(m.Random[:]); err != nil {
 		return err
 	}
 	copy(m.Random[24:], downgradeMark(s.info.Version, s.params.Versions))
-	if h.Has(iana.ExtServerName) {
+	if h.Has(iana.ExtServerName) && !s.info.Resumed { // RFC 6066, Section 3
 		m.Extensions.Add(iana.ExtServerName)
 	}
 	if offersSecureRenegotiation(&s.hello) {
@@ -115,8 +141,11 @@ func (s *server) serverHello12() error {
 		m.Extensions.Add(iana.ExtEncryptThenMAC)
 		s.info.EncryptThenMAC = true
 	}
-	if s.suite.Auth != suite.NoKey {
+	if s.suite.Auth != suite.NoKey && !s.info.Resumed {
 		s.promiseStapled(m)
+	}
+	if s.ticketDue {
+		m.Extensions.Add(iana.ExtSessionTicket)
 	}
 	if s.info.ALPN != "" {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}
@@ -296,8 +325,8 @@ func (s *server) changeCipherSpec12([]byte) (fault.State, error) {
 	return fault.WaitFinished, s.peerChanged()
 }
 
-// finished12 checks the client's Finished and answers with the server's; the
-// handshake ends here.
+// finished12 checks the client's Finished. Where a session is resumed the handshake
+// ends here; else the server's Finished follows, and before it a ticket.
 func (s *server) finished12(msg []byte) (fault.State, error) {
 	var err error
 	if s.evidence.finished, err = s.takeFinished12(msg); err != nil {
@@ -305,6 +334,27 @@ func (s *server) finished12(msg []byte) (fault.State, error) {
 	}
 	if err := s.evidence.complete(s.demand()); err != nil {
 		return 0, err
+	}
+	switch {
+	case s.info.Resumed:
+		s.keepExporter()
+		return fault.Connected, nil
+	case s.ticketDue || len(s.sessionID) > 0:
+		st, err := s.stateOf()
+		if err != nil {
+			return 0, err
+		}
+		return s.keep12(st)
+	}
+	return s.finish12(nil)
+}
+
+// finish12 sends our Finished, and before it the ticket that was promised.
+func (s *server) finish12(ticket *wire.NewSessionTicket12) (fault.State, error) {
+	if s.ticketDue {
+		if _, err := s.send(ticket, flow.Clear); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.sendFinished12(); err != nil {
 		return 0, err

@@ -100,17 +100,13 @@ func IsNamed(p Params) (iana.Group, bool) {
 // the modulus is prime. That it is a safe prime is not demanded: real servers use
 // primes in the manner of DSA (RFC 5114), and the message has no room for the
 // order of their subgroup. What such a group gives away of an exponent serves
-// nobody twice; whether it keeps the secret is up to who made it. least is the smallest modulus taken, in bits; 0 means
-// DefaultDHBits, and less than 1,024 counts as that. It fails with
-// fault.DHWeak, DHTooLarge or DHParams.
+// nobody twice; whether it keeps the secret is up to who made it. For least see
+// LeastBits. It fails with fault.DHWeak, DHTooLarge or DHParams.
 //
 // The test for primes takes a few rounds, on numbers that are public anyway;
 // parameters of RFC 7919 are known and pass without.
 func CheckParams(p Params, least int) error {
-	if least == 0 {
-		least = DefaultDHBits
-	}
-	least = max(least, leastDHBits)
+	least = LeastBits(least)
 	prime, bits := new(big.Int).SetBytes(p.P), p.Bits()
 	switch g := new(big.Int).SetBytes(p.G); {
 	case bits < least:
@@ -129,6 +125,15 @@ func CheckParams(p Params, least int) error {
 		return fault.DHParams.In("dh_p").Saw("a modulus that is not prime", "a prime")
 	}
 	return nil
+}
+
+// LeastBits is the smallest modulus taken of a server, in bits, where least was
+// configured: 0 means DefaultDHBits, and less than 1,024 counts as that.
+func LeastBits(least int) int {
+	if least == 0 {
+		least = DefaultDHBits
+	}
+	return max(least, leastDHBits)
 }
 
 // rounds of Miller and Rabin's test; besides them comes one of Baillie, Pomerance,

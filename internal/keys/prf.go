@@ -33,7 +33,7 @@ import (
 // The versions differ in PRF and transcript hash alone, which Hash holds.
 
 const (
-	masterLen     = 48 // bytes of a master secret (RFC 5246, Section 8.1)
+	MasterLen     = 48 // bytes of a master secret (RFC 5246, Section 8.1)
 	verifyDataLen = 12 // bytes of verify_data (RFC 5246, Section 7.4.9)
 )
 
@@ -69,14 +69,14 @@ func expand(newHash func() hash.Hash, secret, seed []byte, n int) []byte {
 // MasterSecret is the master secret, 48 bytes, without the extension
 // extended_master_secret (RFC 5246, Section 8.1). The caller wipes premaster.
 func (h Hash) MasterSecret(premaster, clientRandom, serverRandom []byte) Secret {
-	return h.PRF(premaster, "master secret", slices.Concat(clientRandom, serverRandom), masterLen)
+	return h.PRF(premaster, "master secret", slices.Concat(clientRandom, serverRandom), MasterLen)
 }
 
 // ExtendedMasterSecret is the master secret, 48 bytes, where both sides sent
 // extended_master_secret. Session hash is the transcript hash from ClientHello
 // to ClientKeyExchange (RFC 7627, Sections 3 and 4). The caller wipes premaster.
 func (h Hash) ExtendedMasterSecret(premaster, sessionHash []byte) Secret {
-	return h.PRF(premaster, "extended master secret", sessionHash, masterLen)
+	return h.PRF(premaster, "extended master secret", sessionHash, MasterLen)
 }
 
 // Master12 is the stage of TLS 1.2 and below that has a master secret, be it fresh
@@ -94,6 +94,9 @@ func NewMaster12(h Hash, master Secret, clientRandom, serverRandom []byte) *Mast
 	copy(s.server[:], serverRandom)
 	return s
 }
+
+// Master is a copy of the master secret, for a session.
+func (s *Master12) Master() Secret { return slices.Clone(s.use()) }
 
 func (s *Master12) prf(label string, n int, seed ...[]byte) []byte {
 	return s.hash.PRF(s.use(), label, slices.Concat(seed...), n)
