@@ -47,9 +47,10 @@ func (e *NotCarried) orNil() error {
 }
 
 const (
-	noResumption = "resumption is not there yet"
-	noECH        = "Encrypted Client Hello is not there yet"
-	noHook       = "use Conn.Info after the handshake, or VerifyPeerCertificate"
+	noSessions = "set Sessions, for instance to a session.NewClientMemory"
+	noTickets  = "set Tickets to a session.NewTickets; session.SharedKeys is for servers that share keys"
+	noECH      = "Encrypted Client Hello is not there yet"
+	noHook     = "use Conn.Info after the handshake, or VerifyPeerCertificate"
 )
 
 // ClientFromTLS makes a ClientConfig of c. The error, if any, is a *NotCarried;
@@ -77,7 +78,7 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 		return nil, err
 	}
 	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
-	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noResumption)
+	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noSessions)
 	lost.note(c.Renegotiation != tls.RenegotiateNever, "Renegotiation", "it is never done")
 	lost.note(c.EncryptedClientHelloConfigList != nil, "EncryptedClientHelloConfigList", noECH)
 	lost.note(c.EncryptedClientHelloRejectionVerify != nil, "EncryptedClientHelloRejectionVerify", noECH)
@@ -111,10 +112,10 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	}
 	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
-	lost.note(c.SessionTicketKey != [32]byte{}, "SessionTicketKey", noResumption)                                               //lint:ignore SA1019 whoever still sets it should know
+	lost.note(c.SessionTicketKey != [32]byte{}, "SessionTicketKey", noTickets)                                                  //lint:ignore SA1019 whoever still sets it should know
 	lost.note(len(c.NameToCertificate) > 0, "NameToCertificate", "put them into Certificates; names are matched by themselves") //lint:ignore SA1019 likewise
 	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
-	lost.note(c.WrapSession != nil || c.UnwrapSession != nil, "WrapSession, UnwrapSession", noResumption)
+	lost.note(c.WrapSession != nil || c.UnwrapSession != nil, "WrapSession, UnwrapSession", noTickets)
 	lost.note(c.EncryptedClientHelloKeys != nil || c.GetEncryptedClientHelloKeys != nil, "EncryptedClientHelloKeys", noECH)
 	return cfg, lost.orNil()
 }

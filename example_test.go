@@ -214,7 +214,7 @@ func ExampleClientFromTLS() {
 	}
 	fmt.Println(cfg.ServerName)
 	// Output:
-	// ClientSessionCache: resumption is not there yet
+	// ClientSessionCache: set Sessions, for instance to a session.NewClientMemory
 	// localhost
 }
 
