@@ -41,12 +41,13 @@ type Conn struct {
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
 
-	writing  sync.Mutex   // held until the socket write ends
-	writers  atomic.Int32 // who holds it or waits for it, readers aside
-	sealed   []byte       // reused by Write
-	unsent   []byte       // sealed, and not yet out because a deadline passed
-	leftover atomic.Bool  // unsent is not empty
-	writeErr error        // nothing can be written any more
+	writing  sync.Mutex                    // held until the socket write ends
+	paused   atomic.Pointer[chan struct{}] // a renegotiation: closed when it is over; nil if there is none
+	writers  atomic.Int32                  // who holds it or waits for it, readers aside
+	sealed   []byte                        // reused by Write
+	unsent   []byte                        // sealed, and not yet out because a deadline passed
+	leftover atomic.Bool                   // unsent is not empty
+	writeErr error                         // nothing can be written any more
 	closed   atomic.Bool
 
 	deadline sync.Mutex
@@ -89,18 +90,28 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return c.takeEarly(p)
 	}
 	if len(c.kept) > 0 {
-		n := copy(p, c.kept)
-		c.kept = c.kept[n:]
-		return n, nil
+		return c.takeKept(p), nil
 	}
 	for len(c.data) == 0 && len(p) > 0 {
 		if err := c.receive(); err != nil {
 			return 0, err
 		}
+		if c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept { // who writes waits until it is over
+			c.kept, c.data = append(c.kept, c.data...), nil
+		} else if len(c.kept) > 0 {
+			return c.takeKept(p), nil
+		}
 	}
 	n := copy(p, c.data)
 	c.data = c.data[n:]
 	return n, nil
+}
+
+// takeKept reads what was decrypted while somebody waited for something else.
+func (c *Conn) takeKept(p []byte) int {
+	n := copy(p, c.kept)
+	c.kept = c.kept[n:]
+	return n
 }
 
 // receive takes the next record, or reads some of it. The caller holds reading,
@@ -115,7 +126,7 @@ func (c *Conn) receive() error {
 		c.answer(context.Background(), ask)
 	}
 	c.runErrands()
-	c.flushAside()
+	c.flushAnswer()
 	c.answeredRequest()
 	if err == nil && n == 0 {
 		err = c.fill()
@@ -123,6 +134,9 @@ func (c *Conn) receive() error {
 	if err != nil {
 		err = c.readError(err)
 		c.failedRequest(err)
+	}
+	if c.engine.Err() != nil || c.readErr != nil {
+		c.resume() // no renegotiation goes on any more
 	}
 	return err
 }
@@ -182,7 +196,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err
 	}
-	if err := c.lock(); err != nil {
+	if err := c.lockData(); err != nil {
 		return 0, err
 	}
 	defer c.release()
@@ -337,6 +351,7 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	c.resume()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
 		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {

@@ -53,6 +53,10 @@ const (
 	noHook     = "use Conn.Info after the handshake, or VerifyPeerCertificate"
 )
 
+// freely is how often a server may renegotiate that crypto/tls would let do so
+// without end.
+const freely = 1 << 10
+
 // ClientFromTLS makes a ClientConfig of c. The error, if any, is a *NotCarried;
 // what could be carried is in the configuration, which fails at its first use if
 // that leaves nothing of a list. Any other error is a certificate that can't be
@@ -71,6 +75,12 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	}
 	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
+	switch c.Renegotiation {
+	case tls.RenegotiateOnceAsClient:
+		cfg.MaxRenegotiations = 1
+	case tls.RenegotiateFreelyAsClient:
+		cfg.MaxRenegotiations = freely
+	}
 	var err error
 	if c.GetClientCertificate != nil { // crypto/tls then leaves Certificates aside
 		cfg.GetClientCertificate = TLSGetClientCertificate(c.GetClientCertificate)
@@ -79,7 +89,6 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	}
 	lost.note(c.VerifyConnection != nil, "VerifyConnection", noHook)
 	lost.note(c.ClientSessionCache != nil, "ClientSessionCache", noSessions)
-	lost.note(c.Renegotiation != tls.RenegotiateNever, "Renegotiation", "it is never done")
 	lost.note(c.EncryptedClientHelloConfigList != nil, "EncryptedClientHelloConfigList", noECH)
 	lost.note(c.EncryptedClientHelloRejectionVerify != nil, "EncryptedClientHelloRejectionVerify", noECH)
 	return cfg, lost.orNil()

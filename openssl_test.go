@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
@@ -78,6 +80,12 @@ func opensslServer(t *testing.T, k pki.Key, args ...string) string {
 
 // startServer starts s_server, and gives its address and what it prints.
 func startServer(t *testing.T, k pki.Key, args ...string) (string, *bufio.Reader) {
+	addr, out, _ := talkToServer(t, k, args...)
+	return addr, out
+}
+
+// talkToServer is startServer for who has something to say to s_server.
+func talkToServer(t *testing.T, k pki.Key, args ...string) (addr string, out *bufio.Reader, in io.Writer) {
 	t.Helper()
 	program := openssl(t)
 	cert, key, ca := files(t, k)
@@ -88,7 +96,8 @@ func startServer(t *testing.T, k pki.Key, args ...string) (string, *bufio.Reader
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cmd.StdinPipe(); err != nil { // it ends when its input does
+	in, err = cmd.StdinPipe() // it ends when its input does
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -98,10 +107,10 @@ func startServer(t *testing.T, k pki.Key, args ...string) (string, *bufio.Reader
 		cancel()
 		cmd.Wait()
 	})
-	for out := bufio.NewReader(pipe); ; {
+	for out = bufio.NewReader(pipe); ; {
 		line, err := out.ReadString('\n')
 		if at, ok := strings.CutPrefix(strings.TrimSpace(line), "ACCEPT "); ok {
-			return at, out
+			return at, out, in
 		}
 		if err != nil {
 			t.Fatalf("s_server %v does not start: %v", args, err)
@@ -565,4 +574,69 @@ func TestOpenSSLAnswersLater(t *testing.T) {
 	}
 	conn.Close()
 	cmd.Wait()
+}
+
+// TestRenegotiateWithOpenSSL: s_server asks for another handshake, at first without
+// and then with our certificate, while data goes both ways.
+func TestRenegotiateWithOpenSSL(t *testing.T) {
+	for _, v := range []iana.Version{iana.TLS12, iana.TLS10} {
+		flag := map[iana.Version]string{iana.TLS12: "-tls1_2", iana.TLS10: "-tls1"}[v]
+		t.Run(v.String(), func(t *testing.T) {
+			addr, out, in := talkToServer(t, pki.P256, flag, "-cipher", "ALL:@SECLEVEL=0")
+			go io.Copy(io.Discard, out)
+			cfg := clientConfig()
+			cfg.MinVersion, cfg.MaxRenegotiations = v, 2
+			cfg.Certificates = []handclasp.Certificate{identities[pki.P256]().ours}
+			raw, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := handclasp.Client(raw, cfg)
+			defer conn.Close()
+			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if err := conn.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 6)
+			for round, command := range []string{"r", "R"} {
+				writing := make(chan error, 1)
+				fmt.Fprintln(in, command)
+				go func() {
+					for range 1000 { // s_server takes what comes together for one command
+						if conn.Info().Renegotiations > round {
+							break
+						}
+						time.Sleep(10 * time.Millisecond)
+					}
+					fmt.Fprintf(in, "line %d\n", round)
+				}()
+				go func() {
+					for range 50 {
+						if _, err := io.WriteString(conn, "something to say\n"); err != nil {
+							writing <- err
+							return
+						}
+						time.Sleep(time.Millisecond)
+					}
+					writing <- nil
+				}()
+				if _, err := io.ReadFull(conn, b); err != nil || string(b) != fmt.Sprintf("line %d", round) {
+					t.Fatalf("%s: %q, %v", command, b, err)
+				}
+				if _, err := io.ReadFull(conn, b[:1]); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-writing; err != nil {
+					t.Error(err)
+				}
+				if i := conn.Info(); i.Renegotiations != round+1 || (i.ClientScheme != 0) != (command == "R") {
+					t.Errorf("%s: %d renegotiations, certificate proved with %v", command, i.Renegotiations, i.ClientScheme)
+				}
+			}
+			fmt.Fprint(in, "r\n")
+			if _, err := io.ReadFull(conn, b); !errors.Is(err, fault.Renegotiation) {
+				t.Errorf("a third time: %v", err)
+			}
+		})
+	}
 }

@@ -156,6 +156,13 @@ type ClientConfig struct {
 	// 1.3.
 	SessionIDs bool
 
+	// MaxRenegotiations is how often a server of TLS 1.2 or below may ask for another
+	// handshake on a connection, which it needs to see a client certificate after
+	// the first request. Zero refuses it. The server must tie its handshakes
+	// together (RFC 5746) and stay the same. While one goes on, Writes wait for who
+	// reads. A server of ours never renegotiates.
+	MaxRenegotiations int
+
 	// EarlyData has the client announce 0-RTT data wherever the session lets it,
 	// which Conn.WriteEarly then sends. It can be replayed by who watches the wire
 	// and has no forward secrecy: send nothing that must not happen twice.

@@ -40,9 +40,10 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	info      flow.Info                 // a copy, from CONNECTED on
-	exporter  *hs.Exporter              // likewise
+	info      flow.Info // a copy, from CONNECTED on
+	exporter  atomic.Pointer[hs.Exporter]
 	later     atomic.Pointer[flow.Info] // what has replaced info since
+	again     atomic.Bool               // a renegotiation is going on
 
 	events sync.Mutex // watchers are called one at a time
 	watch  func(*flow.Event)
@@ -111,7 +112,8 @@ func (e *Engine) Ask() flow.Ask {
 	return a
 }
 
-// Connected reports whether the handshake is complete.
+// Connected reports whether the handshake is complete, the first if there are
+// several.
 func (e *Engine) Connected() bool { return e.connected.Load() }
 
 // Info is what the handshake has settled so far.
@@ -132,10 +134,11 @@ func (e *Engine) ExportKeyingMaterial(label string, context []byte, length int) 
 	if !e.Connected() {
 		return nil, e.misuse(fault.NotConnected)
 	}
-	if e.exporter == nil {
+	exporter := e.exporter.Load()
+	if exporter == nil {
 		return nil, e.misuse(fault.ExportUnsafe)
 	}
-	return e.exporter.Export(label, context, length)
+	return exporter.Export(label, context, length)
 }
 
 // PeerClosed reports whether the peer's close_notify has come. Like Recv, it
@@ -170,12 +173,25 @@ func (e *Engine) start() {
 
 // advanced looks at what the machine has become after a step.
 func (e *Engine) advanced() {
-	if !e.Connected() && e.machine.State() == fault.Connected {
-		e.info, e.exporter = *e.machine.Info(), e.machine.Exporter()
-		e.handshake = nil // nothing of the handshake is kept
-		e.connected.Store(true)
+	if e.machine.State() != fault.Connected || e.Connected() && !e.Renegotiating() {
+		return
 	}
+	e.exporter.Store(e.machine.Exporter())
+	e.handshake = nil // nothing of the handshake is kept
+	info := *e.machine.Info()
+	if e.Connected() {
+		e.later.Store(&info)
+		e.again.Store(false)
+		return
+	}
+	e.info = info
+	e.connected.Store(true)
 }
+
+// Renegotiating reports whether another handshake goes on after the first, which
+// TLS 1.2 and below let a server ask for. It begins with the reply to a
+// flow.RenegotiateAsk; Send is refused until it ends.
+func (e *Engine) Renegotiating() bool { return e.again.Load() }
 
 // Describe makes err a *fault.Error that knows its side and state, and tells
 // watchers of it, without ending the connection: one direction of the transport

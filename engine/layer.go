@@ -24,6 +24,10 @@ func (l *layer) ChangeCipherSpec() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	(*Engine)(l).sealFlight()
+	if l.again.Load() {
+		(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
+		return
+	}
 	l.ccs = true
 }
 
@@ -65,6 +69,8 @@ func (l *layer) SetVersion(v iana.Version) {
 	(*Engine)(l).sealFlight()
 	l.out.SetVersion(v)
 }
+
+func (l *layer) Renegotiating() { l.again.Store(true) }
 
 func (l *layer) PeerFinished() { l.peerFinished, l.empty = true, 0 }
 

@@ -186,6 +186,8 @@ func (p *pair) answer(s *side) bool {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
+	case *flow.RenegotiateAsk:
+		a.Reply()
 	case flow.Answerer:
 		a.Answer(context.Background())
 	default:

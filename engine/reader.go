@@ -98,7 +98,7 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	e.tellRecord(false, rec, e.inEpoch)
 	e.early = false
 	switch {
-	case t == iana.ContentChangeCipherSpec:
+	case t == iana.ContentChangeCipherSpec && !e.Renegotiating():
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
@@ -120,6 +120,8 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		e.skipping = false // the client speaks with its handshake keys now
 	}
 	switch t {
+	case iana.ContentChangeCipherSpec:
+		return nil, e.changeCipherSpec12(content) // of a renegotiation
 	case iana.ContentHandshake:
 		e.handshake = append(e.handshake, content...)
 		return nil, e.messages()
@@ -137,8 +139,8 @@ func isRule(err error, r *fault.Rule) bool {
 // data checks that application data may come now.
 func (e *Engine) data(content []byte) error {
 	early := e.inEpoch == flow.Early
-	if !early && !e.Connected() {
-		return fault.DataTooEarly.New()
+	if !early && !e.Connected() || e.Renegotiating() && e.machine.State() != fault.WaitSH {
+		return fault.DataTooEarly.New() // a server that renegotiates may have data on its way until it answers
 	}
 	if len(e.handshake) > 0 {
 		return fault.RecordInterleaved.New().Saw(iana.ContentApplicationData, iana.ContentHandshake)
@@ -239,7 +241,7 @@ func (e *Engine) changeCipherSpec(content []byte) error {
 // changeCipherSpec12 is where the peer's keys change in TLS 1.2 (RFC 5246,
 // Section 7.1).
 func (e *Engine) changeCipherSpec12(content []byte) error {
-	if len(content) != 1 || content[0] != 1 || e.Connected() {
+	if len(content) != 1 || content[0] != 1 || e.Connected() && !e.Renegotiating() {
 		return fault.CCSUnexpected.New()
 	}
 	if len(e.handshake) > 0 {

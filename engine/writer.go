@@ -66,7 +66,7 @@ func (e *Engine) Pending() bool {
 }
 
 // Send appends p to dst as records of at most 16,384 bytes each, fewer if that was agreed, after whatever
-// else is due. It fails with rule NotConnected before the handshake is complete,
+// else is due. It fails with rule NotConnected before the handshake is complete and while another goes on,
 // WriteClosed after Close, and with the error that ended the connection. If the
 // error is new, dst comes back as it was, and Output has what was sealed before.
 func (e *Engine) Send(dst, p []byte) ([]byte, error) {
@@ -123,7 +123,7 @@ func (e *Engine) canSend() error {
 		return e.err
 	case e.closed:
 		return e.misuse(fault.WriteClosed)
-	case !e.Connected():
+	case !e.Connected() || e.Renegotiating():
 		return e.misuse(fault.NotConnected)
 	}
 	return nil

@@ -101,7 +101,7 @@ func (p *page) summary(s *Story) {
 	line("we proved", s.ownIdentity())
 	line("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
 		"NOT extended: it depends on the key shares and both randoms only (RFC 7627)"))
-	line("renegotiation", said(sum.Renegotiation, "secure (RFC 5746), and never done by Handclasp",
+	line("renegotiation", said(sum.Renegotiation, "secure (RFC 5746)",
 		"NOT secure: somebody may have put words of his own before the client's (RFC 5746)"))
 	line("application", sum.ALPN)
 	line("round trips", sum.trips())

@@ -49,7 +49,7 @@ func (s *Step) opening(m *wire.ClientHello, f *settled) {
 	versions := offered(m)
 	switch {
 	case f.connected:
-		s.say("The client asks for a new handshake on this connection (renegotiation), which TLS 1.3 has abolished. Handclasp never does it (RFC 9325, Section 3.5).")
+		s.say("The client asks for a new handshake on this connection (renegotiation), which TLS 1.3 has abolished. Clients had better refuse (RFC 9325, Section 3.5); Handclasp does unless it is told otherwise.")
 	case f.retried:
 		s.say("The client repeats its hello with what the server asked for; all else must stay as it was (RFC 9846, Section 4.2.2).")
 		s.fact("returns", "cookie", "cookie", size(m.Cookie))

@@ -68,7 +68,7 @@ func (s *Step) promises12(m *wire.ServerHello) {
 		s.fact("confirms", "extended_master_secret", "master secret", "extended").Note = "It will be bound to the whole handshake, so no other connection can have the same (RFC 7627)."
 	}
 	if x.Has(iana.ExtRenegotiationInfo) {
-		s.fact("confirms", "renegotiation_info", "renegotiation", "secure").Note = "The server can tell a first handshake from a later one, so nobody can put words of his own before the client's (RFC 5746). Handclasp does not renegotiate at all."
+		s.fact("confirms", "renegotiation_info", "renegotiation", "secure").Note = "The server can tell a first handshake from a later one, so nobody can put words of his own before the client's (RFC 5746)."
 	}
 	if x.Has(iana.ExtStatusRequest) {
 		s.fact("promises", "status_request", "revocation", "a stapled OCSP answer, after the certificate")

@@ -89,8 +89,23 @@ var (
 		"The peer takes this first handshake for a renegotiation: somebody may have spliced two connections together.",
 		"Look for a device that intercepts TLS between the two sides.")
 	Renegotiation = rule("renegotiation", iana.NoRenegotiation, Both, "RFC 9325, Section 3.5",
-		"The peer wants to renegotiate; this side never does, for it has a history of attacks and TLS 1.3 abolished it.",
-		"Make the peer ask for what it wants, often a client certificate, in the first handshake; or use TLS 1.3.")
+		"The peer wants to renegotiate, or once more than this side lets it: that has a history of attacks, and TLS 1.3 abolished it.",
+		"Make the peer ask for what it wants, often a client certificate, in the first handshake; or use TLS 1.3. A client may set MaxRenegotiations (--renegotiation client).")
+	RenegotiationInsecure = rule("renegotiation-insecure", iana.NoRenegotiation, Peer, "RFC 5746, Section 4.2",
+		"The server wants to renegotiate and can't tie the handshakes together: somebody could have put words before ours.",
+		"Update the server so that it knows renegotiation_info, or make it ask in the first handshake.")
+	RenegotiationHTTP2 = rule("renegotiation-http2", iana.NoRenegotiation, Peer, "RFC 9113, Section 9.2.1",
+		"The server wants to renegotiate under HTTP/2, which forbids it.",
+		"Make the server ask in the first handshake, or offer only http/1.1 to it.")
+	RenegotiationUntied = rule("renegotiation-untied", iana.HandshakeFailure, Peer, "RFC 5746, Section 3.5",
+		"The server's renegotiation is not tied to the handshake before: somebody may have spliced two connections together.",
+		"Look for a device that intercepts TLS between the two sides.")
+	RenegotiationChanged = rule("renegotiation-changed", iana.IllegalParameter, Peer, "RFC 7627, Section 5.4",
+		"The server changes in a renegotiation what must stay as it was.",
+		"The server's TLS stack breaks the protocol; report it to its vendor.")
+	RenegotiationServer = rule("renegotiation-server", iana.IllegalParameter, Peer, "RFC 7627, Section 1",
+		"The server shows another certificate in a renegotiation than before, so it may be another server.",
+		"If the server changed its certificate just now, connect again; else look for a device that intercepts TLS.")
 	SessionIDUnknown = rule("session-id-unknown", iana.IllegalParameter, Peer, "RFC 9846, Section 4.2.3",
 		"The server resumes a session that we did not offer: it echoes the made-up session ID of our hello for TLS 1.3.",
 		"The server's TLS stack breaks the protocol; report it to its vendor.")

@@ -55,6 +55,8 @@ const (
 	PostVerifying    // server: waits for the verdict on the client's certificate chain
 	PostWaitFinished // server: waits for the client's Finished
 
+	Renegotiating // 1.2, client: the server asked for another handshake; waits until nothing else is sent
+
 	Connected // the handshake is complete
 	Failed    // an error ended it
 	numStates
@@ -64,7 +66,7 @@ var stateNames = [numStates]string{
 	"START", "RECALLING", "WAIT_SH", "WAIT_SH2", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "VERIFYING", "WAIT_FINISHED",
 	"WAIT_STATUS_SKE", "WAIT_SKE", "WAIT_CR_SHD", "WAIT_STATUS_CR_SHD", "WAIT_SKE_SHD", "WAIT_STATUS_SKE_SHD", "WAIT_PSK_SKE", "WAIT_PSK_SKE_SHD", "WAIT_PSK_SHD", "WAIT_SHD", "WAIT_NST", "WAIT_CCS", "CHOOSING_CERT",
 	"WAIT_CH", "CHOOSING", "RESUMING", "WAIT_CH2", "GUARDING", "WAIT_EOED", "WAIT_CKE", "WAIT_CKE_CV", "DECRYPTING", "DECRYPTING_CV", "KEEPING", "RENEWING", "SIGNING", "JUDGING",
-	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "CONNECTED", "FAILED",
+	"POST_CHOOSING_CERT", "POST_SIGNING", "POST_WAIT_CV", "POST_VERIFYING", "POST_WAIT_FINISHED", "RENEGOTIATING", "CONNECTED", "FAILED",
 }
 
 func (s State) String() string {

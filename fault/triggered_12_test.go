@@ -90,6 +90,44 @@ func once12(victim fault.Role, do func(w *tap)) scenario {
 	}))
 }
 
+// asksAgain has the server ask for another handshake, and answer its hello so, with
+// the certificate of an authority.
+func asksAgain(prepare func(p *pair), answer func(m *wire.ServerHello)) scenario {
+	return in12(by(fault.Client, func(p *pair) {
+		p.client.MaxRenegotiations = 1
+		prepare(p)
+		var hello *wire.ServerHello
+		var finished [2][]byte
+		p.editClient = only(func(m *wire.Finished) { finished[0] = m.VerifyData })
+		edit := p.editServer
+		p.editServer = func(m wire.Message) {
+			if edit != nil {
+				edit(m)
+			}
+			only(func(m *wire.ServerHello) { hello = m })(m)
+			only(func(m *wire.Finished) { finished[1] = m.VerifyData })(m)
+		}
+		asked := false
+		p.tap = func(w *tap, t iana.ContentType, b []byte) {
+			if !asked || w.from == fault.Server || t != iana.ContentHandshake { // the server would not renegotiate
+				w.put(t, b)
+			}
+		}
+		p.after = func() {
+			asked = true
+			p.toC.put(iana.ContentHandshake, bare(iana.HelloRequest))
+			if answer != nil {
+				hello.RenegotiationInfo = slices.Concat(finished[0], finished[1])
+				answer(hello)
+				p.toC.put(iana.ContentHandshake, message(hello))
+				h, _ := theHouse()
+				p.toC.put(iana.ContentHandshake, message(&wire.Certificate12{List: [][]byte{h.good.Chain()[1].Raw}}))
+			}
+			p.inC = append(p.inC, p.toC.relay(nil)...)
+		}
+	}))
+}
+
 // asked has the server ask its hooks, which answer so.
 func asked(answer func(a *flow.HelloAsk)) scenario {
 	return by(fault.Server, func(p *pair) {
@@ -121,9 +159,18 @@ var of12 = map[*fault.Rule]scenario{
 		p.editClient = only(func(m *wire.ClientHello) { made = m.SessionID })
 		p.editServer = only(func(m *wire.ServerHello) { m.SessionID = made })
 	}),
-	fault.Renegotiation:    once12(fault.Client, func(w *tap) { w.put(iana.ContentHandshake, bare(iana.HelloRequest)) }),
-	fault.ServerGroup:      in12(answer(func(m *wire.ServerKeyExchange) { m.Group = iana.Secp521r1 })),
-	fault.SuiteKeyMismatch: in12(answer(func(m *wire.ServerHello) { m.CipherSuite = suiteOfRSA })),
+	fault.Renegotiation: once12(fault.Client, func(w *tap) { w.put(iana.ContentHandshake, bare(iana.HelloRequest)) }),
+	fault.RenegotiationInsecure: asksAgain(func(p *pair) {
+		p.editServer = only(func(m *wire.ServerHello) { m.Extensions.Remove(iana.ExtRenegotiationInfo) })
+	}, nil),
+	fault.RenegotiationHTTP2: asksAgain(func(p *pair) {
+		p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"h2"}
+	}, nil),
+	fault.RenegotiationUntied:  asksAgain(func(*pair) {}, func(m *wire.ServerHello) { m.RenegotiationInfo[23]++ }),
+	fault.RenegotiationChanged: asksAgain(func(*pair) {}, func(m *wire.ServerHello) { m.Extensions.Remove(iana.ExtExtendedMasterSecret) }),
+	fault.RenegotiationServer:  asksAgain(func(*pair) {}, func(*wire.ServerHello) {}),
+	fault.ServerGroup:          in12(answer(func(m *wire.ServerKeyExchange) { m.Group = iana.Secp521r1 })),
+	fault.SuiteKeyMismatch:     in12(answer(func(m *wire.ServerHello) { m.CipherSuite = suiteOfRSA })),
 	fault.ExportUnsafe: alone(func(t *testing.T) error {
 		p := connected12(t, func(p *pair) {
 			p.editClient = only(func(h *wire.ClientHello) { h.Extensions.Remove(iana.ExtExtendedMasterSecret) })

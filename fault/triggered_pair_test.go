@@ -265,6 +265,8 @@ func (p *pair) answer(e *engine.Engine) {
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
+	case *flow.RenegotiateAsk:
+		a.Reply()
 	case flow.Answerer:
 		a.Answer(context.Background())
 	}

@@ -27,7 +27,8 @@ type Info struct {
 	Retried              bool                 // a HelloRetryRequest happened
 	ExtendedMasterSecret bool                 // TLS 1.2, RFC 7627; without it there are no exporters
 	EncryptThenMAC       bool                 // TLS 1.2 and below, RFC 7366
-	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer knows it; nobody renegotiates
+	SecureRenegotiation  bool                 // TLS 1.2, RFC 5746: the peer can tie handshakes together
+	Renegotiations       int                  // TLS 1.2: handshakes after the first, of which the last is told here
 	RecordLimit          int                  // bytes of content that the peer may put into a record of its own; 0 if nothing was agreed (RFC 8449, RFC 6066)
 	PeerRecordLimit      int                  // likewise, of what we send
 	Compat               bool                 // middlebox compatibility mode (RFC 9846, Appendix E.4)

@@ -107,3 +107,30 @@ func (p *psks) String() string {
 }
 
 func (*psks) Type() string { return "key" }
+
+// renegotiation is a flag with how often a server may ask for another handshake.
+type renegotiation int
+
+// maxRenegotiations is more than any server needs.
+const maxRenegotiations = 8
+
+func (r *renegotiation) Set(value string) error {
+	switch value {
+	case "never":
+		*r = 0
+	case "client":
+		*r = maxRenegotiations
+	default:
+		return fmt.Errorf("%s is neither never nor client", quote(value))
+	}
+	return nil
+}
+
+func (r *renegotiation) String() string {
+	if *r == 0 {
+		return "never"
+	}
+	return "client"
+}
+
+func (*renegotiation) Type() string { return "WHO" }

@@ -50,6 +50,8 @@ type client struct {
 	cfg    *config.ClientConfig
 	params config.Params
 	table  []edge[*client]
+	hellos []edge[*client] // its beginning, for a renegotiation
+	past   *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order
@@ -99,7 +101,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: clientHellos}
+	c := &client{cfg: cfg, params: params, table: clientHellos, hellos: clientHellos}
 	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return c, nil
 }
@@ -205,6 +207,9 @@ func (c *client) build12() {
 		h.Extensions.Add(iana.ExtEncryptThenMAC)
 	}
 	h.Extensions.Add(iana.ExtExtendedMasterSecret, iana.ExtRenegotiationInfo)
+	if c.past != nil {
+		h.RenegotiationInfo = c.past.client
+	}
 }
 
 // sni is what goes into server_name: no IP address and no final dot (RFC 6066,

@@ -53,7 +53,13 @@ import (
 //	WAIT_FINISHED
 //	     |  Finished
 //	     v
-//	 CONNECTED --- HelloRequest: refused
+//	 CONNECTED
+//	     |  HelloRequest, if the configuration lets the server renegotiate
+//	     v
+//	RENEGOTIATING
+//	     |  once nothing else is sent: send ClientHello
+//	     v
+//	  WAIT_SH, as in the beginning
 var client12 = []edge[*client]{
 	// from              on                                  do                                to
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE, fault.WaitStatusCRSHD, fault.WaitCRSHD, fault.WaitStatusSKESHD, fault.WaitSKESHD)},
@@ -81,7 +87,8 @@ var client12 = []edge[*client]{
 	{fault.WaitNST, trigger(iana.NewSessionTicket), (*client).newSessionTicket12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*client).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*client).finished12, to(fault.Connected)},
-	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to()},
+	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to(fault.Renegotiating)},
+	{fault.Renegotiating, answer, (*client).renegotiate, to(fault.WaitSH)},
 }
 
 // serverHello12 notes what the server agreed to.
@@ -91,6 +98,9 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.shares = nil // they were for TLS 1.3
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
+		return 0, err
+	}
+	if err := c.checkRenegotiation(sh); err != nil {
 		return 0, err
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
@@ -131,9 +141,9 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	case c.suite.Auth != suite.NoKey:
 		return fault.WaitCert, nil
 	case x.Curve() || x.Finite():
-		return fault.WaitPSKSKE, nil
+		return fault.WaitPSKSKE, c.sameServer(nil)
 	}
-	return fault.WaitPSKSKESHD, nil
+	return fault.WaitPSKSKESHD, c.sameServer(nil)
 }
 
 // checkServerExtensions12 refuses what a ServerHello of TLS 1.2 can't carry.
@@ -155,9 +165,6 @@ func checkServerExtensions12(sh *wire.ServerHello, asked *wire.ClientHello) erro
 	if sh.Extensions.Has(iana.ExtECPointFormats) && !sh.PointFormats.Has(wire.Uncompressed) {
 		return fault.PointFormats.In("ec_point_formats").Saw("", wire.Uncompressed)
 	}
-	if len(sh.RenegotiationInfo) > 0 {
-		return fault.RenegotiationInfo.In("renegotiation_info")
-	}
 	return nil
 }
 
@@ -171,6 +178,9 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]
+	if err := c.sameServer(c.chain[0].Raw); err != nil {
+		return 0, err
+	}
 	if err := checkSuiteKey(c.suite, c.chain[0]); err != nil {
 		return 0, err
 	}
@@ -369,12 +379,6 @@ func (c *client) finished12(msg []byte) (fault.State, error) {
 	c.keep12()
 	c.keepExporter()
 	return fault.Connected, nil
-}
-
-// helloRequest asks for a renegotiation, which TLS 1.3 abolished and we never
-// do.
-func (c *client) helloRequest([]byte) (fault.State, error) {
-	return 0, fault.Renegotiation.In("hello_request")
 }
 
 // identified12 refuses a server that has not shown what it must before our

@@ -15,17 +15,17 @@ import (
 	"github.com/handclasp/handclasp/session"
 )
 
-// A past is what an earlier connection left on both sides.
-type past struct {
+// A heritage is what an earlier connection left on both sides.
+type heritage struct {
 	session session.Session
 	state   session.State
 }
 
 // earlier was a connection in which the client was asked for a certificate and
 // had none.
-func earlier(c config.Certificate, policy config.ClientAuthType) *past {
+func earlier(c config.Certificate, policy config.ClientAuthType) *heritage {
 	secret := slices.Repeat([]byte{7}, 32)
-	p := &past{session.Session{
+	p := &heritage{session.Session{
 		Version: iana.TLS13, CipherSuite: iana.TLS_AES_128_GCM_SHA256, Secret: secret, Ticket: []byte("a ticket"),
 		Received: now, Lifetime: time.Hour, ServerName: "localhost", SignatureScheme: iana.ED25519, MaxEarlyData: 100, Identity: shownBy(new(config.ClientConfig), suite.ByID(iana.TLS_AES_128_GCM_SHA256)),
 	}, session.State{
@@ -39,7 +39,7 @@ func earlier(c config.Certificate, policy config.ClientAuthType) *past {
 }
 
 // before13 makes it one of TLS 1.2.
-func (p *past) before13() {
+func (p *heritage) before13() {
 	const id = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 	secret := slices.Repeat([]byte{7}, 48)
 	s, st := &p.session, &p.state
@@ -47,23 +47,25 @@ func (p *past) before13() {
 	st.Version, st.CipherSuite, st.Secret, st.ExtendedMasterSecret, st.Group = iana.TLS12, id, secret, true, iana.X25519
 }
 
-func (p *past) Take(context.Context, string) (*session.Session, error) {
+func (p *heritage) Take(context.Context, string) (*session.Session, error) {
 	s := p.session
 	s.Secret = slices.Clone(s.Secret) // which is wiped once it is used
 	return &s, nil
 }
 
-func (p *past) Open(context.Context, []byte) (*session.State, error) {
+func (p *heritage) Open(context.Context, []byte) (*session.State, error) {
 	s := p.state
 	s.Secret = slices.Clone(s.Secret)
 	return &s, nil
 }
 
-func (p *past) Put(context.Context, string, *session.Session) error  { return nil }
-func (p *past) Drop(context.Context, string, *session.Session) error { return nil }
-func (p *past) Seal(context.Context, *session.State) ([]byte, error) { return []byte("a ticket"), nil }
+func (p *heritage) Put(context.Context, string, *session.Session) error  { return nil }
+func (p *heritage) Drop(context.Context, string, *session.Session) error { return nil }
+func (p *heritage) Seal(context.Context, *session.State) ([]byte, error) {
+	return []byte("a ticket"), nil
+}
 
-func (p *past) Check(context.Context, session.Use) (session.Refusal, error) {
+func (p *heritage) Check(context.Context, session.Use) (session.Refusal, error) {
 	return session.Accepted, nil
 }
 

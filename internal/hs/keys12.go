@@ -116,20 +116,21 @@ func (c *core) sendFinished12() error {
 	if err := c.Layer.SetWrite12(c.suite, c.secrets.of(c.role), c.protection()); err != nil {
 		return err
 	}
-	c.firstFinished(c.role, verify)
+	c.noteFinished(c.role, verify)
 	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
 	return err
 }
 
-// firstFinished keeps what tls-unique is (RFC 5929, Section 3.1): the first of
-// the two. Where that is the server's, the connection was resumed, and without
-// extended master secret another one could have the same (RFC 7627, Section
-// 6.2).
-func (c *core) firstFinished(of fault.Role, verify []byte) {
-	if c.finishedSeen {
+// noteFinished keeps what a renegotiation is tied to, and what tls-unique is (RFC
+// 5929, Section 3.1): the first of the two. Where that is the server's, the
+// connection was resumed, and without extended master secret another one could
+// have the same (RFC 7627, Section 6.2).
+func (c *core) noteFinished(of fault.Role, verify []byte) {
+	first := len(c.verify[fault.Client])+len(c.verify[fault.Server]) == 0
+	c.verify[of] = slices.Clone(verify)
+	if !first {
 		return
 	}
-	c.finishedSeen = true
 	if of == fault.Client || c.info.ExtendedMasterSecret {
 		c.info.TLSUnique = slices.Clone(verify)
 	}
@@ -165,7 +166,7 @@ func (c *core) impliedOr(named iana.SignatureScheme, leaf *x509.Certificate, off
 // 5246, Section 7.4.9).
 func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
 	verify := c.secrets.main.Finished(c.role.Peer(), c.transcript.Sum())
-	c.firstFinished(c.role.Peer(), verify)
+	c.noteFinished(c.role.Peer(), verify)
 	return c.takeFinished(msg, verify)
 }
 

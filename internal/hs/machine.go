@@ -60,6 +60,10 @@ type Layer interface {
 	// TLS 1.2.
 	SetVersion(v iana.Version)
 
+	// Renegotiating says that a handshake begins on a connection that has one
+	// already. It ends in CONNECTED.
+	Renegotiating()
+
 	// PeerFinished says that the peer's Finished was accepted.
 	PeerFinished()
 
@@ -157,22 +161,23 @@ func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
 // core is what both roles share.
 type core struct {
 	*Options
-	role         fault.Role
-	state        fault.State
-	ask          flow.Ask
-	info         flow.Info
-	coder        wire.Coder
-	transcript   *keys.Transcript
-	suite        *suite.Suite
-	preshared    *psk // TLS 1.3: that the key schedule begins with; nil if there is none
-	errands      []flow.Errand
-	regret       flow.Errand // what is to be done if the handshake fails
-	keyLog       io.Writer
-	compatSent   bool
-	finishedSeen bool // TLS 1.2: the first Finished is made
-	secrets      secrets12
-	exporter     *Exporter
-	event        flow.Event
+	role       fault.Role
+	state      fault.State
+	ask        flow.Ask
+	info       flow.Info
+	coder      wire.Coder
+	transcript *keys.Transcript
+	suite      *suite.Suite
+	preshared  *psk // TLS 1.3: that the key schedule begins with; nil if there is none
+	errands    []flow.Errand
+	regret     flow.Errand // what is to be done if the handshake fails
+	keyLog     io.Writer
+	compatSent bool
+	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides
+	anew       bool                     // TLS 1.2: this is a renegotiation, under the keys of the handshake before
+	secrets    secrets12
+	exporter   *Exporter
+	event      flow.Event
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }
@@ -278,6 +283,9 @@ func (c *core) tell(msg []byte, sent bool, e flow.Epoch) {
 	if c.Watch == nil {
 		return
 	}
+	if c.anew {
+		e = flow.Application
+	}
 	c.event = flow.Event{
 		Kind: flow.Message, Role: c.role, Sent: sent, Epoch: e,
 		Type: iana.HandshakeType(msg[0]), Retry: isRetry(msg), Bytes: msg,
@@ -297,6 +305,8 @@ func (c *core) readEpoch() flow.Epoch {
 	switch {
 	case c.state == fault.WaitEOED:
 		return flow.Early
+	case c.anew:
+		return flow.Application
 	case c.state >= fault.PostChoosing && c.state <= fault.Connected, c.info.Version < iana.TLS13 && c.state == fault.WaitFinished:
 		return flow.Application
 	case c.info.Version == iana.TLS13 && c.state != fault.WaitSH2 && c.state != fault.WaitCH2:

@@ -31,6 +31,7 @@ type machine struct {
 	// times (RFC 9846, Section 4.7); refused has a row there only to be refused by
 	// name.
 	after, refused string
+	again          string // what may follow likewise, before any of the orders: a renegotiation
 }
 
 func machines() []*machine {
@@ -75,7 +76,7 @@ func machines() []*machine {
 			server_hello, certificate, [certificate_status,] certificate_request, server_hello_done, answer, [answer,] [answer,] [new_session_ticket,] change_cipher_spec, finished
 			server_hello, [server_key_exchange,] server_hello_done, [new_session_ticket,] change_cipher_spec, finished
 			server_hello, [new_session_ticket,] change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate; resumed
-		refused: "hello_request",
+		again: "hello_request, ready, ",
 	}, {
 		role: fault.Server, version: iana.TLS13,
 		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding}),
@@ -139,7 +140,7 @@ func (m *machine) whole() (list []string) {
 // labels are the names of answers in an opening.
 var labels = map[fault.State]string{
 	fault.Recalling: "session", fault.Judging: "judged", fault.Choosing: "hook", fault.Resuming: "tickets",
-	fault.Guarding: "guarded", fault.Keeping: "kept", fault.Renewing: "renewed",
+	fault.Guarding: "guarded", fault.Keeping: "kept", fault.Renewing: "renewed", fault.Renegotiating: "ready",
 }
 
 // combine puts the rows of the hellos before those of a version, whose first
@@ -230,7 +231,7 @@ func unasked(way []string) bool {
 			answers++
 		}
 	}
-	return way[0] == "start" && answers > verdicts && !slices.Contains(way, "certificate_request")
+	return (way[0] == "start" || way[0] == "hello_request") && answers > verdicts && !slices.Contains(way, "certificate_request")
 }
 
 func TestPaths(t *testing.T) {
@@ -256,8 +257,14 @@ func TestPaths(t *testing.T) {
 			}
 		}
 		allowed := lines(m.after)
+		if m.again != "" {
+			for _, order := range lines(m.orders) {
+				allowed = append(allowed, m.again+order)
+			}
+		}
 		slices.Sort(after)
 		slices.Sort(allowed)
+		after, allowed = slices.Compact(after), slices.Compact(allowed)
 		if !slices.Equal(after, allowed) {
 			t.Errorf("%v: in CONNECTED the table allows\n\t%s\nand the RFC\n\t%s", m, strings.Join(after, "\n\t"), strings.Join(allowed, "\n\t"))
 		}
@@ -311,7 +318,7 @@ func TestEntries(t *testing.T) {
 var odd = map[string]string{
 	"start": "begin", "answer of VERIFYING": "verified", "answer of SIGNING": "signed", "answer of CHOOSING": "chosen",
 	"answer of RECALLING": "recalled", "answer of RESUMING": "resumed", "answer of JUDGING": "rejudged", "answer of GUARDING": "weighed",
-	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of KEEPING": "kept", "answer of RENEWING": "kept", "answer of DECRYPTING_CV": "decrypted",
+	"answer of CHOOSING_CERT": "chosen", "answer of DECRYPTING": "decrypted", "answer of KEEPING": "kept", "answer of RENEWING": "kept", "answer of RENEGOTIATING": "renegotiate", "answer of DECRYPTING_CV": "decrypted",
 	"server_hello_done of WAIT_PSK_SKE_SHD": "pskHelloDone", "server_hello_done of WAIT_PSK_SHD": "pskHelloDone",
 	"answer of POST_CHOOSING_CERT": "chosen", "answer of POST_SIGNING": "signedLater",
 	"answer of POST_VERIFYING": "verifiedLater", "certificate_request of CONNECTED": "laterRequest",

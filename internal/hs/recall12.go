@@ -67,8 +67,8 @@ func (c *client) signedAs(v iana.Version, with *suite.Suite, x iana.SignatureSch
 // offer12 puts the session into the hello, or asks for one.
 func (c *client) offer12() error {
 	h := &c.hello
-	if c.cfg.Sessions == nil {
-		return nil
+	if c.cfg.Sessions == nil || c.past != nil {
+		return nil // in a renegotiation the server is to look at us anew
 	}
 	if !c.cfg.SessionIDs {
 		h.Extensions.Add(iana.ExtSessionTicket)
@@ -181,7 +181,7 @@ func (c *client) newSessionTicket12(msg []byte) (fault.State, error) {
 // only a hook knows how to choose.
 func (c *client) keep12() {
 	known := c.info.Peer != nil || c.suite.Auth == suite.NoKey
-	if c.cfg.Sessions == nil || c.hooked || !known {
+	if c.cfg.Sessions == nil || c.hooked || !known || c.past != nil {
 		return
 	}
 	s := &session.Session{

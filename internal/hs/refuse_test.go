@@ -54,6 +54,7 @@ func (l *tape) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	return err
 }
 func (l *tape) PeerFinished()             { l.finished = true }
+func (l *tape) Renegotiating()            {}
 func (l *tape) PeerUpdated(bool) error    { l.updates++; return nil }
 func (l *tape) Answered(err error)        { l.answered = append(l.answered, err) }
 func (l *tape) set(e flow.Epoch) error    { l.epochs = append(l.epochs, e); return nil }
@@ -128,6 +129,7 @@ type course struct {
 	early   bool             // and the client sends 0-RTT data
 	resume  bool             // both have what an earlier connection left
 	stale   bool             // but the server's is too old
+	again   bool             // the server asks for another handshake
 }
 
 func newDuo(t *testing.T, o course) *duo {
@@ -156,6 +158,9 @@ func newDuo(t *testing.T, o course) *duo {
 	}
 	if o.choose {
 		cc.GetClientCertificate = func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, nil }
+	}
+	if o.again {
+		cc.MaxRenegotiations = 1
 	}
 	if o.resume {
 		kept := earlier(id.cert, o.auth)
@@ -199,7 +204,9 @@ func (d *duo) run(m Machine, s fault.State) {
 	if m.State() == s {
 		return
 	}
-	check(d.t, d.client.Start())
+	if d.client.State() == fault.Start {
+		check(d.t, d.client.Start())
+	}
 	for range 50 {
 		d.toServer = append(d.toServer, d.ctape.take()...)
 		d.toClient = append(d.toClient, d.stape.take()...)
@@ -217,6 +224,8 @@ func (d *duo) run(m Machine, s fault.State) {
 		case len(d.toClient) > 0:
 			check(d.t, give(d.client, d.toClient[0]))
 			d.toClient = d.toClient[1:]
+		case s == fault.Renegotiating:
+			check(d.t, d.client.Receive([]byte{byte(iana.HelloRequest), 0, 0, 0}))
 		case d.server.Info().PostHandshakeAuth:
 			check(d.t, d.server.(Requester).RequestCertificate())
 		}
@@ -237,6 +246,8 @@ func reply(ask flow.Ask) {
 		a.Reply(a.Config, nil, nil)
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, nil)
+	case *flow.RenegotiateAsk:
+		a.Reply()
 	case flow.Answerer:
 		a.Answer(context.Background())
 	}
@@ -288,6 +299,7 @@ var (
 	eager     = course{auth: config.RequestClientCert, resume: true, early: true}
 	resumed   = course{auth: config.RequestClientCert, resume: true}
 	resumed12 = course{version: iana.TLS12, auth: config.RequestClientCert, resume: true}
+	again12   = course{version: iana.TLS12, again: true}
 	ticket12  = course{version: iana.TLS12, resume: true, stale: true}
 	chooses12 = course{version: iana.TLS12, auth: config.RequireAnyClientCert, show: true, choose: true}
 )
@@ -335,7 +347,7 @@ var welcome = []struct {
 	{fault.Client, fault.WaitCCS, in12, "change_cipher_spec"},
 	{fault.Client, fault.WaitCCS, asked12, "change_cipher_spec"},
 	{fault.Client, fault.WaitFinished, in12, "finished"},
-	{fault.Client, fault.Connected, in12, "no message now"},
+	{fault.Client, fault.Connected, in12, "hello_request"},
 
 	{fault.Client, fault.Recalling, resumed12, "no message now"},
 	{fault.Client, fault.Judging, resumed12, "no message now"},
@@ -343,7 +355,8 @@ var welcome = []struct {
 	{fault.Client, fault.WaitNST, ticket12, "new_session_ticket"},
 	{fault.Client, fault.WaitCCS, resumed12, "change_cipher_spec"},
 	{fault.Client, fault.WaitFinished, resumed12, "finished"},
-	{fault.Client, fault.Connected, resumed12, "no message now"},
+	{fault.Client, fault.Connected, resumed12, "hello_request"},
+	{fault.Client, fault.Renegotiating, again12, "no message now"},
 	{fault.Server, fault.Resuming, resumed12, "no message now"},
 	{fault.Server, fault.Judging, resumed12, "no message now"},
 	{fault.Server, fault.Renewing, resumed12, "no message now"},

@@ -143,7 +143,8 @@ func (h *Half) sealOne(dst []byte, t iana.ContentType, payload []byte, pad int) 
 // Open takes one whole record, header included and checked by Parse, and gives
 // its content type and content, which lies in rec. Protected records are
 // decrypted in place. Once there are keys, cleartext is refused: the caller
-// picks out ChangeCipherSpec, and an alert in the clear, beforehand.
+// picks out ChangeCipherSpec, and an alert in the clear, beforehand; the
+// ChangeCipherSpec of a renegotiation is protected.
 //
 // It fails with fault.BadRecordMAC, RecordType, RecordNoType, RecordEmpty,
 // RecordOverflow or RecordSequenceEnd. After BadRecordMAC the record is spoilt
@@ -162,7 +163,8 @@ func (h *Half) Open(rec []byte) (t iana.ContentType, content []byte, err error) 
 		return 0, nil, err
 	}
 	h.seq++
-	return t, content, checkContent(t, content, t == iana.ContentChangeCipherSpec)
+	hidden := t == iana.ContentChangeCipherSpec && rec[0] == byte(iana.ContentApplicationData) // TLS 1.3 has none under protection
+	return t, content, checkContent(t, content, hidden)
 }
 
 // checkContent refuses a type that TLS lacks or that the caller says is out of
