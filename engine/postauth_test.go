@@ -202,6 +202,13 @@ func TestRequestImpossible(t *testing.T) {
 		t.Errorf("no policy: %v", err)
 	}
 	p.exchange(t, 100)
+	q := newPair(t, asksLater(t), func(c *config.ClientConfig, s *config.ServerConfig) {
+		c.PSKs = []config.PSK{{Identity: []byte("known"), Key: make([]byte, 32)}}
+		s.PSKs, s.ClientAuth = c.PSKs, config.RequestClientCert
+	}).connect(t)
+	if err := q.server.RequestCertificate(); !errors.Is(err, fault.RequestImpossible) {
+		t.Errorf("a pre-shared key: %v", err)
+	}
 	p.server.Close()
 	if err := p.server.RequestCertificate(); !errors.Is(err, fault.WriteClosed) {
 		t.Errorf("after Close: %v", err)

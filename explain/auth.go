@@ -35,6 +35,9 @@ func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions) {
 
 func (r *Recorder) certificateRequest(s *Step, m *wire.CertificateRequest) {
 	s.say("%s", iana.CertificateRequest.Meaning())
+	if r.facts.connected {
+		s.say("It comes after the handshake, when the server finds that it needs to know (post-handshake authentication): the client had said that it may. Data may go on in both directions meanwhile.")
+	}
 	s.fact("accepts", "signature_algorithms", "signatures", names(m.SignatureSchemes.Slice())...)
 	s.fact("accepts", "signature_algorithms_cert", "in certificates", names(m.CertSchemes.Slice())...)
 	var authorities []string
@@ -103,7 +106,11 @@ func shown(n int) string {
 }
 
 func (r *Recorder) certificateVerify(s *Step, m *wire.CertificateVerify, sender fault.Role) {
-	s.say("The %v signs everything that was said so far with the private key of its certificate. Nobody else can, and the signature fits no other connection.", sender)
+	signed := "everything that was said so far"
+	if r.facts.connected {
+		signed = "the whole handshake, the request and its certificate"
+	}
+	s.say("The %v signs %s with the private key of its certificate. Nobody else can, and the signature fits no other connection.", sender, signed)
 	if sender == fault.Server {
 		r.facts.scheme = m.Scheme
 	} else {
@@ -116,14 +123,31 @@ func (r *Recorder) certificateVerify(s *Step, m *wire.CertificateVerify, sender 
 }
 
 func (r *Recorder) finished(s *Step, m *wire.Finished, sender fault.Role) {
+	if r.facts.connected {
+		r.finishedLater(s, m)
+		return
+	}
 	s.say("A keyed checksum over the whole handshake, made with the %v's handshake key. If a single byte of it had been changed on the way, an offer removed from a hello for one, it would not match.", sender)
-	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (HMAC with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
+	r.checksum(s, m)
 	if sender == fault.Client {
 		s.say("It is the last message under the handshake keys; application data may follow at once.")
 		if r.facts.asked && r.role == fault.Client {
 			s.say("To the client the handshake is complete, but the server has yet to judge what it was shown. If that does not please it, it says so with an alert, after the handshake.")
 		}
 	}
+}
+
+// finishedLater is the end of a client's answer to a request after the handshake.
+func (r *Recorder) finishedLater(s *Step, m *wire.Finished) {
+	s.say("A keyed checksum over the handshake, the request and this answer, made with the secret that protects the client's data just now: who answers is who holds the connection.")
+	r.checksum(s, m)
+	if r.role == fault.Client {
+		s.say("The connection goes on; if the answer does not please the server, it says so with an alert.")
+	}
+}
+
+func (r *Recorder) checksum(s *Step, m *wire.Finished) {
+	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (HMAC with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
 }
 
 func (r *Recorder) newSessionTicket(s *Step, m *wire.NewSessionTicket) {

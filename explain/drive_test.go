@@ -153,6 +153,18 @@ func (p *pair) mutual(t testing.TB, policy config.ClientAuthType, name string) {
 	}
 }
 
+// asksLater is mutual with the question after the handshake.
+func (p *pair) asksLater(t testing.TB, name string) {
+	t.Helper()
+	policy := config.RequestClientCert
+	if name != "" {
+		policy = config.RequireAndVerifyClientCert
+	}
+	p.mutual(t, policy, name)
+	p.client.PostHandshakeAuth, p.server.AskLater = true, true
+	p.after = func(_, s *engine.Engine) { check(t, s.RequestCertificate()) }
+}
+
 // run makes the handshake and returns the story.
 func (p *pair) run(t testing.TB) *explain.Story {
 	t.Helper()

@@ -331,7 +331,7 @@ func (r *Recorder) entered(ev *flow.Event, at time.Duration) {
 	if ev.To != fault.Failed {
 		r.state = ev.To // a failed side is still told by where it was
 	}
-	if ev.To == fault.Connected || ev.To == fault.Failed {
+	if ev.To == fault.Connected && !r.facts.connected || ev.To == fault.Failed {
 		r.facts.tlsEnded, r.facts.tlsTo = true, at
 	}
 	if ev.To == fault.Connected {

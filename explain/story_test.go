@@ -130,6 +130,12 @@ var stories = []struct {
 		p.role = fault.Server
 		p.mutual(t, config.RequireAndVerifyClientCert, "")
 	}},
+	{"mutual-later", func(t *testing.T, p *pair) { p.asksLater(t, "client.example") }},
+	{"mutual-later-none", func(t *testing.T, p *pair) { p.asksLater(t, "") }},
+	{"mutual-later-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.asksLater(t, "client.example")
+	}},
 	{"tls12-mutual", func(t *testing.T, p *pair) {
 		p.client.MaxVersion = iana.TLS12
 		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")

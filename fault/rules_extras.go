@@ -12,10 +12,10 @@ var (
 		"Use tls-exporter on both sides; with TLS 1.2 it needs extended_master_secret.")
 	RequestImpossible = rule("request-impossible", iana.NoAlert, Local, "RFC 9846, Section 4.7.2",
 		"This peer can't be asked for a certificate now.",
-		"A server of TLS 1.3 can ask a client that offers post_handshake_auth (PostHandshakeAuth, -enable_pha), by its ClientAuth; ask others in the handshake.")
+		"A server of TLS 1.3 can ask a client that offers post_handshake_auth (--post-handshake-auth, PostHandshakeAuth) and has no pre-shared key, by its ClientAuth; ask others in the handshake.")
 	RequestUnasked = rule("request-unasked", iana.UnexpectedMessage, Peer, "RFC 9846, Section 4.7.2",
 		"The server asks for a certificate after the handshake, and we did not offer that.",
-		"Set PostHandshakeAuth if the server may ask; else report it to the server's operator.")
+		"Give --post-handshake-auth (PostHandshakeAuth) if the server may ask; else report it to the server's operator.")
 	RequestContext = rule("request-context", iana.IllegalParameter, Peer, "RFC 9846, Section 4.5.1",
 		"The client's Certificate answers another request than the one that it was sent.",
 		"The client's TLS stack breaks the protocol; report it to its vendor.")

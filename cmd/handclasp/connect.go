@@ -12,6 +12,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 )
 
 func (a *app) connectCmd() *cobra.Command {
@@ -33,7 +34,8 @@ then the protocol's own unless given.
 Suites, groups and algorithms go by their IANA names or OpenSSL's familiar ones.
 The system's authorities are trusted, unless --ca names others. A server that
 asks for a certificate gets the one of --cert and --key that fits; in TLS 1.3
-it says only afterwards whether it likes it.`,
+it says only afterwards whether it likes it. With --post-handshake-auth it may
+ask later, when a request needs it; a line on stderr says when it did.`,
 		Example: `  handclasp connect example.com:443
   printf 'HEAD / HTTP/1.0\r\n\r\n' | handclasp connect example.com:443
   handclasp connect --ca handclasp-ca.pem localhost:8443
@@ -85,7 +87,14 @@ func (a *app) connect(ctx context.Context, addr string, flags *client) (err erro
 	}
 	s.stage.Store(over)
 	a.connected(cfg, s.conn)
-	return a.pipe(ctx, s.conn)
+	if s.conn.Info().PostHandshakeAuth {
+		s.later.tell = func(proof iana.SignatureScheme) {
+			p := newNotes(a.err)
+			defer p.flush()
+			p.wrap("handclasp: ", bold, 2, "after the handshake the server asked for a certificate"+gave(cfg, proof))
+		}
+	}
+	return a.pipe(ctx, s)
 }
 
 // connected says what was agreed, and what of the certificate was waved through.
@@ -108,7 +117,8 @@ func (a *app) connected(cfg *handclasp.ClientConfig, conn *handclasp.Conn) {
 
 // pipe moves stdin to the peer and the peer's data to stdout until the peer
 // closes or ctx ends.
-func (a *app) pipe(ctx context.Context, conn *handclasp.Conn) error {
+func (a *app) pipe(ctx context.Context, s *session) error {
+	conn := s.conn
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	sent := make(chan struct{})
@@ -116,7 +126,7 @@ func (a *app) pipe(ctx context.Context, conn *handclasp.Conn) error {
 	// for it: it ends with the process.
 	go func() {
 		defer close(sent)
-		send(conn, a.in)
+		s.send(a.in)
 	}()
 	_, err := io.Copy(a.out, conn)
 	if err == nil && !isTerminal(a.in) {
@@ -130,10 +140,18 @@ func (a *app) pipe(ctx context.Context, conn *handclasp.Conn) error {
 }
 
 // send passes on what in has, and that it has ended. Should the connection
-// break, whoever reads from it learns that as well, and better.
-func send(conn *handclasp.Conn, in io.Reader) {
-	io.Copy(conn, in)
-	conn.CloseWrite()
+// break, whoever reads from it learns that as well, and better. After our
+// close_notify nothing can be answered, so a server that may ask for a certificate
+// because of what it was sent gets a moment to do so.
+func (s *session) send(in io.Reader) {
+	io.Copy(s.conn, in)
+	if s.conn.Info().PostHandshakeAuth {
+		select {
+		case <-s.later.answered:
+		case <-time.After(s.patience()):
+		}
+	}
+	s.conn.CloseWrite()
 }
 
 // halfClosed is for a peer that sends no more but may still read: what stdin has

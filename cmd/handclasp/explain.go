@@ -191,7 +191,10 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 		flags.early = []byte(d.early)
 	}
 	s, err := local.open(ctx, own, flags, cfg, out, rec)
-	if err == nil {
+	if err == nil && flags.later {
+		err = s.linger(s.patience()) // a client that has said goodbye can't answer
+	}
+	if s != nil {
 		s.part(s.patience())
 	}
 	listener.Close()
@@ -211,7 +214,8 @@ func (a *app) only(at netip.Addr) func(ctx context.Context, network, host string
 }
 
 // ownConfig is the server's configuration for a client's. A client that has a
-// certificate is asked for it, so that there is something to see. What is off
+// certificate, or lets itself be asked later, is asked, so that there is something
+// to see. What is off
 // unless it is named counts as named for the server too.
 func ownConfig(o *own, client *handclasp.ClientConfig) *handclasp.ServerConfig {
 	cfg := &handclasp.ServerConfig{
@@ -223,14 +227,14 @@ func ownConfig(o *own, client *handclasp.ClientConfig) *handclasp.ServerConfig {
 	if client.MaxVersion != 0 && client.MaxVersion < iana.TLS12 {
 		cfg.MaxVersion = client.MaxVersion
 	}
-	if len(client.Certificates) > 0 {
-		cfg.ClientAuth = handclasp.RequestClientCert
+	if len(client.Certificates) > 0 || client.PostHandshakeAuth {
+		cfg.ClientAuth, cfg.AskLater = handclasp.RequestClientCert, client.PostHandshakeAuth
 	}
 	return cfg
 }
 
-// answerOnce is the server of explainOwn: one handshake, and then it waits for
-// the client to go.
+// answerOnce is the server of explainOwn: one handshake, the question for a
+// certificate if that comes after it, and then it waits for the client to go.
 func answerOnce(ctx context.Context, listener net.Listener, cfg *handclasp.ServerConfig, out *outputs, rec *explain.Recorder) {
 	raw, err := listener.Accept()
 	if err != nil {
@@ -243,9 +247,13 @@ func answerOnce(ctx context.Context, listener net.Listener, cfg *handclasp.Serve
 		events(ev)
 		rec.Server(ev)
 	})
-	if conn.HandshakeContext(ctx) == nil {
-		io.Copy(io.Discard, conn)
+	if conn.HandshakeContext(ctx) != nil {
+		return
 	}
+	if cfg.AskLater && conn.Info().PostHandshakeAuth {
+		conn.RequestClientCertificate(ctx) // events tell the outcome
+	}
+	io.Copy(io.Discard, conn)
 }
 
 // listenLoopback listens where only this machine can connect.

@@ -36,6 +36,7 @@ type client struct {
 	ca       []string
 	name     string
 	insecure bool
+	later    bool // may be asked for a certificate after the handshake
 	starttls plainText
 	again    renegotiation
 	memory
@@ -64,6 +65,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
 	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
 	c.pairs.declare(f, "show the server, if it asks, the chain")
+	f.BoolVar(&c.later, "post-handshake-auth", false, "let the server ask for a certificate after the handshake, too (TLS 1.3)")
 	c.memory.declare(f)
 	f.Var(&c.again, "renegotiation", "who may start another handshake, TLS 1.2 and below: never, or client: it does if the server asks")
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
@@ -80,7 +82,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 		ServerName: serverName(host), InsecureSkipVerify: c.insecure,
 		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
-		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again),
+		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
 	}
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -65,6 +66,14 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
 			"talk": cmdTalk, "get": cmdGet,
+		},
+		Condition: func(cond string) (bool, error) {
+			program, ok := strings.CutPrefix(cond, "missing:")
+			if !ok {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			_, err := exec.LookPath(program)
+			return err != nil && os.Getenv("CI") != "true", nil // CI must have it
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[serverKey{}] = new(running)

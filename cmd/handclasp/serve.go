@@ -26,6 +26,7 @@ type serve struct {
 	caOut      string
 	clientAuth clientAuth
 	clientCA   []string
+	later      bool
 	http, echo bool
 }
 
@@ -54,7 +55,10 @@ key never leaves memory, and is gone with the process.
 With --client-auth it asks clients for a certificate of their own. The policies
 are none; request: none will do, and any is believed; require: any is believed;
 verify-if-given: none will do, but what is shown must lead to --client-ca; and
-require-and-verify. The page and the log say who the client is.
+require-and-verify. The page and the log say who the client is. With
+--post-handshake-auth, clients of TLS 1.3 that allow it are asked only when they
+ask for the page, or at once with --echo. HTTP/2 has no place for the question,
+so HTTP/1.1 is spoken then.
 
 Ctrl-C, or SIGTERM, stops it: open connections get 5 seconds to end.`,
 		Example: `  handclasp serve                                 then, in another terminal:
@@ -62,6 +66,7 @@ Ctrl-C, or SIGTERM, stops it: open connections get 5 seconds to end.`,
   handclasp serve --listen :443 --cert fullchain.pem --key privkey.pem
   handclasp serve --cert ecdsa.pem --key ecdsa.key --cert rsa.pem --key rsa.key
   handclasp serve --client-auth require-and-verify --client-ca clients.pem
+  handclasp serve --client-auth require --post-handshake-auth
   handclasp serve --echo --groups X25519MLKEM768  post-quantum clients only`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,6 +88,7 @@ func (s *serve) declare(f *pflag.FlagSet) {
 	f.StringVar(&s.caOut, "ca-out", defaultCAOut, "write the authority to `FILE`")
 	f.Var(&s.clientAuth, "client-auth", "`POLICY` for clients' certificates, as told above")
 	f.StringArrayVar(&s.clientCA, "client-ca", nil, "authorities for clients in `FILE` (PEM); repeatable")
+	f.BoolVar(&s.later, "post-handshake-auth", false, "ask clients of TLS 1.3 that allow it after the handshake")
 	f.BoolVar(&s.http, "http", false, "answer HTTP with a page about the handshake (default)")
 	f.BoolVar(&s.echo, "echo", false, "send back what comes")
 	s.tickets.declare(f)
@@ -106,9 +112,16 @@ func (s *serve) check(f *pflag.FlagSet) error {
 	case policy == handclasp.NoClientCert && len(s.clientCA) > 0:
 		return &usageError{"--client-ca has no meaning without --client-auth: clients are not asked for a certificate.", "Say what is wanted of them, such as --client-auth require-and-verify."}
 	}
+	if s.later && s.clientAuth == clientAuth(handclasp.NoClientCert) {
+		return &usageError{"--post-handshake-auth has no meaning without --client-auth: clients are not asked for a certificate.", "Say what is wanted of them, such as --client-auth require."}
+	}
 	for _, p := range s.alpn.values {
-		if !s.echo && p == "h3" {
+		switch {
+		case s.echo:
+		case p == "h3":
 			return &usageError{"--http speaks h2 and http/1.1, and can't answer in h3, which needs QUIC.", "Leave out --alpn, or use --echo, which takes any protocol."}
+		case p == "h2" && s.later:
+			return &usageError{"--post-handshake-auth and h2 exclude each other: HTTP/2 forbids the question (RFC 8740).", "Leave out h2 of --alpn, or --post-handshake-auth."}
 		}
 	}
 	return checkListen(s.listen)
@@ -133,12 +146,15 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, forget()) }()
-	cfg.ClientAuth = handclasp.ClientAuthType(flags.clientAuth)
+	cfg.ClientAuth, cfg.AskLater = handclasp.ClientAuthType(flags.clientAuth), flags.later
 	if cfg.ClientCAs, err = authorities("--client-ca", flags.clientCA); err != nil {
 		return err
 	}
 	if !flags.echo && cfg.NextProtos == nil {
 		cfg.NextProtos = []string{"h2", "http/1.1"}
+		if flags.later {
+			cfg.NextProtos = cfg.NextProtos[1:]
+		}
 	}
 	inner, err := net.Listen("tcp", flags.listen)
 	if err != nil {

@@ -77,7 +77,8 @@ func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 // handle does the handshake of one connection and what comes after it.
 func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	start := time.Now()
-	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String(), wants: s.cfg.ClientAuth}
+	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String(), wants: s.cfg.ClientAuth, patience: s.timeout}
+	v.identify = sync.OnceValue(v.ask)
 	rec := explain.New(fault.Server, time.Now)
 	rec.Connected(raw.LocalAddr().String(), v.name, 0)
 	events := s.out.events.watcher(number)
@@ -111,7 +112,9 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 		return
 	}
 	defer context.AfterFunc(alive, func() { v.Close() })()
-	io.Copy(v, v)
+	if v.identify() {
+		io.Copy(v, v)
+	}
 	v.Close()
 }
 
@@ -132,6 +135,34 @@ type visit struct {
 	agreed  atomic.Bool
 	took    time.Duration // the handshake
 	choices []explain.Choice
+
+	identify func() bool   // ask, once
+	patience time.Duration // for the answer
+	later    bool          // it was asked
+	broken   sync.Once     // told
+}
+
+// ask has a client that was not asked in the handshake say who it is, if need be,
+// and reports whether to go on. Reads of others may be under way.
+func (v *visit) ask() bool {
+	info := v.Info()
+	if v.wants == handclasp.NoClientCert || info.ClientAuth || !info.PostHandshakeAuth || info.PSKIdentity != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), v.patience)
+	defer cancel()
+	start := time.Now()
+	err := v.RequestClientCertificate(ctx)
+	switch {
+	case err == nil:
+		v.later = true
+		v.tell("asked after the handshake: client %s, in %s", visitor(v.Info()), took(time.Since(start)))
+	case ctx.Err() != nil:
+		v.tell("asked after the handshake: no answer within %s", took(v.patience))
+	default:
+		v.breaks(err)
+	}
+	return err == nil
 }
 
 // tell logs a line: who, and what about it.
@@ -148,10 +179,15 @@ func (v *visit) tell(format string, args ...any) {
 // without a word is usual after HTTP and worth no line.
 func (v *visit) Read(p []byte) (int, error) {
 	n, err := v.Conn.Read(p)
-	if e, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(e, fault.Truncated) && !errors.Is(e, fault.PeerReset) {
-		v.tell("broke off: %s", inLine(inWords(e, fault.Server)))
-	}
+	v.breaks(err)
 	return n, err
+}
+
+// breaks tells of an error that ends the connection, once.
+func (v *visit) breaks(err error) {
+	if e, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(e, fault.Truncated) && !errors.Is(e, fault.PeerReset) {
+		v.broken.Do(func() { v.tell("broke off: %s", inLine(inWords(e, fault.Server))) })
+	}
 }
 
 // took is a time as a person reads it.

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 )
 
 // Stages of a session tell what of its events is part of the story.
@@ -29,6 +32,7 @@ type session struct {
 	conn  *handclasp.Conn
 	stage atomic.Int32
 	rtt   time.Duration // at least that of the TCP handshake
+	later later
 }
 
 // open reaches the target, asks for TLS where it begins in plain text, and does
@@ -51,10 +55,11 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 			return nil, err
 		}
 	}
-	s := &session{rec: rec, conn: handclasp.Client(raw, cfg), rtt: rtt}
+	s := &session{rec: rec, conn: handclasp.Client(raw, cfg), rtt: rtt, later: later{answered: make(chan struct{})}}
 	events := out.events.watcher(0)
 	s.conn.Watch(func(ev *handclasp.Event) {
 		events(ev)
+		s.later.watch(ev)
 		ending := ev.Kind == flow.Failure || ev.Kind == flow.State
 		if stage := s.stage.Load(); stage == telling || stage == parting && !ending {
 			rec.Watch(ev)
@@ -106,6 +111,34 @@ func (s *session) patience() time.Duration {
 	return min(max(2*s.rtt, 300*time.Millisecond), time.Second)
 }
 
+// later follows what a client answers when it is asked for a certificate after the
+// handshake.
+type later struct {
+	tell     func(proof iana.SignatureScheme) // of each answer; 0: no certificate fitted; may be nil
+	proof    iana.SignatureScheme             // of the answer on its way
+	answered chan struct{}                    // closed after the first
+	once     sync.Once
+}
+
+// watch sees messages of TLS 1.3's Application epoch, in which a client sends
+// these three in no other case (RFC 9846, Section 4.7.2).
+func (l *later) watch(ev *handclasp.Event) {
+	if ev.Kind != flow.Message || !ev.Sent || ev.Epoch < flow.Application {
+		return
+	}
+	switch ev.Type {
+	case iana.Certificate:
+		l.proof = 0
+	case iana.CertificateVerify:
+		l.proof = iana.SignatureScheme(binary.BigEndian.Uint16(ev.Bytes[4:]))
+	case iana.Finished:
+		if l.tell != nil {
+			l.tell(l.proof)
+		}
+		l.once.Do(func() { close(l.answered) })
+	}
+}
+
 // describe is a handshake's outcome in one line.
 func describe(info handclasp.Info) string {
 	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, exchanged(info))
@@ -132,15 +165,22 @@ func exchanged(info handclasp.Info) string {
 // shown says what became of the server's wish for a certificate of ours, if it
 // had one.
 func shown(cfg *handclasp.ClientConfig, info handclasp.Info) string {
-	switch {
-	case !info.ClientAuth:
+	if !info.ClientAuth {
 		return ""
-	case info.ClientScheme != 0:
-		return "; it asked for a certificate and got one, proved with " + info.ClientScheme.String()
-	case len(cfg.Certificates) > 0:
-		return "; it asked for a certificate, and none of --cert fits"
 	}
-	return "; it asked for a certificate, and there is none (--cert, --key)"
+	return "; it asked for a certificate" + gave(cfg, info.ClientScheme)
+}
+
+// gave says how a client answered who asked for a certificate: proof is 0 if none
+// fitted.
+func gave(cfg *handclasp.ClientConfig, proof iana.SignatureScheme) string {
+	switch {
+	case proof != 0:
+		return " and got one, proved with " + proof.String()
+	case len(cfg.Certificates) > 0:
+		return ", and none of --cert fits"
+	}
+	return ", and there is none (--cert, --key)"
 }
 
 // visitor says who a client has proved to be; "" if it was not asked.

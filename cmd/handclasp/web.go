@@ -104,8 +104,12 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server answers GET and HEAD.", http.StatusMethodNotAllowed)
 		return
 	}
+	v := r.Context().Value(visitKey{}).(*visit)
+	if !v.identify() {
+		panic(http.ErrAbortHandler) // the connection is over, and the log has told
+	}
 	var page bytes.Buffer
-	rows := about(r.Context().Value(visitKey{}).(*visit), r.Proto)
+	rows := about(v, r.Proto)
 	if err := pageTemplate.Execute(&page, map[string]any{"Rows": rows}); err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
@@ -157,7 +161,11 @@ func about(v *visit, http string) []row {
 		{Label: "Your address", Value: v.name},
 	}
 	if who := visitor(info); who != "" {
-		rows = append(rows, row{Label: "You are", Value: who, Why: v.policy()})
+		why := v.policy()
+		if v.later {
+			why += " It asked after the handshake, when you asked for this page."
+		}
+		rows = append(rows, row{Label: "You are", Value: who, Why: why})
 	}
 	return rows
 }

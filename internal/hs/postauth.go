@@ -177,6 +177,8 @@ func (s *server) RequestCertificate() error {
 		return fault.RequestImpossible.New().Saw("the connection speaks "+s.info.Version.String(), iana.TLS13)
 	case s.later.base == nil:
 		return fault.RequestImpossible.New().Saw("the client did not offer it", iana.ExtPostHandshakeAuth)
+	case s.info.PSKIdentity != nil: // RFC 9846, Section 4.4.2
+		return fault.RequestImpossible.New().Saw("the client is known by its pre-shared key", "a client that has none")
 	case s.cfg.ClientAuth == config.NoClientCert:
 		return fault.RequestImpossible.In("ClientAuth").Saw(s.cfg.ClientAuth, "a policy that asks")
 	}
