@@ -43,8 +43,8 @@ const floors = `
 // nothing else of this module.
 const annexes = `
 	internal/pki:
-	explain:      iana fault flow internal/wire internal/keys internal/record internal/suite
-	capture:      iana fault flow internal/wire internal/keys internal/record internal/suite explain
+	explain:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite
+	capture:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite explain
 `
 
 // aboveRoot may import the root and whatever the root may.

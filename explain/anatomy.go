@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -11,27 +12,55 @@ import (
 
 // Which bytes a record is made of, and what each of them is for.
 
-// tag is how many bytes every suite that we know adds to a record for its
-// authentication.
-const tag = 16
+// A shape is what protection adds to the content of a record behind its header,
+// in bytes: in TLS 1.3 the inner content type and a tag (RFC 9846, Section 5.2),
+// before it an explicit nonce and a tag, or with a block cipher IV, MAC and
+// padding (RFC 5246, Section 6.2.3).
+type shape struct {
+	lead    int  // in the clear, before the ciphertext: nonce_explicit, or an IV
+	kind    int  // the inner content type
+	tag     int  // of an AEAD
+	mac     int  // of a block cipher
+	block   bool // it is one, and pads
+	outside bool // the MAC follows the ciphertext (RFC 7366)
+}
 
-// overhead is what protection adds to the content of a record: the header, the
-// tag and, in TLS 1.3, the inner content type (RFC 9846, Section 5.2), in TLS 1.2
-// what travels of the nonce (RFC 5246, Section 6.2.3.3).
-func (f *settled) overhead() int {
+func (f *settled) shape() shape {
+	s := shape{tag: 16}
+	x := suite.ByID(f.suite)
+	switch {
+	case x != nil && x.CBC():
+		s = shape{mac: x.MAC.Size(), block: true, outside: f.etm}
+		if f.version > iana.TLS10 {
+			s.lead = x.IVLen // as long as a block
+		}
+		return s
+	case x != nil:
+		s.lead = x.Explicit
+		if strings.Contains(x.ID.String(), "CCM_8") {
+			s.tag = 8
+		}
+	}
 	if !old(f.version) {
-		return record.HeaderLen + 1 + tag
+		s.kind = 1
 	}
-	return record.HeaderLen + f.explicit() + tag
+	return s
 }
 
-// explicit is how many bytes of the nonce travel with each record of TLS 1.2.
-func (f *settled) explicit() int {
-	if x := suite.ByID(f.suite); x != nil {
-		return x.Explicit
+// overhead is how many bytes of a protected record, its header included, are no
+// content, even if it is not padded.
+func (f *settled) overhead() int {
+	s := f.shape()
+	n := record.HeaderLen + s.lead + s.kind + s.tag + s.mac
+	if s.block {
+		n++ // padding_length
 	}
-	return 0
+	return n
 }
+
+// pads reports whether protected records may be padded: with a block cipher, and
+// in TLS 1.3.
+func (f *settled) pads() bool { return !old(f.version) || f.shape().block }
 
 // dissect names every byte of the records of s, as far as their headers are at
 // hand.
@@ -66,20 +95,32 @@ func (f *settled) body(s *Step, rec *Record) (fields []Field) {
 		}
 	}
 	content := rec.Size - f.overhead() - rec.Padding
+	shape := f.shape()
 	switch {
 	case !s.Encrypted:
 		part("fragment", "", rec.Size-at)
 	case content < 0: // too short for what protection adds
 		part("encrypted_record", "", rec.Size-at)
-	case old(f.version):
-		part("nonce_explicit", "", f.explicit())
+	case shape.block:
+		part("IV", "", shape.lead)
 		part("content", "", content)
-		part("tag", "", tag)
+		if !shape.outside {
+			part("MAC", "", shape.mac)
+		}
+		part("padding", "", rec.Padding)
+		part("padding_length", "", 1)
+		if shape.outside {
+			part("MAC", "", shape.mac)
+		}
+	case old(f.version):
+		part("nonce_explicit", "", shape.lead)
+		part("content", "", content)
+		part("tag", "", shape.tag)
 	default:
 		part("content", "", content)
 		part("type", contentType(inside(s)), 1)
 		part("zeros", "", rec.Padding)
-		part("tag", "", tag)
+		part("tag", "", shape.tag)
 	}
 	return fields
 }
@@ -95,10 +136,10 @@ func inside(s *Step) iana.ContentType {
 	return iana.ContentHandshake
 }
 
-// pads says that what is left of rec is padding. Only TLS 1.3 has that, and only
-// under protection.
+// pads says that what is left of rec is padding, which there is only under
+// protection.
 func (r *Recorder) pads(direction string, rec *openRecord) {
-	if rec.epoch == flow.Clear || old(r.facts.version) {
+	if rec.epoch == flow.Clear || !r.facts.pads() {
 		return
 	}
 	for _, s := range r.steps {

@@ -24,11 +24,12 @@ func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions) {
 	if m.Extensions.Has(iana.ExtSupportedGroups) {
 		s.fact("mentions", "supported_groups", "groups", names(m.Groups.Slice())...)
 	}
-	if m.Extensions.Has(iana.ExtEarlyData) {
-		s.fact("confirms", "early_data", "early data", "accepted")
-	}
+	r.answersEarly(s, m)
 	if m.Extensions.Len() == 0 {
 		s.say("The server has nothing to add; the message must be there all the same.")
+	}
+	if r.facts.taken != nil {
+		s.say("No Certificate and no CertificateVerify follow: that the server has the pre-shared key shows in its Finished.")
 	}
 	s.others(&m.Extensions, told)
 }
@@ -59,6 +60,9 @@ func (r *Recorder) asks(s *Step, authorities int) {
 		s.say("It names no authorities, so the client may show any certificate whose key signs that way.")
 	}
 	s.say("Whether it insists does not stand here: it shows when the client has none.")
+	if r.facts.connected {
+		s.say("The handshake is long complete: the server asks now, as the client has allowed it to in its hello (post-handshake authentication, RFC 9846, Section 4.7.2).")
+	}
 }
 
 func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) {
@@ -128,6 +132,9 @@ func (r *Recorder) finished(s *Step, m *wire.Finished, sender fault.Role) {
 		return
 	}
 	s.say("A keyed checksum over the whole handshake, made with the %v's handshake key. If a single byte of it had been changed on the way, an offer removed from a hello for one, it would not match.", sender)
+	if sender == fault.Server && r.facts.taken != nil {
+		s.say("Only who has the pre-shared key can make it: this is how the server proves who it is.")
+	}
 	r.checksum(s, m)
 	if sender == fault.Client {
 		s.say("It is the last message under the handshake keys; application data may follow at once.")
@@ -150,22 +157,6 @@ func (r *Recorder) checksum(s *Step, m *wire.Finished) {
 	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (HMAC with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
 }
 
-func (r *Recorder) newSessionTicket(s *Step, m *wire.NewSessionTicket) {
-	s.say("%s", iana.NewSessionTicket.Meaning())
-	s.fact("gives", "ticket", "ticket", size(m.Ticket))
-	f := s.fact("gives", "ticket_lifetime", "good for", (time.Duration(m.Lifetime) * time.Second).String())
-	if m.Lifetime == 0 {
-		f.Note = "It must be thrown away at once."
-	}
-	if m.Extensions.Has(iana.ExtEarlyData) {
-		s.fact("allows", "max_early_data_size", "early data", fmt.Sprintf("up to %s (0-RTT)", count(int(m.MaxEarlyData), "byte")))
-	}
-	if r.role == fault.Client {
-		s.say("This client does not resume sessions, so it ignores the ticket.")
-	}
-	s.others(&m.Extensions, told)
-}
-
 func (r *Recorder) keyUpdate(s *Step, m *wire.KeyUpdate, sender fault.Role) {
 	s.say("From its next record on, the %v protects what it sends with new keys, derived from the old ones, which it forgets.", sender)
 	answer := "The other side need not do the same."
@@ -183,8 +174,13 @@ func (r *Recorder) proof(p *flow.Proven, at time.Duration) {
 		if p.Verdict != nil && r.facts.verdict == nil {
 			r.add(r.judged(p.Of, p.Verdict, true), at)
 		}
+	case "binder":
+		s := &Step{Kind: KindVerify, Title: "The binder is right", Outcome: Passed}
+		s.say("The %v has the pre-shared key that it offers, and made the binder for this hello.", p.Of)
+		s.Checks = []Check{{Name: "binder", Outcome: Passed, Detail: "the checksum equals the one that we computed"}}
+		r.add(s, at)
 	case "signature":
-		r.facts.proved = r.facts.proved || p.Of == fault.Server
+		r.facts.signed(p)
 		s := &Step{Kind: KindVerify, Title: "The signature is right", Outcome: Passed}
 		key := "the private key of its certificate"
 		if c := r.facts.certificates; len(c) > 0 && c[0].Key != "" {
@@ -203,6 +199,16 @@ func (r *Recorder) proof(p *flow.Proven, at time.Duration) {
 		s.Checks = []Check{{Name: "finished", Outcome: Passed, Detail: "the checksum equals the one that we computed"}}
 		r.add(s, at)
 	}
+}
+
+// signed notes that a signature is right, and its scheme, which before TLS 1.2 no
+// message names.
+func (f *settled) signed(p *flow.Proven) {
+	if p.Of == fault.Client {
+		f.clientScheme = p.Scheme
+		return
+	}
+	f.proved, f.scheme = true, p.Scheme
 }
 
 // judged tells the verdict on a chain. Accepted says that the connection went

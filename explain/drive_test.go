@@ -1,9 +1,11 @@
 package explain_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -13,9 +15,11 @@ import (
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 	"github.com/handclasp/handclasp/sign"
 )
 
@@ -124,6 +128,10 @@ type pair struct {
 	keyLog   bool
 	role     fault.Role
 
+	first func()         // called between a first connection and the one that is told
+	early []byte         // sent in 0-RTT
+	whole *explain.Story // of the first connection
+
 	events []string // of the client, as EventJSON has them
 	rec    *explain.Recorder
 }
@@ -141,6 +149,53 @@ func newPair(t testing.TB) *pair {
 		},
 		role: fault.Client,
 	}
+}
+
+// A noted is a guard that says always the same.
+type noted session.Refusal
+
+func (n noted) Check(context.Context, session.Use) (session.Refusal, error) {
+	return session.Refusal(n), nil
+}
+
+// remember has the told connection follow another one, an hour later, whose
+// session it may resume. What is drawn at random of a ticket shows in the story,
+// so it is always the same.
+func (p *pair) remember(t testing.TB) {
+	t.Helper()
+	clock := func() time.Time { return birth }
+	sessions, err := session.NewClientMemory(session.ClientOptions{Clock: clock})
+	check(t, err)
+	p.server.Tickets, err = session.NewTickets(session.TicketOptions{Clock: clock})
+	check(t, err)
+	p.client.Sessions, p.server.TicketCount, p.server.Rand = sessions, 1, rand.NewChaCha8([32]byte{})
+	p.first = func() { p.client.Time = func() time.Time { return birth.Add(time.Hour) } }
+}
+
+// eager has the client send 0-RTT data, of which the server's guard says r.
+func (p *pair) eager(t testing.TB, r session.Refusal) {
+	t.Helper()
+	p.remember(t)
+	p.client.EarlyData, p.server.EarlyData, p.server.Guard = true, 1<<14, noted(r)
+	p.early = []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+// only has both sides speak v with the suite.
+func (p *pair) only(v iana.Version, id iana.CipherSuite) {
+	p.client.MinVersion, p.client.MaxVersion, p.server.MinVersion, p.server.MaxVersion = v, v, v, v
+	p.client.CipherSuites, p.server.CipherSuites = []iana.CipherSuite{id}, []iana.CipherSuite{id}
+}
+
+// withRSA gives the server a certificate with an RSA key.
+func (p *pair) withRSA(t testing.TB) {
+	t.Helper()
+	p.server.Certificates = []config.Certificate{certificate(t, pki.Leaf{Names: []string{"localhost"}, Key: pki.RSA2048})}
+}
+
+// share gives both sides a pre-shared key.
+func (p *pair) share() {
+	p.client.PSKs = []config.PSK{{Identity: []byte("printer 4"), Key: bytes.Repeat([]byte{7}, 32)}}
+	p.server.PSKs = p.client.PSKs
 }
 
 // mutual has the server ask for a certificate by the policy, and gives the
@@ -168,8 +223,14 @@ func (p *pair) asksLater(t testing.TB, name string) {
 // run makes the handshake and returns the story.
 func (p *pair) run(t testing.TB) *explain.Story {
 	t.Helper()
+	if p.first != nil {
+		p.rehearse(t)
+	}
 	k := &clock{t: birth}
 	p.rec = explain.New(p.role, k.now)
+	if p.whole != nil {
+		p.rec.Follows(p.whole)
+	}
 	p.rec.Target("localhost:443")
 	if p.role == fault.Client {
 		p.rec.Resolved("localhost", []string{"127.0.0.1"}, 300*time.Microsecond, nil)
@@ -191,10 +252,10 @@ func (p *pair) run(t testing.TB) *explain.Story {
 	p.watch(t, c, s, k)
 	c.Edit(edit(p.edit))
 	s.Edit(edit(p.editBack))
-	cerr, serr := p.pump(c, s)
+	cerr, serr := p.pump(t, c, s)
 	if p.after != nil && cerr == nil && serr == nil {
 		p.after(c, s)
-		cerr, serr = p.pump(c, s)
+		cerr, serr = p.pump(t, c, s)
 	}
 	if cerr != nil {
 		p.rec.Verdict(fault.Server, c.Info().Peer)
@@ -230,9 +291,28 @@ func (p *pair) watch(t testing.TB, c, s *engine.Engine, k *clock) {
 	}
 }
 
+// rehearse makes the connection before the one that is told.
+func (p *pair) rehearse(t testing.TB) {
+	t.Helper()
+	between, early := p.first, p.early
+	p.first, p.early = nil, nil
+	p.whole = p.run(t)
+	p.early, p.events = early, nil
+	between()
+}
+
 // pump moves bytes until neither side has more to say.
-func (p *pair) pump(c, s *engine.Engine) (cerr, serr error) {
+func (p *pair) pump(t testing.TB, c, s *engine.Engine) (cerr, serr error) {
 	var toServer, toClient []byte
+	if p.early != nil {
+		for c.Ask() != nil {
+			p.answer(c)
+		}
+		var err error
+		toServer, err = c.SendEarly(nil, p.early)
+		check(t, err)
+		p.early = nil
+	}
 	for {
 		p.answer(c)
 		p.answer(s)
@@ -246,7 +326,11 @@ func (p *pair) pump(c, s *engine.Engine) (cerr, serr error) {
 		toServer, serr = toServer[n:], first(serr, err)
 		m, _, err := c.Recv(toClient)
 		toClient, cerr = toClient[m:], first(cerr, err)
-		if n == 0 && m == 0 && c.Ask() == nil && s.Ask() == nil && !c.Pending() && !s.Pending() {
+		errands := append(c.Errands(), s.Errands()...)
+		for _, e := range errands {
+			check(t, e.Run(t.Context()))
+		}
+		if n == 0 && m == 0 && len(errands) == 0 && c.Ask() == nil && s.Ask() == nil && !c.Pending() && !s.Pending() {
 			return cerr, serr
 		}
 	}
@@ -261,6 +345,8 @@ func first(a, b error) error {
 
 func (p *pair) answer(e *engine.Engine) {
 	switch a := e.Ask().(type) {
+	case interface{ Answer(context.Context) }:
+		a.Answer(context.Background())
 	case *flow.DecryptAsk:
 		a.Reply(a.Decrypter.DecryptPremaster(context.Background(), a.Ciphertext, a.Offered, a.Substitute))
 	case *flow.SignAsk:

@@ -60,9 +60,21 @@ func (r *Recorder) key(k *flow.Secret, at time.Duration) {
 }
 
 func (r *Recorder) tellKeys(s *Step, k *flow.Secret) {
+	f := &r.facts
 	switch k.Epoch {
+	case flow.Early:
+		s.say("The key schedule begins with the Early Secret, and that comes from the pre-shared key alone: from the first of the client's list. From the Early Secret and this ClientHello comes a key for 0-RTT data, which the server can compute as soon as it has the hello.")
 	case flow.Handshake:
-		s.say("Both sides compute the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", r.facts.group)
+		switch {
+		case f.alone:
+			s.say("All that goes into these keys is the pre-shared key, from which the Early Secret comes, and what is readable in the hellos. Where the secret of a key exchange would go in next, there are zeros.")
+			s.say("So there is no forward secrecy: who gets hold of the pre-shared key, even years later, computes these keys for a recording of the connection.")
+		case f.taken != nil:
+			s.say("Two secrets go into these keys, and the hellos. First the pre-shared key, from which the Early Secret comes; without one, zeros stand there. Then the secret that both sides compute from their own private key and the other's share (%v).", f.group)
+			s.say("Nobody else has the pre-shared key, so nobody can sit between the two. And who steals it later lacks the other secret: there is forward secrecy.")
+		default:
+			s.say("Both sides compute the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", f.group)
+		}
 		s.say("From here on everything the server sends is encrypted, and so is what the client sends next; who listens on the path sees only sizes and times.")
 	case flow.Application:
 		s.say("The keys for the data itself, derived from the same secret and from the handshake up to the server's Finished. The handshake keys have nearly done their work.")
@@ -98,7 +110,7 @@ func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
 	}
 	if n := len(l.open); n > 0 {
 		rec := l.open[n-1]
-		if s.Encrypted && !old(r.facts.version) {
+		if s.Encrypted && r.facts.pads() {
 			rec.Padding = max(rec.whole-s.Size, 0)
 		}
 		s.Records, l.open = []Record{rec.Record}, l.open[:n-1]

@@ -99,6 +99,7 @@ func (p *page) summary(s *Story) {
 	}
 	line(s.peer().String()+" proved", s.identity())
 	line("we proved", s.ownIdentity())
+	line("records", said(sum.EncryptThenMAC, "encrypt-then-MAC (RFC 7366)", "MAC-then-encrypt, which is safe only if a receiver tells nothing of what was wrong"))
 	line("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
 		"NOT extended: it depends on the key shares and both randoms only (RFC 7627)"))
 	line("renegotiation", said(sum.Renegotiation, "secure (RFC 5746)",
@@ -108,18 +109,60 @@ func (p *page) summary(s *Story) {
 	line("time", sum.Time.words())
 	line("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
 	line("session", sum.Session)
+	line("saved", sum.saved())
 	line("early data", sum.EarlyData)
 	if sum.Connected {
 		line("forward secrecy", sum.prospects())
 	}
 }
 
+// saved says what resumption saved.
+func (s *Summary) saved() string {
+	if !s.Resumed || !s.Connected {
+		return ""
+	}
+	var parts []string
+	what := "the certificate, and the signature that proves it"
+	if b := s.Before; b != nil {
+		full := b.Sent + b.Received
+		if n := full - s.Sent - s.Received; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s of the %s that the full handshake before it took", count(n, "byte"), thousands(full)))
+		}
+		what = "its certificates"
+		if n := b.Signatures - s.Signatures; n > 0 {
+			what += fmt.Sprintf(", and %s to make and to check", count(n, "signature"))
+		}
+	}
+	old := s.Extended != nil
+	if old {
+		what += "; the key exchange"
+	}
+	trip := "no round trip, which in TLS 1.3 only 0-RTT saves"
+	switch {
+	case old:
+		trip = "1 round trip of 2"
+	case s.EarlyAccepted:
+		trip = "the round trip that the first data would have waited for"
+	}
+	return strings.Join(append(parts, what, trip), "; ")
+}
+
 // prospects says who could read a recording of the connection later.
 func (s *Summary) prospects() string {
 	switch {
+	case s.ForwardSecrecy && s.EarlyAccepted:
+		return "yes, but not for the 0-RTT data: the other keys come from shares made for this connection alone, the early key from the pre-shared key only"
+	case s.ForwardSecrecy && (s.External || strings.HasSuffix(s.KeyExchange, "_PSK")):
+		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it"
 	case s.ForwardSecrecy:
 		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it"
-	case strings.HasPrefix(s.KeyExchange, iana.RSAKeyTransport.String()):
+	case s.Resumed && s.Extended != nil:
+		return "NO: who gets hold of the session's master secret, or of the key that the server seals tickets with, reads a recording of it"
+	case s.Resumed:
+		return "NO: who gets hold of the session's pre-shared key, or of the key that the server seals tickets with, reads a recording of it"
+	case s.KeyExchange == iana.RSAPSK.String():
+		return "NO: who gets hold of the certificate's key and of the pre-shared key, even years later, reads a recording of it"
+	case s.KeyExchange == iana.RSAKeyTransport.String():
 		return "NO: who gets hold of the certificate's key, even years later, reads a recording of it"
 	}
 	return "NO: who gets hold of the pre-shared key, even years later, reads a recording of it"
@@ -127,8 +170,10 @@ func (s *Summary) prospects() string {
 
 func (s *Summary) exchange() string {
 	switch {
-	case s.Group == "" && s.DHBits > 0:
-		return fmt.Sprintf("%s in a finite field of %d bits, which does not resist quantum computers (not post-quantum)", s.KeyExchange, s.DHBits)
+	case s.DHBits > 0:
+		return fmt.Sprintf("%s in %s, which does not resist quantum computers (not post-quantum)", s.KeyExchange, strings.TrimPrefix(fmt.Sprintf("%s, a finite field of %d bits", s.Group, s.DHBits), ", "))
+	case s.Group == "" && s.Resumed && s.Extended != nil:
+		return "none: the keys come from the master secret of the earlier session"
 	case s.Group == "" && s.KeyExchange == iana.RSAKeyTransport.String():
 		return "RSA key transport: the client made the secret alone and encrypted it to the certificate's key"
 	case s.Group == "" && s.KeyExchange == iana.RSAPSK.String():
@@ -138,9 +183,17 @@ func (s *Summary) exchange() string {
 	case s.Group == "":
 		return ""
 	case s.PostQuantum:
-		return s.Group + ", which also resists quantum computers (post-quantum)"
+		return s.group() + ", which also resists quantum computers (post-quantum)"
 	}
-	return s.Group + ", which does not resist quantum computers (not post-quantum)"
+	return s.group() + ", which does not resist quantum computers (not post-quantum)"
+}
+
+// group is the key exchange's, with what else went in.
+func (s *Summary) group() string {
+	if s.Extended == nil && s.Resumed || s.External || strings.HasSuffix(s.KeyExchange, "_PSK") {
+		return "a pre-shared key, and " + s.Group
+	}
+	return s.Group
 }
 
 // peer is the other side's role.
@@ -166,7 +219,11 @@ func (s *Story) identity() string {
 	if proof == "" && s.peer() == fault.Server && strings.HasPrefix(sum.KeyExchange, "RSA") && sum.Connected {
 		proof = "its key, which decrypted the secret"
 	}
-	if sum.Peer == "" && sum.Connected && strings.HasSuffix(sum.KeyExchange, "PSK") {
+	switch {
+	case sum.Peer != "" || !sum.Connected:
+	case sum.Resumed:
+		return "that it has the secret of the earlier session; who it is was settled there"
+	case sum.External, strings.HasSuffix(sum.KeyExchange, "PSK"):
 		return "that it has the pre-shared key"
 	}
 	if proof == "" || sum.Peer == "" {
@@ -217,12 +274,17 @@ func (s *Summary) trips() string {
 	if s.RoundTripsStartTLS > 0 {
 		parts = append(parts, fmt.Sprintf("%d for STARTTLS", s.RoundTripsStartTLS))
 	}
-	if s.RoundTripsTLS > 0 {
+	if s.RoundTripsTLS > 0 || s.EarlyAccepted {
 		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
-		if s.Retried {
+		switch {
+		case s.EarlyAccepted:
+			text += ": the first data went with the hello, and only what comes after it waits for the one of the handshake"
+		case s.Retried:
 			text += ", one of them for the HelloRetryRequest"
-		} else if s.RoundTripsTLS > 1 {
+		case s.RoundTripsTLS > 1:
 			text += ", one more than TLS 1.3 needs"
+		case s.Resumed && s.Extended != nil:
+			text += ", one fewer than a full handshake"
 		}
 		parts = append(parts, text)
 	}

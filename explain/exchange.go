@@ -2,10 +2,10 @@ package explain
 
 import (
 	"fmt"
-	"math/big"
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -50,9 +50,15 @@ func (r *Recorder) serverShare(s *Step, m *wire.ServerKeyExchange) {
 		s.fact("gives", "public", "key share", count(len(m.Share), "byte"))
 	case iana.DHE, iana.DHEPSK:
 		r.facts.group = 0
-		bits := new(big.Int).SetBytes(m.P).BitLen()
-		s.fact("sets", "dh_p", "group", fmt.Sprintf("a finite field of %d bits", bits)).Note = "The server sends the field itself and no name for it: a prime, dh_p, and a generator, dh_g. Both sides raise the generator to a secret power, modulo the prime."
-		r.facts.prime = bits
+		p := kex.Params{P: m.P, G: m.G}
+		whose := "The field is of the server's own making: the client can check its size and that dh_p is a prime, and no more."
+		group, named := kex.IsNamed(p)
+		if named {
+			r.facts.group = group
+			whose = "This one is named in RFC 7919, and known to be well made."
+		}
+		r.facts.prime = p.Bits()
+		s.fact("sets", "dh_p", "group", r.facts.shared()).Note = "The server sends the field itself and no name for it: a prime, dh_p, and a generator, dh_g. Both sides raise the generator to a secret power, modulo the prime. " + whose + strength(r.facts.prime)
 		s.fact("gives", "dh_Ys", "key share", count(len(m.Share), "byte"))
 	}
 }
@@ -60,12 +66,18 @@ func (r *Recorder) serverShare(s *Step, m *wire.ServerKeyExchange) {
 func (r *Recorder) clientKeyExchange(s *Step, m *wire.ClientKeyExchange) {
 	switch m.Form.Exchange {
 	case iana.ECDHE, iana.ECDHEPSK:
-		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. %s", r.lastInClear())
+		s.say("The client's key share, made for this connection alone. With it both sides have what they need to compute the same secret. What each did not send, its private half, it forgets afterwards, so no key that is found later opens a recording: this is forward secrecy. %s", r.lastInClear())
 	case iana.DHE, iana.DHEPSK:
 		s.say("The client's key share, made for this connection alone: a power of the generator. Each side raises the other's share to its own secret power, and both get the same number, which nobody else can compute. Both powers are forgotten, so no key that is found later opens a recording: this is forward secrecy. %s", r.lastInClear())
 	case iana.RSAKeyTransport, iana.RSAPSK:
 		s.say("The client has made a secret alone, 46 random bytes behind the version it offered, and encrypts it with the public key of the server's certificate. The server decrypts it, and both compute the same keys from it; that it can is the proof that the certificate is the server's.")
-		s.say("There is no forward secrecy: who records this connection and gets hold of the private key, even years later, decrypts this message and then all the rest. With ECDHE or DHE no such key exists, and TLS 1.3 has dropped this key exchange. %s", r.lastInClear())
+		s.say("If the decryption fails, the server goes on with a random secret, and no answer of its shows whether that was the cause: from such answers the secret could be worked out (Bleichenbacher, ROBOT; RFC 5246, Section 7.4.7.1).")
+		key := "the private key"
+		if m.Form.Exchange.PreShared() {
+			s.say("It also names the pre-shared key that goes in besides.")
+			key = "the private key and the pre-shared key"
+		}
+		s.say("There is no forward secrecy: who records this connection and gets hold of %s, even years later, decrypts this message and then all the rest. With ECDHE or DHE no such key exists, and TLS 1.3 has dropped this key exchange. %s", key, r.lastInClear())
 	case iana.PSK:
 		s.say("The client names the key that both sides hold already. Who gets hold of it, even years later, can read everything. %s", r.lastInClear())
 	default:
@@ -81,6 +93,14 @@ func (r *Recorder) clientKeyExchange(s *Step, m *wire.ClientKeyExchange) {
 	case iana.RSAKeyTransport, iana.RSAPSK:
 		s.fact("gives", "encrypted_pre_master_secret", "encrypted secret", size(m.Encrypted))
 	}
+}
+
+// strength is a warning for a short modulus.
+func strength(bits int) string {
+	if bits >= 2048 {
+		return ""
+	}
+	return fmt.Sprintf(" %d bits are few: who can afford much computing can break such a field, once for all who use it (Logjam).", bits)
 }
 
 func share(g iana.Group, point []byte) string {

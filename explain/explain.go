@@ -211,13 +211,19 @@ type Summary struct {
 	KeyExchange        string   `json:"key_exchange,omitempty"` // TLS 1.2 and below: "ECDHE", "DHE", "RSA", "PSK" …
 	DHBits             int      `json:"dh_bits,omitempty"`      // of a finite field
 	Session            string   `json:"session,omitempty"`      // what became of an earlier session or a pre-shared key
+	Resumed            bool     `json:"resumed"`                // an earlier session went on
+	External           bool     `json:"external_psk,omitempty"` // TLS 1.3: a pre-shared key that came from no ticket went in
 	EarlyData          string   `json:"early_data,omitempty"`   // what became of 0-RTT data
-	PostQuantum        bool     `json:"post_quantum"`           // the key exchange
+	EarlyBytes         int      `json:"early_data_bytes,omitempty"`
+	EarlyAccepted      bool     `json:"early_data_accepted,omitempty"`
+	Before             *Full    `json:"full_handshake,omitempty"` // in which the session began, if it was told
+	PostQuantum        bool     `json:"post_quantum"`             // the key exchange
 	Signature          string   `json:"signature_scheme,omitempty"`
 	ClientSignature    string   `json:"client_signature_scheme,omitempty"`
 	Extended           *bool    `json:"extended_master_secret,omitempty"` // only in TLS 1.2, as the next
 	Renegotiation      *bool    `json:"secure_renegotiation,omitempty"`
-	ServerName         string   `json:"server_name,omitempty"` // as sent in SNI
+	EncryptThenMAC     *bool    `json:"encrypt_then_mac,omitempty"` // only with a block cipher
+	ServerName         string   `json:"server_name,omitempty"`      // as sent in SNI
 	Peer               string   `json:"peer,omitempty"`
 	Verified           *bool    `json:"verified,omitempty"` // absent if no certificate was judged
 	Root               string   `json:"root,omitempty"`
@@ -228,9 +234,18 @@ type Summary struct {
 	RoundTripsStartTLS int      `json:"round_trips_starttls,omitempty"` // of the plain text before TLS
 	RoundTripsTLS      int      `json:"round_trips_tls"`
 	Time               Times    `json:"time"`
-	Sent               int      `json:"bytes_sent"`     // all records up to CONNECTED
+	Sent               int      `json:"bytes_sent"`     // all records up to CONNECTED, but for 0-RTT data
 	Received           int      `json:"bytes_received"` // likewise
+	Signatures         int      `json:"signatures"`     // that the two sides made
 	Failed             []string `json:"failed_checks,omitempty"`
+}
+
+// Full is what the full handshake took that made a session.
+type Full struct {
+	Sent          int `json:"bytes_sent"`
+	Received      int `json:"bytes_received"`
+	RoundTripsTLS int `json:"round_trips_tls"`
+	Signatures    int `json:"signatures"`
 }
 
 // Times is where the time went, in microseconds.

@@ -26,19 +26,8 @@ func (r *Recorder) clientHello(s *Step, m *wire.ClientHello) {
 	if m.Extensions.Has(iana.ExtSCT) {
 		s.fact("asks for", "signed_certificate_timestamp", "transparency", "signed certificate timestamps")
 	}
-	if n := len(m.SessionID); n > 0 {
-		f := s.fact("carries", "legacy_session_id", "session ID", count(n, "byte"))
-		f.Note = "It names an earlier session, which the client would like to resume."
-		if slices.Contains(offered(m), iana.TLS13) {
-			f.Note = "In TLS 1.3 it stands for nothing: it makes the hello look like TLS 1.2 to devices on the path (middlebox compatibility mode)."
-		}
-	}
-	if n := len(m.PSKIdentities); n > 0 {
-		s.fact("offers", "pre_shared_key", "earlier session", count(n, "ticket or key"))
-	}
-	if m.Extensions.Has(iana.ExtEarlyData) {
-		s.fact("offers", "early_data", "early data", "data before the handshake is complete (0-RTT)")
-	}
+	r.sessions(s, m)
+	r.offersEarly(s, m)
 	s.signals(m)
 	s.others(&m.Extensions, told)
 }
@@ -54,7 +43,7 @@ func (s *Step) opening(m *wire.ClientHello, f *settled) {
 		s.say("The client repeats its hello with what the server asked for; all else must stay as it was (RFC 9846, Section 4.2.2).")
 		s.fact("returns", "cookie", "cookie", size(m.Cookie))
 	case !slices.Contains(versions, iana.TLS13):
-		s.say("The client opens: it says what it is willing to use, best first. Its key share comes later, once the server has chosen a group. Everybody on the path can read this message.")
+		s.say("The client opens: it says what it is willing to use, best first. Its part of the key exchange comes later, once the server has chosen how. Everybody on the path can read this message.")
 	case len(m.KeyShares) == 0:
 		s.say("The client opens: it says what it is willing to use, best first. Everybody on the path can read this message.")
 	default:
@@ -126,6 +115,7 @@ var told = map[iana.ExtensionType]bool{
 	iana.ExtServerName: true, iana.ExtStatusRequest: true, iana.ExtSupportedGroups: true, iana.ExtSignatureAlgorithms: true,
 	iana.ExtSignatureAlgorithmsCert: true, iana.ExtALPN: true, iana.ExtSCT: true, iana.ExtSupportedVersions: true,
 	iana.ExtKeyShare: true, iana.ExtCookie: true, iana.ExtPreSharedKey: true, iana.ExtEarlyData: true,
+	iana.ExtPSKKeyExchangeModes: true, iana.ExtSessionTicket: true,
 }
 
 // others tells of the extensions that have no fact of their own by what the
@@ -162,6 +152,7 @@ func (r *Recorder) helloRetryRequest(s *Step, m *wire.ServerHello) {
 		s.say("The server wants to see its cookie again before it does any work, which shows that the client can be reached at its address.")
 	}
 	s.say("This costs one more round trip. On the wire it is a ServerHello with a fixed random value.")
+	r.retriesEarly(s)
 	s.fact("sets", "selected_version", "version", version(m))
 	s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String())
 	if share {
@@ -187,15 +178,25 @@ func (r *Recorder) serverHello(s *Step, m *wire.ServerHello) {
 	if old(f.version) {
 		r.serverHello12(s, m)
 	} else {
-		s.serverHello13(m)
+		r.serverHello13(s, m)
 	}
 }
 
-func (s *Step) serverHello13(m *wire.ServerHello) {
-	s.say("The server answers with its choices and its own key share. With both shares, each side can compute the same secret, which never crosses the wire. This is the last message that is readable for all.")
+func (r *Recorder) serverHello13(s *Step, m *wire.ServerHello) {
+	if m.Extensions.Has(iana.ExtPreSharedKey) {
+		r.takes(s, m)
+	} else {
+		s.say("The server answers with its choices and its own key share. With both shares, each side can compute the same secret, which never crosses the wire. This is the last message that is readable for all.")
+		if len(r.facts.offered) > 0 {
+			s.say("It takes none of the client's pre-shared keys, so this is a full handshake.")
+		}
+	}
 	s.fact("sets", "selected_version", "version", version(m))
 	f := s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String())
-	f.Note = protection(m.CipherSuite)
+	f.Note = r.facts.protection()
+	if m.Extensions.Has(iana.ExtPreSharedKey) {
+		s.chosen(&r.facts, m)
+	}
 	if m.Extensions.Has(iana.ExtKeyShare) {
 		f := s.fact("sets", "key_share", "key share", fmt.Sprintf("%v (%s)", m.KeyShare.Group, count(len(m.KeyShare.Key), "byte")))
 		f.Note = exchange(m.KeyShare.Group)
@@ -203,23 +204,23 @@ func (s *Step) serverHello13(m *wire.ServerHello) {
 	if n := len(m.SessionID); n > 0 {
 		s.fact("carries", "legacy_session_id_echo", "session ID", count(n, "byte")+", the client's own")
 	}
-	if m.Extensions.Has(iana.ExtPreSharedKey) {
-		s.fact("sets", "pre_shared_key", "earlier session", fmt.Sprintf("number %d of the client's list", m.SelectedIdentity+1))
-	}
 	s.others(&m.Extensions, told)
 }
 
-// protection says in words what a suite does.
-func protection(id iana.CipherSuite) string {
-	x := suite.ByID(id)
+// protection says in words what the suite does.
+func (f *settled) protection() string {
+	x := suite.ByID(f.suite)
 	if x == nil {
 		return ""
 	}
-	made := ""
-	if x.Auth != suite.AnyKey { // only in TLS 1.2 and below
-		made = partners(x)
+	made, hash := "", x.Hash.String()
+	if old(f.version) {
+		hash = f.prf()
+		if !f.resumed {
+			made = partners(x, f.version)
+		}
 	}
-	return fmt.Sprintf("%sRecords are encrypted and protected against change by %s; keys are derived with %v.", made, cipher(x), x.Hash)
+	return fmt.Sprintf("%sRecords are encrypted and protected against change by %s; keys are derived with %s.", made, cipher(x), hash)
 }
 
 // cipher says what protects the records.
@@ -241,8 +242,10 @@ func cipher(x *suite.Suite) string {
 }
 
 // partners says how the secret comes about and who proves what by it.
-func partners(x *suite.Suite) string {
+func partners(x *suite.Suite, v iana.Version) string {
 	switch e := x.Exchange; {
+	case e.Signed() && x.Auth == suite.ECDSA && v < iana.TLS12: // where there is no Ed25519
+		return fmt.Sprintf("Both sides make fresh key shares (%v), and the server signs its own with an ECDSA key. ", e)
 	case e.Signed():
 		return fmt.Sprintf("Both sides make fresh key shares (%v), and the server signs its own with %v. ", e, x.Auth)
 	case e == iana.RSAKeyTransport:

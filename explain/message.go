@@ -22,8 +22,13 @@ func (r *Recorder) message(ev *flow.Event, at time.Duration) {
 	epoch := ev.Epoch
 	if ev.Sent {
 		r.sent.waiting = append(r.sent.waiting, waiting{s, len(msg), !r.facts.connected})
-	} else if records, e, ok := r.claim(len(msg)); ok {
-		s.Records, epoch = records, e
+	} else {
+		if r.refuses() {
+			r.drop(len(msg), at)
+		}
+		if records, e, ok := r.claim(len(msg)); ok {
+			s.Records, epoch = records, e
+		}
 	}
 	s.protected(epoch)
 	s.Fields, _ = Annotate(msg, r.facts.version, r.facts.suite)
@@ -110,7 +115,7 @@ func (r *Recorder) tell(s *Step, t iana.HandshakeType, sender fault.Role, msg []
 	case *wire.NewSessionTicket:
 		r.newSessionTicket(s, m)
 	case *wire.EndOfEarlyData:
-		s.say("%s", meaning(t))
+		r.endOfEarlyData(s)
 	case *wire.KeyUpdate:
 		r.keyUpdate(s, m, sender)
 	default:

@@ -39,6 +39,7 @@ type Recorder struct {
 	alerted        *Step           // an alert of the peer's that may yet prove a mere warning
 	broken         *Step           // the step that broke the rule
 	hello          *Step           // the last ClientHello
+	before         *Full           // the connection in which the session began
 	keyLog         map[string][]byte
 
 	facts settled
@@ -67,11 +68,20 @@ type settled struct {
 	verdict            *verdict
 	bytesSent, bytesIn int
 
-	prime          int    // TLS 1.2: bits of the finite field, if there is one
-	session, early string // what became of a session and of early data; escaped
+	prime int // TLS 1.2: bits of the finite field, if there is one
+
+	sessionID []byte      // in the last hello
+	ticket    bool        // likewise, one of TLS 1.2
+	keeps     bool        // the client can use tickets, as its hello says
+	offered   []preShared // in the last hello
+	taken     *preShared  // by the server
+	alone     bool        // without key shares
+	resumed   bool        // an earlier session goes on
+	early     early
 
 	// of TLS 1.2
 	extended, renegotiation bool
+	etm                     bool                // encrypt-then-MAC
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished
 	secondTrip              bool                // the client waited for the server's Finished
@@ -176,7 +186,9 @@ func (r *Recorder) Watch(ev *flow.Event) {
 	case flow.Choice:
 		d := copyDecision(ev.Decision)
 		r.choices = append(r.choices, d)
-		r.facts.decided(&d)
+		if d.What == "early_data" && d.By == fault.Server && r.role == fault.Server {
+			r.facts.early.accepted = d.Chosen != ""
+		}
 	case flow.Key:
 		r.key(ev.Secret, at)
 	case flow.Record:
@@ -187,20 +199,6 @@ func (r *Recorder) Watch(ev *flow.Event) {
 		r.proof(ev.Proven, at)
 	case flow.Failure:
 		r.failure(ev.Err, at)
-	}
-}
-
-// decided keeps what the summary tells of a decision.
-func (f *settled) decided(d *flow.Decision) {
-	text := d.Reason
-	if d.Chosen != "" {
-		text = d.Chosen + ". " + d.Reason
-	}
-	switch d.What {
-	case "session":
-		f.session = text
-	case "early_data":
-		f.early = text
 	}
 }
 

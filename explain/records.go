@@ -44,7 +44,7 @@ func (f *settled) content(size int, e flow.Epoch) int {
 	if e == flow.Clear {
 		return max(size-record.HeaderLen, 0)
 	}
-	return max(size-f.overhead(), 0)
+	return min(max(size-f.overhead(), 0), record.MaxPlaintext)
 }
 
 // record takes the event of a record.
@@ -62,6 +62,8 @@ func (r *Recorder) record(ev *flow.Event, at time.Duration) {
 		r.changeCipherSpec(ev, rec.Record, at)
 	case ev.Sent:
 		r.carry(rec, at)
+	case ev.Content == iana.ContentApplicationData && ev.Epoch == flow.Clear && r.refuses():
+		r.dropped(&rec, at)
 	default:
 		r.arrive(rec, at)
 	}
@@ -161,22 +163,29 @@ func (l *lane) padded(size int) bool {
 }
 
 // settle makes data of the records that nobody has claimed. Before the end of
-// the handshake there is none. A message or alert in a record is told right
-// after it, so any other event means that nothing of the kind was in it.
+// the handshake there is only 0-RTT data. An alert, or a message that arrives, is
+// told right after its record, so any other event means that nothing of the kind
+// was in it.
 func (r *Recorder) settle(next *flow.Event) {
-	if !r.facts.connected {
-		return
-	}
 	for _, l := range []*lane{&r.sent, &r.received} {
 		sent := l == &r.sent
-		if next != nil && next.Sent == sent && (next.Kind == flow.Message || next.Kind == flow.Alert) {
+		message := next != nil && next.Sent == sent && next.Kind == flow.Message
+		if next != nil && next.Sent == sent && next.Kind == flow.Alert || message && !sent {
 			l.data = nil // what comes later is a new run
 			continue
 		}
+		kept := l.open[:0]
 		for i := range l.open {
-			r.data(l, direction(sent), &l.open[i])
+			if o := &l.open[i]; r.facts.connected || o.epoch == flow.Early {
+				r.data(l, direction(sent), o)
+			} else {
+				kept = append(kept, *o)
+			}
 		}
-		l.open = l.open[:0]
+		l.open = kept
+		if message {
+			l.data = nil
+		}
 	}
 }
 
@@ -190,16 +199,50 @@ func (r *Recorder) data(l *lane, direction string, rec *openRecord) {
 	case rec.left == 0:
 		return // an empty one
 	}
+	if rec.epoch == flow.Early {
+		r.facts.early.bytes += rec.left
+		r.untally(direction, rec.Size)
+	}
 	if l.data == nil {
-		l.data = &Step{Kind: KindData, Title: "Application data", Direction: direction, Encrypted: true, Epoch: flow.Application.String()}
-		l.data.say("What the application says travels in records, each of them encrypted and protected against change with the application keys.")
+		if rec.epoch == flow.Early {
+			l.data = r.earlyRun(direction)
+		} else {
+			l.data = r.run(direction)
+		}
 		r.add(l.data, l.openAt)
 	}
-	l.data.Size += rec.left
-	if n := len(l.data.Records); n > 1 {
-		l.data.Records = l.data.Records[:n-1] // the first and the last tell how many there were
+	l.data.grow(rec.Record, rec.left)
+}
+
+// run is the step for a run of application data.
+func (r *Recorder) run(direction string) *Step {
+	s := &Step{Kind: KindData, Title: "Application data", Direction: direction, Encrypted: true, Epoch: flow.Application.String()}
+	s.say("What the application says travels in records, each of them encrypted and protected against change with the application keys.")
+	if r.facts.shape().block {
+		s.say("A block cipher pads each record to whole blocks, and how far does not show: the data may be shorter.")
+		if r.facts.version <= iana.TLS10 {
+			s.say("In TLS 1.0 the end of a record is the IV of the next, which who listens then knows beforehand. So the first byte of the data goes in a record of its own: nobody can foresee the IV of the rest (1/n-1 splitting, against BEAST).")
+		}
 	}
-	l.data.Records = append(l.data.Records, rec.Record)
+	return s
+}
+
+// grow adds a record with n bytes of content to a run of data.
+func (s *Step) grow(rec Record, n int) {
+	s.Size += n
+	if n := len(s.Records); n > 1 {
+		s.Records = s.Records[:n-1] // the first and the last tell how many there were
+	}
+	s.Records = append(s.Records, rec)
+}
+
+// untally takes what was no handshake from its bytes.
+func (r *Recorder) untally(direction string, n int) {
+	if direction == Sent {
+		r.facts.bytesSent -= n
+	} else {
+		r.facts.bytesIn -= n
+	}
 }
 
 // changeCipherSpec tells of the record that changes the keys of TLS 1.2, or of

@@ -62,14 +62,26 @@ func (r *Recorder) attach(story *Story) {
 		early = afterRetry()
 	}
 	for _, d := range decided {
-		r.place(story.Steps, early[d.What], d)
+		r.place(story.Steps, carry(early, &d), d)
 	}
 	for _, d := range guessed {
 		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What && s.By == d.By })
-		if !told || r.facts.retried && early[d.What][0] != carriers[d.What][0] {
-			r.place(story.Steps, carriers[d.What], d)
+		switch to := carry(carriers, &d); {
+		case !told && d.What == "early_data":
+			r.place(story.Steps, carry(early, &d), d)
+		case !told || r.facts.retried && len(to) > 0 && early[d.What][0] != to[0]:
+			r.place(story.Steps, to, d)
 		}
 	}
+}
+
+// carry is what can carry d: what a client has to offer of an earlier connection
+// it says in its hello.
+func carry(carriers map[string][]string, d *flow.Decision) []string {
+	if d.By == fault.Client && (d.What == "session" || d.What == "early_data") {
+		return []string{"client_hello"}
+	}
+	return carriers[d.What]
 }
 
 // carriers names, for each decision, the messages that can carry it. The last
@@ -83,6 +95,8 @@ var carriers = map[string][]string{
 	"application_protocol": {"encrypted_extensions", "server_hello", "client_hello"},
 	"certificate":          {"certificate", "server_hello", "client_hello"},
 	"signature_scheme":     {"server_key_exchange", "certificate_verify", "certificate", "server_hello", "client_hello"},
+	"session":              {"server_hello", "client_hello"},
+	"early_data":           {"encrypted_extensions", "server_hello", "client_hello"},
 }
 
 // afterRetry is carriers for a server that has sent a HelloRetryRequest.
@@ -91,6 +105,7 @@ func afterRetry() map[string][]string {
 	for _, what := range []string{"version", "cipher_suite", "group"} {
 		m[what] = []string{"hello_retry_request", "client_hello"}
 	}
+	m["early_data"] = m["version"] // it refuses them
 	return m
 }
 
@@ -103,7 +118,11 @@ func (r *Recorder) place(steps []Step, messages []string, d flow.Decision) {
 			continue // that is the server's proof
 		}
 		mutual := message == "certificate" || message == "certificate_verify"
-		for i := len(steps) - 1; i >= 0; i-- {
+		for at := range steps {
+			i := len(steps) - 1 - at
+			if d.By == fault.Client && message == "client_hello" {
+				i = at // the first hello says what there is
+			}
 			if steps[i].Message == message && (!mutual || steps[i].Direction == ours) {
 				steps[i].Choices = append(steps[i].Choices, Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Accepted, d.Reason})
 				return
@@ -141,10 +160,19 @@ func (r *Recorder) summary() Summary {
 		extended, renegotiation := f.extended, f.renegotiation
 		s.Extended, s.Renegotiation = &extended, &renegotiation
 	}
-	if x := f.suite.KeyExchange(); x != iana.NoKeyExchange {
+	if x := f.suite.KeyExchange(); x != iana.NoKeyExchange && !f.resumed {
 		s.KeyExchange, s.DHBits = x.String(), f.prime
 	}
-	s.Session, s.EarlyData = f.session, f.early
+	if f.shape().block {
+		etm := f.etm
+		s.EncryptThenMAC = &etm
+	}
+	s.Session, s.Resumed, s.External = r.becameOf(), f.resumed, f.taken != nil && f.taken.external
+	s.EarlyData, s.EarlyBytes, s.EarlyAccepted = r.fate(), f.early.bytes, f.early.accepted
+	s.Signatures = signatures(r.steps)
+	if f.resumed {
+		s.Before = r.before
+	}
 	s.ForwardSecrecy = f.connected && (f.group != 0 || f.prime != 0) // each makes fresh shares
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
@@ -161,9 +189,12 @@ func (r *Recorder) summary() Summary {
 
 // roundTrips counts those that the client waited for the server before it could
 // send data: one, one more for a HelloRetryRequest, and in TLS 1.2 one more for
-// the server's Finished.
+// the server's Finished, unless a session is resumed. With 0-RTT there is none.
 func (r *Recorder) roundTrips() int {
 	n := 0
+	if r.facts.early.accepted {
+		return n
+	}
 	if r.facts.secondTrip {
 		n++
 	}

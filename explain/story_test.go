@@ -25,6 +25,7 @@ import (
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -147,6 +148,90 @@ var stories = []struct {
 	{"tls12-mutual-refused", func(t *testing.T, p *pair) {
 		p.alone, p.client.MaxVersion = true, iana.TLS12
 		p.mutual(t, config.RequireAndVerifyClientCert, "")
+	}},
+	{"tls10", func(t *testing.T, p *pair) {
+		p.only(iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA)
+		p.withRSA(t)
+	}},
+	{"tls11-no-etm", func(t *testing.T, p *pair) {
+		p.only(iana.TLS11, iana.TLS_RSA_WITH_AES_256_CBC_SHA)
+		p.withRSA(t)
+		p.edit = func(m wire.Message) {
+			if h, ok := m.(*wire.ClientHello); ok {
+				h.Extensions.Remove(iana.ExtEncryptThenMAC)
+			}
+		}
+	}},
+	{"rsa", func(t *testing.T, p *pair) {
+		p.only(iana.TLS12, iana.TLS_RSA_WITH_AES_128_GCM_SHA256)
+		p.withRSA(t)
+	}},
+	{"dhe", func(t *testing.T, p *pair) {
+		p.only(iana.TLS12, iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256)
+		p.withRSA(t)
+	}},
+	{"tls12-psk", func(_ *testing.T, p *pair) {
+		p.only(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256)
+		p.share()
+	}},
+	{"tls12-ecdhe-psk", func(_ *testing.T, p *pair) {
+		p.only(iana.TLS12, iana.TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256)
+		p.share()
+	}},
+	{"tls12-rsa-psk", func(t *testing.T, p *pair) {
+		p.only(iana.TLS12, iana.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256)
+		p.withRSA(t)
+		p.share()
+	}},
+	{"psk", func(_ *testing.T, p *pair) { p.share() }},
+	{"psk-alone", func(_ *testing.T, p *pair) {
+		p.share()
+		p.client.AllowPSKWithoutDHE, p.server.AllowPSKWithoutDHE = true, true
+		p.server.CurvePreferences, p.client.CurvePreferences = []iana.Group{iana.Secp384r1}, []iana.Group{iana.X25519}
+	}},
+	{"psk-unknown", func(_ *testing.T, p *pair) {
+		p.share()
+		p.server.PSKs = nil
+	}},
+	{"resumed", func(t *testing.T, p *pair) { p.remember(t) }},
+	{"resumed-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.remember(t)
+	}},
+	{"resumed-retry", func(t *testing.T, p *pair) {
+		p.remember(t)
+		p.first = func() { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }
+	}},
+	{"resumed-not", func(t *testing.T, p *pair) {
+		p.remember(t)
+		p.first = func() { p.server.Tickets = nil }
+	}},
+	{"resumed-mutual", func(t *testing.T, p *pair) {
+		p.remember(t)
+		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")
+	}},
+	{"early", func(t *testing.T, p *pair) { p.eager(t, session.Accepted) }},
+	{"early-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.eager(t, session.Accepted)
+	}},
+	{"early-replayed", func(t *testing.T, p *pair) { p.eager(t, session.HelloSeen) }},
+	{"early-replayed-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.eager(t, session.HelloSeen)
+	}},
+	{"early-retry", func(t *testing.T, p *pair) {
+		p.eager(t, session.Accepted)
+		p.first = func() { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }
+	}},
+	{"early-retry-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.eager(t, session.Accepted)
+		p.first = func() { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }
+	}},
+	{"early-stranger", func(t *testing.T, p *pair) {
+		p.alone = true
+		p.eager(t, session.TicketUsed)
 	}},
 	{"afterwards", func(_ *testing.T, p *pair) {
 		p.after = func(c, s *engine.Engine) {

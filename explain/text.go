@@ -208,6 +208,7 @@ var columns = []int{12, 16}
 var choiceOf = map[string]string{
 	"selected_version": "version", "cipher_suite": "cipher_suite", "key_share": "group", "namedcurve": "group",
 	"application_layer_protocol_negotiation": "application_protocol", "algorithm": "signature_scheme",
+	"dh_p": "group", "pre_shared_key": "session", "early_data": "early_data",
 }
 
 // reason is the name of the decision behind f, if it is one of s.
@@ -218,6 +219,9 @@ func (s *Step) reason(f *Fact) string {
 		if slices.ContainsFunc(s.Choices, func(c Choice) bool { return c.What == "group" }) {
 			what = "group" // says why, and so more than that there was a retry
 		}
+	}
+	if f.Name == "session_id" && f.Topic == "confirms" {
+		what = "session"
 	}
 	if f.Topic == "offers" {
 		return ""

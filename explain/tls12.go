@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -41,21 +40,65 @@ func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
 	f := &r.facts
 	f.extended = m.Extensions.Has(iana.ExtExtendedMasterSecret)
 	f.renegotiation = m.Extensions.Has(iana.ExtRenegotiationInfo)
-	s.say("The server answers with its choices. In %v its key share comes later, in a message of its own.", f.version)
-	s.say("All handshake messages up to the Finished are readable for everybody on the path, the certificate too; TLS 1.3 encrypts from here on.")
+	r.answersSession(s, m)
+	if !f.resumed {
+		s.opens12(f)
+	}
+	s.ancient(f.version)
 	s.fact("sets", "selected_version", "version", f.version.String())
-	s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String()).Note = protection(m.CipherSuite)
+	s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String()).Note = f.protection()
 	if len(m.ALPN) > 0 {
 		f.alpn = escape(string(m.ALPN[0]))
 		s.fact("sets", "application_layer_protocol_negotiation", "protocol", texts(m.ALPN)...)
 	}
 	s.promises12(m)
-	if n := len(m.SessionID); n > 0 {
-		s.fact("carries", "session_id", "session ID", count(n, "byte")).Note = "A name for this session, by which it could be resumed; if it is the client's own, an earlier session is."
-	}
+	r.facts.blocks12(s, m)
 	s.downgrade(m, f.offers13)
 	s.others(&m.Extensions, told12)
 	s.lacks12(m)
+}
+
+// opens12 says what a full handshake goes on with.
+func (s *Step) opens12(f *settled) {
+	later := fmt.Sprintf("In %v its key share comes later, in a message of its own.", f.version)
+	switch x := f.suite.KeyExchange(); {
+	case x.Transport():
+		later = "It makes no key share: the client is going to make a secret alone, and to encrypt it to the key of the server's certificate."
+	case x == iana.PSK:
+		later = "It makes no key share: the secret is a key that both sides have already."
+	}
+	s.say("The server answers with its choices. %s", later)
+	shown := ", the certificate too"
+	if x := suite.ByID(f.suite); x != nil && x.Auth == suite.NoKey {
+		shown = ""
+	}
+	s.say("All handshake messages up to the Finished are readable for everybody on the path%s; TLS 1.3 encrypts from here on.", shown)
+}
+
+// ancient tells what the versions before TLS 1.2 lack (RFC 8996).
+func (s *Step) ancient(v iana.Version) {
+	if v >= iana.TLS12 {
+		return
+	}
+	iv := "Each record has a fresh IV of its own."
+	if v <= iana.TLS10 {
+		iv = "The IV of a record is the end of the one before, which who listens knows beforehand (BEAST); TLS 1.1 mended that."
+	}
+	s.say("%v is obsolete (RFC 8996). Its keys rest on MD5 and SHA-1 side by side, its signatures on these or on SHA-1 alone, where TLS 1.2 lets the two sides agree on better. Of ciphers it has only block ciphers with a separate MAC. %s", v, iv)
+}
+
+// blocks12 tells how a block cipher and its MAC go together.
+func (f *settled) blocks12(s *Step, m *wire.ServerHello) {
+	x := suite.ByID(f.suite)
+	if x == nil || !x.CBC() {
+		return
+	}
+	f.etm = m.Extensions.Has(iana.ExtEncryptThenMAC)
+	if f.etm {
+		s.fact("confirms", "encrypt_then_mac", "records", "encrypt-then-MAC").Note = "The MAC covers the ciphertext, so a record that was tampered with is dropped before anything is decrypted (RFC 7366)."
+		return
+	}
+	s.fact("lacks", "encrypt_then_mac", "records", "MAC-then-encrypt").Note = "The MAC lies inside the encryption, behind it padding that nothing protects. A receiver that lets show, by its answer or its time, what is wrong with a record gives away data byte by byte (Vaudenay, Lucky 13). Handclasp gives one answer, and does the same work whatever the padding says."
 }
 
 // promises12 are the answers to what the client asked for.
@@ -94,7 +137,7 @@ func (s *Step) lacks12(m *wire.ServerHello) {
 // told12 are the extensions of a ServerHello that facts of their own tell.
 var told12 = map[iana.ExtensionType]bool{
 	iana.ExtServerName: true, iana.ExtStatusRequest: true, iana.ExtALPN: true, iana.ExtSCT: true, iana.ExtExtendedMasterSecret: true,
-	iana.ExtRenegotiationInfo: true, iana.ExtSessionTicket: true, iana.ExtSupportedVersions: true,
+	iana.ExtRenegotiationInfo: true, iana.ExtSessionTicket: true, iana.ExtSupportedVersions: true, iana.ExtEncryptThenMAC: true,
 }
 
 // downgrade tells of the mark that a server leaves in its random if it speaks TLS
@@ -142,15 +185,6 @@ func (r *Recorder) certificateRequest12(s *Step, m *wire.CertificateRequest12) {
 	r.asks(s, len(authorities))
 }
 
-func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {
-	s.say("%s", iana.NewSessionTicket.Meaning())
-	s.fact("gives", "ticket", "ticket", size(m.Ticket))
-	s.fact("gives", "ticket_lifetime_hint", "good for", (time.Duration(m.LifetimeHint) * time.Second).String())
-	if r.role == fault.Client {
-		s.say("This client does not resume sessions, so it ignores the ticket.")
-	}
-}
-
 // finished12: each side's Finished is the first thing that it encrypts.
 func (r *Recorder) finished12(s *Step, m *wire.Finished, sender fault.Role) {
 	second := r.facts.finished[sender.Peer()]
@@ -160,13 +194,15 @@ func (r *Recorder) finished12(s *Step, m *wire.Finished, sender fault.Role) {
 		also = fmt.Sprintf(", the %v's Finished included", sender.Peer())
 	}
 	s.say("The first message that the %v encrypts: a keyed checksum over every handshake message before it%s, made with the master secret. If a single byte of them had been changed on the way, an offer removed from a hello for one, it would not match.", sender, also)
-	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (PRF with %s)", count(len(m.VerifyData), "byte"), hashName(r.facts.suite)))
+	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (PRF with %s)", count(len(m.VerifyData), "byte"), r.facts.prf()))
 	switch {
 	case !second:
 		s.say("The %v sends no data yet: first it wants to see the %v's Finished.", sender, sender.Peer())
 	case sender == fault.Server:
 		r.facts.secondTrip = true
 		s.say("With it the handshake is complete, after two round trips; application data may follow at once.")
+	case r.facts.resumed:
+		s.say("With it the handshake is complete, and the client has waited for one round trip only: a full handshake of %v takes two. Its data may follow at once.", r.facts.version)
 	default:
 		s.say("With it the handshake is complete; application data may follow at once.")
 	}
@@ -199,16 +235,14 @@ var titles12 = map[string]string{
 	"key exchange":     "The premaster secret exists",
 	"premaster_secret": "The master secret exists",
 	"master_secret":    "The keys exist",
+	"session":          "The master secret is there already",
 }
 
 func (r *Recorder) tellKeys12(s *Step, k *flow.Secret) {
-	prf := "the PRF, which is made of HMAC with " + hashName(k.Suite)
-	if r.facts.version < iana.TLS12 {
-		prf = "the PRF, which is made of HMAC with MD5 and HMAC with SHA-1"
-	}
+	prf := "the PRF, which is made of HMAC with " + r.facts.prf()
 	switch k.Derived {
 	case "key exchange":
-		s.say("%s", premaster(r.facts.suite.KeyExchange(), r.facts.shared()))
+		s.say("%s", r.facts.premaster(r.facts.suite.KeyExchange()))
 	case "premaster_secret":
 		if r.facts.extended {
 			s.say("From the premaster secret and the session hash, %s, makes 48 bytes. The session hash covers every handshake message from ClientHello to ClientKeyExchange, so the secret belongs to this handshake alone (extended master secret, RFC 7627).", prf)
@@ -216,45 +250,69 @@ func (r *Recorder) tellKeys12(s *Step, k *flow.Secret) {
 			s.say("From the premaster secret and both randoms, %s, makes 48 bytes (RFC 5246, Section 8.1). Nothing else of the handshake goes into it, since the two sides have not agreed on extended_master_secret.", prf)
 		}
 		s.say("The premaster secret has done its work and is forgotten.")
+	case "session":
+		r.recalled12(s)
 	default:
 		r.facts.keyed = true
-		s.say("The PRF stretches the master secret and both randoms into the key block, which is cut up: %s.", cut(k.Suite))
+		s.say("The PRF stretches the master secret and both randoms into the key block, which is cut up: %s.", r.facts.cut(k.Suite))
+		if r.facts.resumed {
+			s.say("The randoms are new, and so the keys are: they are none of the earlier connection's.")
+		}
 		s.say("Each side begins to use its key with its ChangeCipherSpec. The same keys protect the Finished messages and the data; TLS 1.3 has other keys for the handshake.")
 	}
 }
 
+// prf says which hash the PRF is made of: up to TLS 1.1 of two, whatever the suite
+// (RFC 4346, Section 5).
+func (f *settled) prf() string {
+	if f.version < iana.TLS12 {
+		return "MD5 and with SHA-1"
+	}
+	return hashName(f.suite)
+}
+
 // shared names the group of the key exchange.
 func (f *settled) shared() string {
-	if f.group == 0 && f.prime > 0 {
+	switch {
+	case f.prime == 0:
+		return f.group.String()
+	case f.group == 0:
 		return fmt.Sprintf("a finite field of %d bits", f.prime)
 	}
-	return f.group.String()
+	return fmt.Sprintf("%v, a finite field of %d bits", f.group, f.prime)
 }
 
 // premaster says where the premaster secret comes from.
-func premaster(x iana.KeyExchange, group string) string {
-	shared := fmt.Sprintf("Each side computes the same value from its own private key and the other's share (%s): the client when it has the ServerKeyExchange, the server when it has the ClientKeyExchange. It never crosses the wire, and who only listens can't compute it.", group)
+func (f *settled) premaster(x iana.KeyExchange) string {
+	shared := fmt.Sprintf("Each side computes the same value from its own private key and the other's share (%s): the client when it has the ServerKeyExchange, the server when it has the ClientKeyExchange. It never crosses the wire, and who only listens can't compute it.", f.shared())
+	const both = " The premaster secret has two parts, each behind its length: %s, and the pre-shared key (RFC 4279, Section 2)."
 	switch {
 	case x == iana.RSAKeyTransport:
 		return "It is what the client made up: 48 bytes, which crossed the wire encrypted to the key of the server's certificate. Who has that key can read them there."
 	case x == iana.RSAPSK:
-		return "It is what the client made up, which crossed the wire encrypted to the key of the server's certificate, with the pre-shared key behind it."
+		return "The client made up 48 bytes, which crossed the wire encrypted to the key of the server's certificate." + fmt.Sprintf(both, "those")
 	case x == iana.PSK:
-		return "It is the pre-shared key with as many zeros before it, where other key exchanges have a shared secret. Both sides knew it already."
+		return "Nothing was exchanged." + fmt.Sprintf(both, "zeros, as many as the pre-shared key has bytes, where other key exchanges have a shared secret") + " Both sides knew it all along."
 	case x.PreShared():
-		return shared + " The pre-shared key stands behind it, so only who knows that gets the same keys."
+		return shared + fmt.Sprintf(both, "that value") + " So only who knows the pre-shared key gets the same keys."
+	case x.Finite():
+		return shared + " Its leading zeros are left out (RFC 5246, Section 8.1.2)."
 	}
 	return shared
 }
 
-// cut says what a key block holds.
-func cut(id iana.CipherSuite) string {
+// cut says what the key block holds, in its order.
+func (f *settled) cut(id iana.CipherSuite) string {
 	x := suite.ByID(id)
 	if x == nil {
 		return "a key for each direction"
 	}
 	if x.CBC() {
-		return fmt.Sprintf("for each direction a key of %s for the cipher and one of %s for the MAC", count(x.KeyLen, "byte"), count(x.MAC.Size(), "byte"))
+		iv := "; an IV comes with each record"
+		if f.version <= iana.TLS10 {
+			iv = fmt.Sprintf(", and %s of IV for its first record", count(x.IVLen, "byte"))
+		}
+		return fmt.Sprintf("for each direction a key of %s for the MAC and one of %s for the cipher%s", count(x.MAC.Size(), "byte"), count(x.KeyLen, "byte"), iv)
 	}
 	text := fmt.Sprintf("for each direction a key of %s and %s", count(x.KeyLen, "byte"), count(x.IVLen, "byte"))
 	if x.Explicit > 0 {

@@ -54,13 +54,23 @@ func (p *page) record(story *Story, s *Step, rec *Record) bool {
 
 // hidden says what a protected record is made of behind its header.
 func (rec *Record) hidden(kind string) string {
-	nonce, parts := "", []string(nil)
-	for _, f := range rec.Fields {
+	nonce, parts, behind := "", []string(nil), ""
+	for i, f := range rec.Fields {
 		size := count(f.Len, "byte")
 		switch {
 		case f.Depth == 0:
 		case f.Name == "nonce_explicit":
 			nonce = size + " of the nonce, in the clear; then, "
+		case f.Name == "IV":
+			nonce = size + " of IV, in the clear; then, "
+		case f.Name == "MAC" && i == len(rec.Fields)-1:
+			behind = fmt.Sprintf("; and behind the ciphertext %s of MAC over it", size)
+		case f.Name == "MAC":
+			parts = append(parts, size+" of MAC")
+		case f.Name == "padding":
+			parts = append(parts, size+" of padding")
+		case f.Name == "padding_length":
+			parts = append(parts, size+" for the length of the padding")
 		case f.Name == "type":
 			parts = append(parts, fmt.Sprintf("%s for its true type, %s", size, f.Value))
 		case f.Name == "zeros":
@@ -73,7 +83,7 @@ func (rec *Record) hidden(kind string) string {
 			parts = append(parts, size+" of content")
 		}
 	}
-	return "After it, " + nonce + "as ciphertext, which is not shown: " + strings.Join(parts, "; ") + "."
+	return "After it, " + nonce + "as ciphertext, which is not shown: " + strings.Join(parts, "; ") + behind + "."
 }
 
 // tree writes bytes with their fields: short ones beside the name, longer ones

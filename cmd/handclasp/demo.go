@@ -150,19 +150,21 @@ func (a *app) demonstrate(ctx context.Context, list demoList, flags *client, pag
 }
 
 // rehearse makes the connection before the one that is told, and lets the client
-// hear what the server says afterwards, which are its tickets.
-func (a *app) rehearse(ctx context.Context, t target, flags *client, cfg *handclasp.ClientConfig) error {
+// hear what the server says afterwards, which are its tickets. It returns the
+// story of it.
+func (a *app) rehearse(ctx context.Context, t target, flags *client, cfg *handclasp.ClientConfig) (*explain.Story, error) {
 	quiet := *flags
 	quiet.events, quiet.keylog, quiet.early = "", "", nil
 	out, err := quiet.open()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s, err := a.open(ctx, t, &quiet, cfg, out, explain.New(fault.Client, time.Now))
+	rec := explain.New(fault.Client, time.Now)
+	s, err := a.open(ctx, t, &quiet, cfg, out, rec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = s.linger(s.patience())
 	s.part(s.patience())
-	return err
+	return rec.Story(), err
 }

@@ -184,10 +184,12 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 		own.host = at.IP.String() // this machine does not call itself localhost
 	}
 	if before {
-		if err := local.rehearse(ctx, own, flags, cfg); err != nil {
+		first, err := local.rehearse(ctx, own, flags, cfg)
+		if err != nil {
 			listener.Close()
 			return err
 		}
+		rec.Follows(first)
 		flags.early = []byte(d.early)
 	}
 	s, err := local.open(ctx, own, flags, cfg, out, rec)
