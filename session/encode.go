@@ -25,6 +25,7 @@ const (
 	minSecret = 32
 	maxSecret = 48
 	maxID     = 32
+	maxName   = 32
 	maxText   = 255
 	maxTicket = 1<<16 - 1
 	maxCerts  = 32
@@ -118,7 +119,7 @@ func (s *State) Append(dst []byte) ([]byte, error) {
 	w.b.AddUint8(s.ClientAuth)
 	w.list("Peer", 3, maxCerts, maxChain, s.Peer)
 	w.b.AddUint16(uint16(s.ClientScheme))
-	w.b.AddBytes(s.PSK[:])
+	w.opaque("PSK", 1, 0, maxName, s.PSK)
 	return w.done(dst)
 }
 
@@ -143,7 +144,7 @@ func ParseState(b []byte) (*State, error) {
 	s.ClientAuth = r.uint8("ClientAuth")
 	s.Peer = r.list("Peer", 3, maxCerts, maxChain)
 	s.ClientScheme = iana.SignatureScheme(r.uint16("ClientScheme"))
-	copy(s.PSK[:], r.fixed("PSK", len(s.PSK)))
+	s.PSK = r.opaque("PSK", 1, 0, maxName)
 	if err := r.done(); err != nil {
 		s.Wipe()
 		return nil, err

@@ -49,7 +49,7 @@ func aState() *State {
 		Began: begin.Add(-time.Hour), Issued: begin, Lifetime: 3 * time.Hour, AgeAdd: 0x01020304, Unique: [16]byte{5},
 		ServerName: "host.example", ALPN: "http/1.1", ExtendedMasterSecret: true, MaxFragment: 1, MaxEarlyData: 77,
 		SignatureScheme: iana.RSA_PSS_RSAE_SHA256, Group: iana.Secp256r1,
-		ClientAuth: 4, Peer: [][]byte{[]byte("client")}, ClientScheme: iana.ED25519, PSK: [32]byte{6},
+		ClientAuth: 4, Peer: [][]byte{[]byte("client")}, ClientScheme: iana.ED25519, PSK: []byte{6},
 	}
 }
 

@@ -92,9 +92,9 @@ type State struct {
 	Peer         [][]byte
 	ClientScheme iana.SignatureScheme
 
-	// PSK names the pre-shared key of the cipher suite, TLS 1.2 and below, if it
-	// has one: a server that has it no longer does not resume.
-	PSK [32]byte
+	// PSK names the pre-shared key of the cipher suite, TLS 1.2 and below, by 32 bytes
+	// or none if it has no such key: a server that has it no longer does not resume.
+	PSK []byte
 }
 
 // Fresh reports whether the state may still be resumed at now: neither its ticket

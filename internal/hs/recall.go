@@ -145,8 +145,7 @@ func shownBy(cfg *config.ClientConfig, x *suite.Suite) (id [32]byte) {
 		h.Write([]byte{1})
 	}
 	if x.Exchange.PreShared() && len(cfg.PSKs) > 0 {
-		key := digest(&cfg.PSKs[0])
-		h.Write(key[:])
+		h.Write(digest(&cfg.PSKs[0]))
 	}
 	h.Sum(id[:0])
 	return id

@@ -105,14 +105,15 @@ func (s *server) fragmentOf(h *wire.ClientHello) uint8 {
 }
 
 // digest names a pre-shared key.
-func digest(p *config.PSK) [32]byte {
+func digest(p *config.PSK) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(p.Identity)))
-	return sha256.Sum256(slices.Concat(b, p.Identity, p.Key))
+	sum := sha256.Sum256(slices.Concat(b, p.Identity, p.Key))
+	return sum[:]
 }
 
 // pskOf is the key of the configuration that d names, or nil.
-func (s *server) pskOf(d [32]byte) *config.PSK {
-	i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return digest(&p) == d })
+func (s *server) pskOf(d []byte) *config.PSK {
+	i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return bytes.Equal(digest(&p), d) })
 	if i < 0 {
 		return nil
 	}

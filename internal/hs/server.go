@@ -76,7 +76,7 @@ type server struct {
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
 	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
-	pskDigest [32]byte                // TLS 1.2: its name
+	pskDigest []byte                  // TLS 1.2: its name
 	premaster []byte                  // TLS 1.2: what the answer brought
 	ticketDue bool                    // TLS 1.2: the client was promised a ticket, or will be
 	sessionID []byte                  // TLS 1.2: that the client is given; empty if none
