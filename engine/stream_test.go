@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/handclasp/handclasp/config"
@@ -478,8 +479,8 @@ func TestExporters(t *testing.T) {
 		if _, err := p.client.ExportKeyingMaterial("EXPORTER-a", nil, 255*u.Hash.Size()+1); !errors.Is(err, fault.ExportLength) {
 			t.Errorf("too long: %v", err)
 		}
-		if _, err := p.client.ExportKeyingMaterial("", nil, 32); !errors.Is(err, fault.ExportLabel) {
-			t.Errorf("no label: %v", err)
+		if _, err := p.client.ExportKeyingMaterial(strings.Repeat("x", 250), nil, 32); !errors.Is(err, fault.ExportLabel) {
+			t.Errorf("a label that is too long: %v", err)
 		}
 	}
 }
