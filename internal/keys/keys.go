@@ -71,11 +71,11 @@ const (
 )
 
 // ExpandLabel is HKDF-Expand-Label (RFC 9846, Section 7.1). The prefix "tls13 "
-// is added here. The label is 1 to 249 bytes, context at most 255 bytes, length
+// is added here. The label is at most 249 bytes, context at most 255 bytes, length
 // at most 255 times Size; all are chosen by this program, never by a peer, so a
 // breach panics.
 func (h Hash) ExpandLabel(secret []byte, label string, context []byte, length int) []byte {
-	if label == "" || len(label) > maxLabel || len(context) > maxContext {
+	if len(label) > maxLabel || len(context) > maxContext {
 		panic("keys: label or context of impossible length")
 	}
 	info := make([]byte, 0, 4+len(labelPrefix)+len(label)+len(context))
