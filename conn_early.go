@@ -19,6 +19,10 @@ import (
 // handshake goes on with Handshake, Read or Write. Afterwards Info().EarlyData says
 // whether the server took what was sent; if not, nobody but the caller sends it
 // again.
+//
+// A server may use it to answer what ReadEarly gave, until the handshake is complete:
+// half a round trip sooner than Write, and before the client has proved that it is
+// not somebody who replays what was recorded.
 func (c *Conn) WriteEarly(p []byte) (int, error) {
 	if c.broken != nil {
 		return 0, c.broken
@@ -28,10 +32,8 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 	switch {
 	case c.failed != nil:
 		return 0, c.failed
-	case c.client == nil:
-		return 0, c.unavailable(fault.Server, "a server can't")
 	case c.done.Load():
-		return 0, c.unavailable(fault.Client, "the handshake is complete")
+		return 0, c.unavailable("the handshake is complete")
 	}
 	for ask := c.engine.Ask(); ask != nil; ask = c.engine.Ask() {
 		c.answer(context.Background(), ask) // what the hello waits for
@@ -47,9 +49,9 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (c *Conn) unavailable(role fault.Role, why string) error {
+func (c *Conn) unavailable(why string) error {
 	f := fault.EarlyDataUnavailable.New().Saw(why, "")
-	f.Role, f.State = role, c.Info().State
+	f.Role, f.State = c.Info().Role, c.Info().State
 	return f
 }
 

@@ -89,6 +89,36 @@ func TestEarlyData(t *testing.T) {
 	}
 }
 
+// TestHalfRTT: a server answers before the client has finished.
+func TestHalfRTT(t *testing.T) {
+	cc, sc := eager(t)
+	a, b := loopback(t)
+	client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+	if _, err := client.WriteEarly([]byte("ping")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 10)
+	if n, err := server.ReadEarly(got); string(got[:n]) != "ping" || err != nil {
+		t.Fatalf("%q, %v", got[:n], err)
+	}
+	if n, err := server.WriteEarly([]byte("pong")); n != 4 || err != nil || server.Info().State == fault.Connected {
+		t.Fatalf("%d, %v in %v", n, err, server.Info().State)
+	}
+	answer := func() error {
+		n, err := client.Read(got)
+		if string(got[:n]) != "pong" {
+			t.Errorf("the client got %q", got[:n])
+		}
+		return err
+	}
+	if err := both(answer, server.Handshake); err != nil {
+		t.Fatal(err)
+	}
+	if err := exchange(client, server, 1000); err != nil {
+		t.Fatal(err)
+	}
+}
+
 type readEarly struct{ c *handclasp.Conn }
 
 func (r readEarly) Read(p []byte) (int, error) { return r.c.ReadEarly(p) }

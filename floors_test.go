@@ -48,7 +48,7 @@ const annexes = `
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop"
+const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop test/bogo/shim test/bogo/conformance"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{

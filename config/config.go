@@ -83,6 +83,10 @@ type ClientConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// SigningSchemes are what Certificates may sign with; nil means
+	// SignatureSchemes. The order is the certificate's: see sign.Signer.
+	SigningSchemes []iana.SignatureScheme
+
 	// PSKs are keys that were agreed on by other means, in order of preference.
 	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
 	// the first. A server that takes one shows no certificate, except with
@@ -255,6 +259,10 @@ type ServerConfig struct {
 	CurvePreferences []iana.Group
 	SignatureSchemes []iana.SignatureScheme
 
+	// SigningSchemes are what Certificates may sign with, as in ClientConfig;
+	// SignatureSchemes then count for the client's certificate alone.
+	SigningSchemes []iana.SignatureScheme
+
 	// PreferClientOrder has the client's order decide between cipher suites that
 	// both sides have.
 	PreferClientOrder bool
@@ -342,6 +350,7 @@ type Params struct {
 	Suites   []iana.CipherSuite
 	Groups   []iana.Group
 	Schemes  []iana.SignatureScheme
+	Signing  []iana.SignatureScheme // with our own keys
 	ALPN     []string
 }
 
@@ -350,6 +359,9 @@ type Params struct {
 func (c *ClientConfig) Params() (Params, error) {
 	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
 	if err != nil {
+		return p, err
+	}
+	if err := p.resolveSigning(c.SigningSchemes); err != nil {
 		return p, err
 	}
 	if err := checkName(c.ServerName); err != nil {
@@ -402,6 +414,9 @@ func (c *ServerConfig) Params() (Params, error) {
 		return Params{}, err
 	}
 	p, err := resolve(c.MinVersion, c.MaxVersion, c.CipherSuites, c.CurvePreferences, c.SignatureSchemes, c.NextProtos)
+	if err == nil {
+		err = p.resolveSigning(c.SigningSchemes)
+	}
 	if err == nil {
 		err = p.checkPSKs(c.PSKs)
 	}

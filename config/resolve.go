@@ -52,6 +52,12 @@ func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []i
 	return p, p.settle()
 }
 
+// resolveSigning fills in what our own keys may sign with.
+func (p *Params) resolveSigning(schemes []iana.SignatureScheme) (err error) {
+	p.Signing, err = list("SigningSchemes", schemes, sign.All(), p.Schemes)
+	return err
+}
+
 // old is what TLS 1.1 and 1.0 need to speak with most who know no better.
 var old = []iana.CipherSuite{
 	iana.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,

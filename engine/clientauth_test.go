@@ -63,6 +63,27 @@ func TestMutual(t *testing.T) {
 	}
 }
 
+// What a side signs with has nothing to do with what it accepts, if its
+// configuration says so.
+func TestSigningSchemes(t *testing.T) {
+	for _, v := range []iana.Version{iana.TLS12, iana.TLS13} {
+		p := newPair(t, mutual(t, pki.RSA2048), func(c *config.ClientConfig, s *config.ServerConfig) {
+			c.MaxVersion = v
+			c.SignatureSchemes = []iana.SignatureScheme{iana.ECDSA_SECP256R1_SHA256} // as the server signs
+			c.SigningSchemes = []iana.SignatureScheme{iana.RSA_PSS_RSAE_SHA384}
+			s.SignatureSchemes = c.SigningSchemes
+			s.SigningSchemes = c.SignatureSchemes
+		}).connect(t)
+		if i := p.server.Info(); i.SignatureScheme != iana.ECDSA_SECP256R1_SHA256 || i.ClientScheme != iana.RSA_PSS_RSAE_SHA384 {
+			t.Errorf("%v: the server signed with %v, the client with %v", v, i.SignatureScheme, i.ClientScheme)
+		}
+	}
+	_, err := NewClient(&config.ClientConfig{ServerName: "localhost", SigningSchemes: []iana.SignatureScheme{}})
+	if !errors.Is(err, fault.ConfigValue) {
+		t.Errorf("an empty list: %v", err)
+	}
+}
+
 // How messages are cut into records and records into pieces changes nothing.
 func TestMutualDelivery(t *testing.T) {
 	for _, v := range []iana.Version{iana.TLS12, iana.TLS13} {

@@ -15,6 +15,11 @@ import (
 // allows: Info().EarlyData says how many bytes and why none. What does not fit as
 // a whole is refused, with rule EarlyDataUnavailable or EarlyDataTooLarge, and
 // nothing is sent. Nobody sends again what the server turns down.
+//
+// A server may answer with SendEarly what it accepted in 0-RTT, as soon as Recv gave
+// some of it and until the handshake is complete: half a round trip sooner, and with
+// no proof yet that the client is alive, and not somebody who replays it (RFC 9846,
+// Appendix F.1.1).
 func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 	e.start()
 	e.mu.Lock()
@@ -29,7 +34,7 @@ func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 	dst = append(dst, e.pending...)
 	e.pending = nil
 	for len(p) > 0 {
-		n := min(len(p), record.MaxPlaintext)
+		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
 		if dst, err = e.seal(dst, iana.ContentApplicationData, p[:n]); err != nil {
 			return dst, e.end(err)
@@ -47,12 +52,14 @@ func (e *Engine) canSendEarly(n int) error {
 		return e.err
 	case e.closed:
 		return e.misuse(fault.WriteClosed)
-	case e.outEpoch != flow.Early:
+	case e.role == fault.Server && (e.Connected() || e.outEpoch != flow.Application || e.Info().EarlyData.State != flow.EarlyAccepted):
+		return e.misuse(fault.EarlyDataUnavailable).Saw("a server answers 0-RTT data that it took, and only before the handshake is complete", "")
+	case e.role == fault.Client && e.outEpoch != flow.Early:
 		return e.misuse(fault.EarlyDataUnavailable).Saw(e.Info().EarlyData.Reason, "")
 	case e.outSpent(n):
 		return e.misuse(fault.EarlyDataUnavailable).Saw("the key has protected as much as it safely can", "")
 	}
-	if left := uint64(e.Info().EarlyData.Max) - e.earlySent; uint64(n) > left {
+	if left := uint64(e.Info().EarlyData.Max) - e.earlySent; e.role == fault.Client && uint64(n) > left {
 		return e.misuse(fault.EarlyDataTooLarge).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", left))
 	}
 	return nil

@@ -18,6 +18,9 @@ func (l *layer) WriteMessage(msg []byte) {
 	if !l.closed && l.err == nil { // a late answer to an Ask comes too late
 		l.flight = append(l.flight, msg...)
 	}
+	if !l.connected.Load() {
+		l.turnOver = true
+	}
 }
 
 func (l *layer) ChangeCipherSpec() {
@@ -72,7 +75,7 @@ func (l *layer) SetVersion(v iana.Version) {
 
 func (l *layer) Renegotiating() { l.again.Store(true) }
 
-func (l *layer) PeerFinished() { l.peerFinished, l.empty = true, 0 }
+func (l *layer) PeerFinished() { l.peerFinished, l.turnOver, l.empty = true, true, 0 }
 
 // PeerUpdated follows the peer to its next keys. Our own answer waits for the
 // next Output or Send, so a silent side answers many updates with one.
@@ -94,6 +97,9 @@ func (l *layer) PeerUpdated(requested bool) error {
 // Answered goes on with the messages that came behind the question.
 func (l *layer) Answered(err error) {
 	e := (*Engine)(l)
+	if err == nil {
+		err = e.checkRest()
+	}
 	if err == nil {
 		e.advanced()
 		err = e.messages()

@@ -32,7 +32,8 @@ type reader struct {
 	inEpoch  flow.Epoch
 
 	handshake    []byte // handshake bytes not yet consumed
-	keysChanged  bool   // by the message in progress
+	keysChanged  bool   // by the message in progress, or by the answer to what it asked
+	turnOver     bool   // likewise: it is our turn now, or the peer has finished
 	want         int
 	seen         bool // the first record has come
 	heard        bool // something came after the handshake: data or a message
@@ -189,14 +190,31 @@ func (e *Engine) messages() error {
 		}
 		// The machine keeps the message, so its bytes are never used again.
 		e.handshake = b[n:]
-		e.keysChanged = false
+		e.keysChanged, e.turnOver = false, false
 		if err := e.machine.Receive(b[:n:n]); err != nil {
 			return err
 		}
-		if e.keysChanged && len(e.handshake) > 0 {
-			return fault.MessageAcrossKeys.New().Saw(iana.HandshakeType(b[0]), nil)
+		if err := e.checkRest(); err != nil {
+			return err
 		}
 		e.advanced()
+	}
+	return nil
+}
+
+// checkRest refuses handshake data in the record of a message that it can't belong
+// behind: it would be taken for something that was said under other keys, or after
+// our answer.
+func (e *Engine) checkRest() error {
+	changed, over := e.keysChanged, e.turnOver
+	e.keysChanged, e.turnOver = false, false
+	switch {
+	case len(e.handshake) == 0:
+		return nil
+	case changed:
+		return fault.MessageAcrossKeys.New().Saw(iana.HandshakeType(e.handshake[0]), nil)
+	case over:
+		return fault.MessageExcess.New().Saw(iana.HandshakeType(e.handshake[0]), nil)
 	}
 	return nil
 }

@@ -320,3 +320,22 @@ func TestManyIdentities(t *testing.T) {
 		t.Errorf("%d tickets opened", s.opened)
 	}
 }
+
+// A server does not acknowledge the name of a session that it resumes (RFC 6066,
+// Section 3).
+func TestResumedNameIsNotAcknowledged(t *testing.T) {
+	s := newShelf()
+	for _, resumed := range []bool{false, true} {
+		p := newPair(t, resumes(s))
+		acknowledged := false
+		p.server.Edit(func(m wire.Message) {
+			if ee, ok := m.(*wire.EncryptedExtensions); ok {
+				acknowledged = ee.Extensions.Has(iana.ExtServerName)
+			}
+		})
+		p.connect(t)
+		if p.server.Info().Resumed != resumed || acknowledged == resumed {
+			t.Errorf("resumed %v: acknowledged %v", p.server.Info().Resumed, acknowledged)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/handclasp/handclasp/config"
@@ -391,6 +392,68 @@ func TestInterleaved(t *testing.T) {
 	}
 }
 
+// A peer that has said what it had to say, and goes on in the same record, is
+// refused, whether we can go on at once or have to ask first: what it says would
+// pass for an answer to what it has not seen.
+func TestMessageExcess(t *testing.T) {
+	hook := func(_ *config.ClientConfig, s *config.ServerConfig) {
+		s.GetConfigForClient = func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, nil }
+	}
+	old := func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxVersion = iana.TLS12 }
+	retried := func(c *config.ClientConfig, s *config.ServerConfig) {
+		c.KeyShares, s.CurvePreferences = []iana.Group{}, []iana.Group{iana.X25519}
+	}
+	for name, c := range map[string]struct {
+		options []option
+		want    *fault.Rule
+	}{
+		"1.3":                  {nil, fault.MessageAcrossKeys},
+		"1.3, with a hook":     {[]option{hook}, fault.MessageAcrossKeys},
+		"1.3, a retry":         {[]option{retried}, fault.MessageExcess},
+		"1.3, a retry, a hook": {[]option{retried, hook}, fault.MessageExcess},
+		"1.2":                  {[]option{old}, fault.MessageExcess},
+		"1.2, with a hook":     {[]option{old, hook}, fault.MessageExcess},
+	} {
+		for _, more := range [][]byte{{byte(iana.Finished)}, {byte(iana.ClientKeyExchange), 0, 0, 1, 0}} {
+			p := newPair(t, c.options...)
+			hello := append(p.client.Output(nil), more...)
+			n := len(hello) - record.HeaderLen
+			hello[3], hello[4] = byte(n>>8), byte(n)
+			p.server.wire = hello
+			p.step(t, p.server, p.client)
+			p.pump(t)
+			if !errors.Is(p.server.err, c.want) {
+				t.Errorf("%s, %d bytes more: %v, want %s", name, len(more), p.server.err, c.want.ID)
+			}
+		}
+	}
+}
+
+// Nothing stands behind the Finished of TLS 1.2 either.
+func TestExcessBehindFinished(t *testing.T) {
+	for _, finisher := range []fault.Role{fault.Client, fault.Server} {
+		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxVersion = iana.TLS12 })
+		from, to := p.client, p.server
+		if finisher == fault.Server {
+			from, to = to, from
+		}
+		from.Edit(func(m wire.Message) {
+			if _, ok := m.(*wire.Finished); ok {
+				from.options.Layer = trailer{(*layer)(from.Engine)}
+			}
+		})
+		p.pump(t)
+		if !errors.Is(to.err, fault.MessageExcess) {
+			t.Errorf("behind the %v's: %v", finisher, to.err)
+		}
+	}
+}
+
+// A trailer puts a byte of handshake data behind each message.
+type trailer struct{ *layer }
+
+func (l trailer) WriteMessage(msg []byte) { l.layer.WriteMessage(append(msg, 0)) }
+
 func TestExporters(t *testing.T) {
 	for _, u := range defaults(iana.TLS13) {
 		p := newPair(t, func(c *config.ClientConfig, _ *config.ServerConfig) { c.CipherSuites = []iana.CipherSuite{u.ID} }).connect(t)
@@ -416,8 +479,8 @@ func TestExporters(t *testing.T) {
 		if _, err := p.client.ExportKeyingMaterial("EXPORTER-a", nil, 255*u.Hash.Size()+1); !errors.Is(err, fault.ExportLength) {
 			t.Errorf("too long: %v", err)
 		}
-		if _, err := p.client.ExportKeyingMaterial("", nil, 32); !errors.Is(err, fault.ExportLabel) {
-			t.Errorf("no label: %v", err)
+		if _, err := p.client.ExportKeyingMaterial(strings.Repeat("x", 250), nil, 32); !errors.Is(err, fault.ExportLabel) {
+			t.Errorf("a label that is too long: %v", err)
 		}
 	}
 }

@@ -172,6 +172,45 @@ func TestEarlyIsMarked(t *testing.T) {
 	}
 }
 
+// A server answers early data before the client has said another word, and nothing
+// else.
+func TestHalfRTT(t *testing.T) {
+	s, g := newShelf(), &guard{say: session.Accepted}
+	again(t, resumes(s), eager(g))
+	p := newPair(t, resumes(s), eager(g))
+	says := func(want *fault.Rule) {
+		t.Helper()
+		out, err := p.server.SendEarly(nil, []byte("answer"))
+		if want == nil && err != nil || want != nil && !errors.Is(err, want) || (len(out) > 0) != (want == nil) {
+			t.Fatalf("in %v: %d bytes, %v", p.server.Info().State, len(out), err)
+		}
+		p.client.wire = append(p.client.wire, out...)
+	}
+	says(fault.EarlyDataUnavailable)
+	p.sendEarly(t, []byte("early"))
+	for len(p.server.got) == 0 {
+		p.step(t, p.server, p.client)
+	}
+	says(nil)
+	if p.server.Connected() {
+		t.Fatal("the handshake is complete")
+	}
+	p.connect(t)
+	if string(p.client.got) != "answer" {
+		t.Errorf("the client got %q", p.client.got)
+	}
+	says(fault.EarlyDataUnavailable)
+	p.exchange(t, 1000)
+
+	p = newPair(t, resumes(s), eager(&guard{say: session.HelloSeen}))
+	p.sendEarly(t, []byte("early"))
+	p.step(t, p.server, p.client)
+	for p.server.Ask() != nil {
+		p.answer(p.server)
+	}
+	says(fault.EarlyDataUnavailable) // it took none
+}
+
 // What can't go out in 0-RTT is refused as a whole, and nothing is sent.
 func TestSendEarlyRefuses(t *testing.T) {
 	s, g := newShelf(), &guard{say: session.Accepted}

@@ -13,6 +13,9 @@ var (
 	MessageAcrossKeys = rule("message-across-keys", iana.UnexpectedMessage, Peer, "RFC 9846, Section 5.1",
 		"A handshake message goes on after a message that changes the keys, in the same record.",
 		"The peer's TLS stack breaks the protocol; report it to its vendor.")
+	MessageExcess = rule("message-excess", iana.UnexpectedMessage, Peer, "RFC 9846, Section 5.1",
+		"Handshake data follows, in the same record, a message after which it is this side's turn, or after which there is none.",
+		"The peer's TLS stack breaks the protocol; report it to its vendor.")
 	MessageTooLarge = rule("message-too-large", iana.IllegalParameter, Peer, "",
 		"The peer announces a handshake message larger than any that is needed.",
 		"If it is a certificate message, send fewer or smaller certificates; see docs/limits.md.")

@@ -108,5 +108,5 @@ var (
 		"Ask for at least 1 byte and at most 255 times the length of the cipher suite's hash (8,160 bytes with SHA-256).")
 	ExportLabel = rule("export-label", iana.NoAlert, Local, "RFC 9846, Section 7.1",
 		"The exporter label can't be used.",
-		"Choose a label of 1 to 249 bytes that TLS does not use itself.")
+		"Choose a label of at most 249 bytes that TLS does not use itself.")
 )

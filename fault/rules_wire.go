@@ -17,7 +17,7 @@ var (
 	WireConstant = rule("wire-constant", iana.IllegalParameter, Peer, "RFC 9846, Section 6",
 		"A field with only one legal value holds another.",
 		"The peer, or a device between, sent an illegal value; capture it and report it to its vendor.")
-	ExtensionRepeated = rule("extension-repeated", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3",
+	ExtensionRepeated = rule("extension-repeated", iana.DecodeError, Peer, "RFC 9846, Section 4.3",
 		"The same extension stands twice in one block.",
 		"The peer, or a device between, sent a malformed message; capture it and report it to its vendor.")
 )

@@ -3,6 +3,7 @@ package fault_test
 import (
 	"bytes"
 	"crypto/rand"
+	"strings"
 	"testing"
 
 	"github.com/handclasp/handclasp/fault"
@@ -132,7 +133,7 @@ var ofKeys = map[*fault.Rule]scenario{
 	fault.SigSchemeKeyMismatch: answer(func(m *wire.CertificateVerify) { m.Scheme = iana.ECDSA_SECP256R1_SHA256 }),
 	fault.SigInvalid:           answer(func(m *wire.CertificateVerify) { m.Signature = flip(m.Signature) }),
 	fault.ExportLength:         exported("label", 0),
-	fault.ExportLabel:          exported("", 32),
+	fault.ExportLabel:          exported(strings.Repeat("x", 250), 32),
 }
 
 // exported asks a connected engine for keying material.

@@ -116,6 +116,15 @@ var ofStream = map[*fault.Rule]scenario{
 		w.put(iana.ContentHandshake, []byte{byte(iana.NewSessionTicket), 0})
 		w.put(iana.ContentApplicationData, []byte("data"))
 	}),
+	fault.MessageExcess: by(fault.Server, func(p *pair) { // a ClientHello that is retried, and the beginning of another one
+		p.client.KeyShares, p.server.CurvePreferences = []iana.Group{}, []iana.Group{iana.X25519}
+		p.tap = func(w *tap, t iana.ContentType, b []byte) {
+			if w.from == fault.Client && t == iana.ContentHandshake {
+				b = append(bytes.Clone(b), byte(iana.ClientHello), 0)
+			}
+			w.put(t, b)
+		}
+	}),
 	fault.MessageAcrossKeys: once(func(w *tap) { w.put(iana.ContentHandshake, append(bytes.Clone(update), byte(iana.KeyUpdate))) }),
 	fault.MessageTooLarge: before(iana.EncryptedExtensions, func(w *tap) {
 		w.put(iana.ContentHandshake, []byte{byte(iana.EncryptedExtensions), 0xff, 0xff, 0xff})

@@ -90,7 +90,7 @@ func (c *client) chosen([]byte) (fault.State, error) {
 
 // signable is what the key of a certificate of ours can sign here, in our order.
 func (c *client) signable(own *config.Certificate) []iana.SignatureScheme {
-	return signable(c.info.Version, own, c.params.Schemes, c.cfg.SignatureSchemes != nil)
+	return signable(c.info.Version, own, c.params.Signing, c.cfg.SignatureSchemes != nil && c.cfg.SigningSchemes == nil)
 }
 
 // show goes on with the first of ours that the server may want, or none.

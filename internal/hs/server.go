@@ -493,7 +493,7 @@ func (s *server) schemesOf(c *config.Certificate) []iana.SignatureScheme {
 	case !s.signs():
 		return c.Signer().Schemes()
 	case s.info.Version >= iana.TLS12:
-		return signable(s.info.Version, c, s.params.Schemes, s.cfg.SignatureSchemes != nil)
+		return signable(s.info.Version, c, s.params.Signing, s.cfg.SignatureSchemes != nil && s.cfg.SigningSchemes == nil)
 	case ok:
 		return []iana.SignatureScheme{implied}
 	}

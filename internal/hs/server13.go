@@ -132,8 +132,8 @@ func (s *server) serverHello() error {
 
 func (s *server) encryptedExtensions() error {
 	var m wire.EncryptedExtensions
-	if s.hello.Extensions.Has(iana.ExtServerName) {
-		m.Extensions.Add(iana.ExtServerName) // RFC 6066, Section 3: the name was used
+	if s.hello.Extensions.Has(iana.ExtServerName) && s.found == nil {
+		m.Extensions.Add(iana.ExtServerName) // RFC 6066, Section 3: the name was used, and this is no resumption
 	}
 	if s.info.ALPN != "" {
 		m.ALPN = [][]byte{[]byte(s.info.ALPN)}

@@ -55,6 +55,8 @@ var groups = []group{
 
 // named work like the others, and are offered to nobody unless they are named.
 var named = []group{
+	{iana.MLKEM768, []part{mlkem768}},   // 1184, 1088,  32
+	{iana.MLKEM1024, []part{mlkem1024}}, // 1568, 1568,  32
 	{iana.FFDHE2048, []part{ffdhe2048}}, // 256, 256, 256
 	{iana.FFDHE3072, []part{ffdhe3072}}, // 384, 384, 384
 	{iana.FFDHE4096, []part{ffdhe4096}}, // 512, 512, 512
@@ -82,7 +84,7 @@ func find(g iana.Group) (group, error) {
 	return group{}, fault.KexGroupUnsupported.New().Saw(g, All())
 }
 
-// All lists what may be named: Groups and the finite-field groups.
+// All lists what may be named: Groups, ML-KEM alone and the finite-field groups.
 func All() []iana.Group {
 	ids := Groups()
 	for _, row := range named {

@@ -25,10 +25,14 @@ var lengths = []struct {
 	{iana.Secp521r1, 133, 133, 66},
 	{iana.SecP256r1MLKEM768, 1249, 1153, 64},
 	{iana.SecP384r1MLKEM1024, 1665, 1665, 80},
+
+	// Only where they are named.
+	{iana.MLKEM768, 1184, 1088, 32},
+	{iana.MLKEM1024, 1568, 1568, 32},
 }
 
 func TestGroups(t *testing.T) {
-	ids := Groups()
+	ids := append(Groups(), iana.MLKEM768, iana.MLKEM1024)
 	if len(ids) != len(lengths) {
 		t.Fatalf("%d groups, want %d", len(ids), len(lengths))
 	}

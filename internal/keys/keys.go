@@ -71,11 +71,11 @@ const (
 )
 
 // ExpandLabel is HKDF-Expand-Label (RFC 9846, Section 7.1). The prefix "tls13 "
-// is added here. The label is 1 to 249 bytes, context at most 255 bytes, length
+// is added here. The label is at most 249 bytes, context at most 255 bytes, length
 // at most 255 times Size; all are chosen by this program, never by a peer, so a
 // breach panics.
 func (h Hash) ExpandLabel(secret []byte, label string, context []byte, length int) []byte {
-	if label == "" || len(label) > maxLabel || len(context) > maxContext {
+	if len(label) > maxLabel || len(context) > maxContext {
 		panic("keys: label or context of impossible length")
 	}
 	info := make([]byte, 0, 4+len(labelPrefix)+len(label)+len(context))
@@ -150,10 +150,12 @@ func (h Hash) Export(exporterMain Secret, label string, context []byte, length i
 	return h.ExpandLabel(secret, "exporter", h.Sum(context), length), nil
 }
 
-// checkExport holds an exporter's arguments against the limits of HKDF.
+// checkExport holds an exporter's arguments against the limits of HKDF. An empty
+// label is as good as any: the 7 bytes that HkdfLabel asks for at least are a
+// matter of notation, and other stacks derive the same from it.
 func (h Hash) checkExport(label string, length int) error {
-	if label == "" || len(label) > maxLabel {
-		return fault.ExportLabel.New().Saw(len(label), fmt.Sprintf("1 to %d bytes", maxLabel))
+	if len(label) > maxLabel {
+		return fault.ExportLabel.New().Saw(len(label), fmt.Sprintf("at most %d bytes", maxLabel))
 	}
 	if length < 1 || length > 255*h.Size() {
 		return fault.ExportLength.New().Saw(length, fmt.Sprintf("1 to %d bytes", 255*h.Size()))

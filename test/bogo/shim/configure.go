@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/engine"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// What BoringSSL has by default where the runner's tests rely on it.
+var (
+	defaultGroups  = []iana.Group{iana.X25519MLKEM768, iana.X25519, iana.Secp256r1, iana.Secp384r1}
+	defaultSchemes = []iana.SignatureScheme{
+		iana.ECDSA_SECP256R1_SHA256, iana.RSA_PSS_RSAE_SHA256, iana.RSA_PKCS1_SHA256,
+		iana.ECDSA_SECP384R1_SHA384, iana.RSA_PSS_RSAE_SHA384, iana.RSA_PKCS1_SHA384,
+		iana.RSA_PSS_RSAE_SHA512, iana.RSA_PKCS1_SHA512, iana.RSA_PKCS1_SHA1,
+	}
+)
+
+const maxEarlyData = 14336 // bytes of 0-RTT data that a server takes with a ticket
+
+// newEngine makes the engine that the flags describe.
+func (s *settings) newEngine(h *home, keyLog io.Writer) (*engine.Engine, error) {
+	suites, err := s.suites()
+	if err != nil {
+		return nil, err
+	}
+	certs, err := s.certificates()
+	if err != nil {
+		return nil, err
+	}
+	if s.Server {
+		cfg, err := s.serverConfig(h)
+		if err != nil {
+			return nil, err
+		}
+		cfg.CipherSuites, cfg.Certificates, cfg.KeyLogWriter = suites, certs, keyLog
+		return engine.NewServer(cfg)
+	}
+	cfg, err := s.clientConfig(h)
+	if err != nil {
+		return nil, err
+	}
+	cfg.CipherSuites, cfg.Certificates, cfg.KeyLogWriter = suites, certs, keyLog
+	return engine.NewClient(cfg)
+}
+
+func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
+	protos, err := protocols(s.AdvertiseALPN)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &config.ClientConfig{
+		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h,
+		// Asked of link.choose, never called.
+		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
+	}
+	if s.KeyShares != nil || s.NoKeyShares {
+		cfg.KeyShares = groups(s.KeyShares)
+	}
+	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
+	return cfg, err
+}
+
+func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
+	cfg := &config.ServerConfig{
+		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: s.EnableGREASE,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, Guard: h.guard,
+		// Asked of link.welcome, never called.
+		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
+	}
+	if s.EnableEarlyData {
+		cfg.EarlyData = maxEarlyData
+	}
+	if s.SkipTicket {
+		cfg.TicketCount = -1
+	}
+	switch {
+	case s.SelectALPN != "":
+		cfg.NextProtos = []string{s.SelectALPN}
+	case s.RejectALPN:
+		cfg.NextProtos = []string{"nothing that anybody offers"}
+	}
+	switch {
+	case s.VerifyPeer:
+		cfg.ClientAuth = config.RequestClientCert
+	case s.RequireAnyClientCert:
+		cfg.ClientAuth = config.RequireAnyClientCert
+	}
+	var err error
+	if cfg.ClientCAs, err = authorities(s.UseClientCAList); err != nil {
+		return nil, err
+	}
+	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
+	return cfg, err
+}
+
+// versions are the lowest and highest that the flags leave.
+func (s *settings) versions() (lowest, highest iana.Version, err error) {
+	var left []iana.Version
+	for v, off := range map[iana.Version]bool{iana.TLS10: s.NoTLS1, iana.TLS11: s.NoTLS11, iana.TLS12: s.NoTLS12, iana.TLS13: s.NoTLS13} {
+		if !off && v >= iana.Version(s.MinVersion) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
+			left = append(left, v)
+		}
+	}
+	if len(left) == 0 {
+		return 0, 0, errors.New("no version is left")
+	}
+	lowest, highest = slices.Min(left), slices.Max(left)
+	if int(highest-lowest) >= len(left) {
+		// BoringSSL goes up from the lowest as far as nothing is missing.
+		for highest = lowest; slices.Contains(left, highest+1); highest++ {
+		}
+	}
+	return lowest, highest, nil
+}
+
+func (s *settings) groups() []iana.Group {
+	if s.Curves == nil {
+		return defaultGroups
+	}
+	return groups(s.Curves)
+}
+
+func groups(ids []uint16) []iana.Group {
+	list := make([]iana.Group, len(ids))
+	for i, id := range ids {
+		list[i] = iana.Group(id)
+	}
+	return list
+}
+
+func (s *settings) schemes() []iana.SignatureScheme {
+	if s.VerifyPrefs == nil {
+		return defaultSchemes
+	}
+	return schemes(s.VerifyPrefs)
+}
+
+func schemes(ids []uint16) []iana.SignatureScheme {
+	list := make([]iana.SignatureScheme, len(ids))
+	for i, id := range ids {
+		list[i] = iana.SignatureScheme(id)
+	}
+	return list
+}
+
+func (s *settings) psks() []config.PSK {
+	if s.PSK == "" {
+		return nil
+	}
+	return []config.PSK{{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK)}}
+}
+
+// protocols takes a list of ALPN as it stands on the wire apart.
+func protocols(wire string) (list []string, err error) {
+	for len(wire) > 0 {
+		n := int(wire[0])
+		if n == 0 || n >= len(wire) {
+			return nil, fmt.Errorf("-advertise-alpn %q is no list", wire)
+		}
+		list, wire = append(list, wire[1:1+n]), wire[1+n:]
+	}
+	return list, nil
+}
+
+// authorities makes a pool whose names are those of a list: hexadecimal, separated
+// by commas.
+func authorities(list string) (*x509.CertPool, error) {
+	if list == "" || list == "<NULL>" || list == "<EMPTY>" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for text := range strings.SplitSeq(list, ",") {
+		name, err := hex.DecodeString(text)
+		if err != nil {
+			return nil, err
+		}
+		pool.AddCert(&x509.Certificate{Raw: name, RawSubject: name})
+	}
+	return pool, nil
+}
+
+// certificates are what the shim can prove itself with: the credentials in their
+// order, then the default one.
+func (s *settings) certificates() (list []config.Certificate, err error) {
+	for i := range s.credentials {
+		c, err := s.credentials[i].load(i)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	if s.CertFile == "" && s.KeyFile == "" {
+		return list, nil
+	}
+	c, err := s.credential.load(defaultCredential)
+	if s.SetOCSPInCallback && !s.UseOCSPCallback || s.DeclineOCSPCallback {
+		c.OCSPStaple = nil
+	}
+	return append(list, c), err
+}
+
+const defaultCredential = -1
+
+func (c *credential) load(number int) (config.Certificate, error) {
+	chain, err := os.ReadFile(c.CertFile)
+	if err != nil {
+		return config.Certificate{}, err
+	}
+	key, err := os.ReadFile(c.KeyFile)
+	if err != nil {
+		return config.Certificate{}, err
+	}
+	pair, err := handclasp.X509KeyPair(chain, key)
+	if err != nil {
+		return config.Certificate{}, err
+	}
+	var raw [][]byte
+	for _, x := range pair.Chain() {
+		raw = append(raw, x.Raw)
+	}
+	made, err := config.NewCertificate(raw, c.signer(pair.Signer(), number))
+	if err != nil {
+		return made, err
+	}
+	made.OCSPStaple = c.OCSPResponse
+	made.SignedCertificateTimestamps, err = timestamps(c.SCTs)
+	return made, err
+}
+
+// timestamps takes a SignedCertificateTimestampList apart (RFC 6962, Section 3.3).
+func timestamps(list []byte) (scts [][]byte, err error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if len(list) < 2 || int(list[0])<<8+int(list[1]) != len(list)-2 {
+		return nil, errors.New("-signed-cert-timestamps: no list")
+	}
+	for rest := list[2:]; len(rest) > 0; {
+		if len(rest) < 2 || int(rest[0])<<8+int(rest[1]) > len(rest)-2 {
+			return nil, errors.New("-signed-cert-timestamps: no list")
+		}
+		n := 2 + int(rest[0])<<8 + int(rest[1])
+		scts, rest = append(scts, rest[2:n]), rest[n:]
+	}
+	return scts, nil
+}
+
+// A signer knows the number of its credential, and signs as the flags prefer.
+type signer struct {
+	sign.Signer
+	number int
+	prefs  []iana.SignatureScheme
+}
+
+func (s *signer) Schemes() []iana.SignatureScheme { return s.prefs }
+
+// A decrypter is the signer of an RSA key.
+type decrypter struct {
+	*signer
+	key sign.Decrypter
+}
+
+func (d *decrypter) DecryptPremaster(ctx context.Context, ciphertext []byte, offered iana.Version, substitute []byte) []byte {
+	return d.key.DecryptPremaster(ctx, ciphertext, offered, substitute)
+}
+
+func (c *credential) signer(key sign.Signer, number int) sign.Signer {
+	prefs := key.Schemes()
+	if c.SigningPrefs != nil {
+		prefs = slices.DeleteFunc(schemes(c.SigningPrefs), func(x iana.SignatureScheme) bool { return !slices.Contains(key.Schemes(), x) })
+		if old, ok := sign.Legacy(key.Public()); ok && !slices.Contains(prefs, old) {
+			prefs = append(prefs, old) // TLS 1.1 has no preferences
+		}
+	}
+	s := &signer{key, number, prefs}
+	if d, ok := key.(sign.Decrypter); ok {
+		return &decrypter{s, d}
+	}
+	return s
+}
+
+// numberOf is the number of the credential that a key belongs to.
+func numberOf(s sign.Signer) int {
+	switch s := s.(type) {
+	case *decrypter:
+		return s.number
+	case *signer:
+		return s.number
+	}
+	return defaultCredential
+}
+
+// wireList is how protocols look in a ClientHello.
+func wireList(list []string) []byte {
+	var b bytes.Buffer
+	for _, p := range list {
+		b.WriteByte(byte(len(p)))
+		b.WriteString(p)
+	}
+	return b.Bytes()
+}
