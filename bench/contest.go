@@ -42,8 +42,20 @@ func (c *contest) add(stack string, measure func() (sample, error), why error) {
 	c.entrants = append(c.entrants, e)
 }
 
+// chosen leaves of the contests what is to be run.
+func (b *bench) chosen(contests []*contest) []*contest {
+	if b.match == nil {
+		return contests
+	}
+	for _, c := range contests {
+		c.entrants = slices.DeleteFunc(c.entrants, func(e *entrant) bool { return !b.match.MatchString(c.name + ", " + e.stack) })
+	}
+	return slices.DeleteFunc(contests, func(c *contest) bool { return len(c.entrants) == 0 })
+}
+
 // hold runs all contests of a part, interleaved, and reports them.
 func (b *bench) hold(ctx context.Context, contests []*contest) error {
+	contests = b.chosen(contests)
 	for round := range b.rounds {
 		for _, c := range contests {
 			b.note("round %d of %d: %s, %s", round+1, b.rounds, c.part, c.name)

@@ -4,6 +4,7 @@
 //	go run ./bench                 # all of it, some minutes
 //	go run ./bench -short          # does everything work? its numbers mean nothing
 //	go run ./bench -only records   # one part: handshakes, records, first-byte, crowd, idle
+//	go run ./bench -only handshakes -match '1.3 resumption.*handclasp' -cpu cpu.out
 //
 // Policy: both stacks run in one process, on one core, in memory, with the same
 // certificates, groups and suites. Cases are interleaved: every round runs every
@@ -22,6 +23,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -37,6 +39,8 @@ type options struct {
 	json     string
 	svg      string
 	openssl  bool
+	match    *regexp.Regexp // of "case, stack"; nil: all
+	cpu, mem string         // profiles
 	progress io.Writer
 }
 
@@ -73,10 +77,20 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "file for the results as JSON")
 	flag.StringVar(&o.svg, "svg", "", "file for the results as a chart")
 	flag.BoolVar(&o.openssl, "openssl", true, "measure OpenSSL too, if its headers are there")
+	flag.StringVar(&o.cpu, "cpu", "", "file for a profile of the processor's time; only what -match leaves is worth looking at")
+	flag.StringVar(&o.mem, "mem", "", "file for a profile of all that was allocated")
+	match := flag.String("match", "", "a regular expression: run only what it finds in \"case, stack\"")
 	only := flag.String("only", "", "comma list of parts to run; empty for all: "+strings.Join((*bench)(nil).names(), ", "))
 	flag.Parse()
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
+	}
+	if *match != "" {
+		var err error
+		if o.match, err = regexp.Compile(*match); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(2)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -120,6 +134,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		defer b.openssl.close()
 	}
 	b.report = describe(b.rounds, o.short, b.openssl, why)
+	stop, err := profile(o.cpu, o.mem)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for _, p := range parts {
 		if len(o.only) > 0 && !slices.Contains(o.only, p.name) {
 			continue
