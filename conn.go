@@ -58,12 +58,12 @@ type Conn struct {
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 	cfg = withClientClock(cfg)
 	e, err := engine.NewClient(cfg)
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: make(gate, 1)}
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: newGate()}
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 	e, err := engine.NewServer(withClock(cfg))
-	return &Conn{conn: conn, engine: e, broken: err, reading: make(gate, 1)}
+	return &Conn{conn: conn, engine: e, broken: err, reading: newGate()}
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -237,7 +237,9 @@ func (c *Conn) lock() error {
 func (c *Conn) release() {
 	defer c.writers.Add(-1)
 	for {
-		c.flushOut() // what can't go out now stays unsent, or never will
+		if c.engine.Pending() || c.leftover.Load() {
+			c.flushOut() // what can't go out now stays unsent, or never will
+		}
 		over := c.writeErr != nil
 		c.writing.Unlock()
 		if over || !c.engine.Pending() || !c.writing.TryLock() {
@@ -257,8 +259,10 @@ func (c *Conn) put(b []byte) error {
 		return nil
 	}
 	n, err := c.conn.Write(b)
-	c.unsent = append(c.unsent[:0], b[n:]...)
-	c.leftover.Store(len(c.unsent) > 0)
+	if n < len(b) || len(c.unsent) > 0 {
+		c.unsent = append(c.unsent[:0], b[n:]...)
+		c.leftover.Store(len(c.unsent) > 0)
+	}
 	return err
 }
 

@@ -278,7 +278,7 @@ func TestPolicy(t *testing.T) {
 // its value types, and where it is a peer to test against.
 func TestCryptoTLS(t *testing.T) {
 	for _, p := range list(t) {
-		if slices.Contains([]string{".", "httptls", "interop"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
+		if slices.Contains([]string{".", "httptls", "interop", "bench"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
 			continue
 		}
 		for _, file := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {

@@ -5,16 +5,56 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
 )
 
-// A gate is a lock that can be waited for together with something else.
-type gate chan struct{}
+// A gate is a lock that can be waited for together with something else:
+//
+//	for !g.enter() {
+//		select {
+//		case <-g.left: // try again
+//		case …
+//		}
+//	}
+//
+// It costs no more than a sync.Mutex where nobody waits.
+type gate struct {
+	state atomic.Int32
+	left  chan struct{} // holds a value when somebody left and others wait
+}
 
-func (g gate) Lock()   { g <- struct{}{} }
-func (g gate) Unlock() { <-g }
+const (
+	gateOpen int32 = iota
+	gateTaken
+	gateAwaited // taken, and somebody may wait
+)
+
+func newGate() gate { return gate{left: make(chan struct{}, 1)} }
+
+// enter takes the gate, or notes that somebody waits for it.
+func (g *gate) enter() bool { return g.state.Swap(gateAwaited) == gateOpen }
+
+func (g *gate) Lock() {
+	if g.state.CompareAndSwap(gateOpen, gateTaken) {
+		return
+	}
+	for !g.enter() {
+		<-g.left
+	}
+}
+
+func (g *gate) Unlock() {
+	if g.state.Swap(gateOpen) != gateAwaited {
+		return
+	}
+	select {
+	case g.left <- struct{}{}:
+	default: // somebody is being woken already
+	}
+}
 
 // A request for the client's certificate is over when done is closed; err then
 // says how.
@@ -59,15 +99,17 @@ func (c *Conn) RequestClientCertificate(ctx context.Context) error {
 	if !c.engine.Requested() {
 		return nil // a reader was quick
 	}
-	select {
-	case <-r.done:
-		return r.err
-	case <-ctx.Done():
-		return ctx.Err()
-	case c.reading <- struct{}{}: // nobody else reads, so we do
-		defer c.reading.Unlock()
-		return c.await(ctx, r)
+	for !c.reading.enter() {
+		select {
+		case <-r.done:
+			return r.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.reading.left:
+		}
 	}
+	defer c.reading.Unlock() // nobody else reads, so we do
+	return c.await(ctx, r)
 }
 
 // ask sends the question. What does not get out before ctx ends goes out with

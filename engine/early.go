@@ -22,8 +22,8 @@ import (
 // Appendix F.1.1).
 func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 	e.start()
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	if err := e.canSendEarly(len(p)); err != nil {
 		return dst, err
 	}
@@ -93,8 +93,8 @@ func (e *Engine) earlyData(content []byte) error {
 // ClearWrite has what follows go out in the clear: a second ClientHello, after
 // early data that was turned down.
 func (l *layer) ClearWrite() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	l.outSecret.Wipe()
 	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, nil, flow.Clear

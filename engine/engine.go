@@ -152,12 +152,10 @@ func (e *Engine) Heard() bool { return e.heard }
 
 // Err is the error that ended the connection, or nil.
 func (e *Engine) Err() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err == nil {
-		return nil
+	if err := e.broken.Load(); err != nil {
+		return err
 	}
-	return e.err
+	return nil
 }
 
 // start sends a client's first message.
@@ -213,8 +211,8 @@ func (e *Engine) fail(err error) error {
 	if err == io.EOF {
 		return err // close_notify; an error that has it as a cause is one
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	return e.end(err)
 }
 

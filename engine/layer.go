@@ -13,8 +13,8 @@ import (
 type layer Engine
 
 func (l *layer) WriteMessage(msg []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	if !l.closed && l.err == nil { // a late answer to an Ask comes too late
 		l.flight = append(l.flight, msg...)
 	}
@@ -24,8 +24,8 @@ func (l *layer) WriteMessage(msg []byte) {
 }
 
 func (l *layer) ChangeCipherSpec() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	if l.again.Load() {
 		(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
@@ -35,8 +35,8 @@ func (l *layer) ChangeCipherSpec() {
 }
 
 func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	l.outSecret.Wipe()
 	l.outSuite, l.outSecret, l.outEpoch = s, secret, epoch
@@ -51,8 +51,8 @@ func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) er
 }
 
 func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	l.outSuite, l.outEpoch = s, flow.Application
 	return s.Install12(&l.out, k, o, l.limit)
@@ -67,8 +67,8 @@ func (l *layer) SetRead12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) e
 
 func (l *layer) SetVersion(v iana.Version) {
 	l.in.SetVersion(v)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	l.out.SetVersion(v)
 }
@@ -87,8 +87,8 @@ func (l *layer) PeerUpdated(requested bool) error {
 	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	l.asked = false
 	l.owed = l.owed || requested
 	return nil

@@ -34,8 +34,8 @@ func (e *Engine) Requested() bool {
 // WriteAnswer queues all at once: nothing can change the keys, and no data come,
 // between the messages.
 func (l *layer) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	if l.closed || l.err != nil {
 		return nil // it comes too late
 	}

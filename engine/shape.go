@@ -28,8 +28,8 @@ func (s shape) binds(e flow.Epoch) int {
 // ShapeRecords ends the record in progress, which is older than what was agreed.
 func (l *layer) ShapeRecords(s hs.Shape) {
 	l.inShape = shape{s.Read, s.Clear}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	if s.Write > 0 {
 		(*Engine)(l).sealFlight()
 	}

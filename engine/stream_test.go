@@ -95,7 +95,7 @@ func TestKeyUpdateAnsweredOnce(t *testing.T) {
 		next := e.outSuite.Hash.NextTraffic(e.outSecret)
 		e.outSecret, e.outEpoch = next, e.outEpoch+1
 		must(t, e.outSuite.Install(&e.out, next, 0))
-		p.client.mu.Unlock()
+		p.client.unlock()
 	}
 	p.server.in = p.client.Output(nil)
 	p.server.hear(t)

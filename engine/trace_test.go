@@ -293,7 +293,7 @@ func (tr *trace) send(t *testing.T, e *Engine, i int, r traceRecord) {
 	}
 	e.mu.Lock() // the rest is for the trace's next record
 	e.pending = append(e.pending, out[len(r.record):]...)
-	e.mu.Unlock()
+	e.unlock()
 }
 
 // receive gives the engine record i of the peer.

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -40,6 +41,23 @@ type writer struct {
 	asked  bool // we asked for one and have not seen it yet
 	closed bool // close_notify is queued
 	err    *fault.Error
+
+	due    atomic.Bool                 // there is something for Output; for who does not hold the lock
+	broken atomic.Pointer[fault.Error] // err, likewise
+}
+
+func (w *writer) lock() { w.mu.Lock() }
+
+// unlock lets everybody know what has changed, so that who only looks needs no
+// lock: each record is followed by a few such looks.
+func (w *writer) unlock() {
+	if due := len(w.pending) > 0 || len(w.flight) > 0 || w.owed && !w.closed; due != w.due.Load() {
+		w.due.Store(due)
+	}
+	if w.err != nil && w.broken.Load() == nil {
+		w.broken.Store(w.err)
+	}
+	w.mu.Unlock()
 }
 
 // Output appends to dst what the connection has to send besides application
@@ -47,8 +65,8 @@ type writer struct {
 // the alert. Call it after every Recv, Reply, Close and KeyUpdate.
 func (e *Engine) Output(dst []byte) []byte {
 	e.start()
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	e.settle()
 	if e.ccs && len(e.pending) > 0 {
 		e.putCCS() // nothing comes after it in this flight: a HelloRetryRequest
@@ -59,19 +77,15 @@ func (e *Engine) Output(dst []byte) []byte {
 }
 
 // Pending reports whether Output would give anything.
-func (e *Engine) Pending() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.pending) > 0 || len(e.flight) > 0 || e.owed && !e.closed
-}
+func (e *Engine) Pending() bool { return e.due.Load() }
 
 // Send appends p to dst as records of at most 16,384 bytes each, fewer if that was agreed, after whatever
 // else is due. It fails with rule NotConnected before the handshake is complete and while another goes on,
 // WriteClosed after Close, and with the error that ended the connection. If the
 // error is new, dst comes back as it was, and Output has what was sealed before.
 func (e *Engine) Send(dst, p []byte) ([]byte, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	if err := e.canSend(); err != nil {
 		return dst, err
 	}
@@ -112,8 +126,8 @@ func (e *Engine) sealData(dst, p []byte) ([]byte, error) {
 // CanSend is why Send would refuse, or nil: the error that ended the connection,
 // WriteClosed after Close, or NotConnected.
 func (e *Engine) CanSend() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	return e.canSend()
 }
 
@@ -133,8 +147,8 @@ func (e *Engine) canSend() error {
 // sending (RFC 9846, Section 6.1). Before CONNECTED it sends user_canceled
 // first. It does nothing the second time or after an error.
 func (e *Engine) Close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	if e.closed || e.err != nil {
 		return
 	}
@@ -155,8 +169,8 @@ func (e *Engine) Close() {
 // peer to do the same; while it has not answered an earlier question, it is not
 // asked again (RFC 9846, Section 4.7.3).
 func (e *Engine) KeyUpdate(both bool) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	if err := e.canSend(); err != nil {
 		return err
 	}
@@ -241,7 +255,7 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	} else {
 		dst, err = e.out.Seal(dst, t, payload, e.padding(len(payload)))
 	}
-	for rest := dst[before:]; err == nil && len(rest) > 0; { // one, or two where TLS 1.0 splits data
+	for rest := dst[before:]; e.watch != nil && err == nil && len(rest) > 0; { // one, or two where TLS 1.0 splits data
 		n := record.HeaderLen + int(rest[3])<<8 + int(rest[4])
 		e.tellRecord(true, rest[:n], e.outEpoch)
 		rest = rest[n:]

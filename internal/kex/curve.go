@@ -8,8 +8,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 )
 
-// A curve is ECDHE over a NIST curve or X25519 (RFC 9846, Sections 4.3.8.2 and
-// 7.4.2).
+// A curve is ECDHE over a NIST curve (RFC 9846, Sections 4.3.8.2 and 7.4.2).
 type curve struct {
 	curve     ecdh.Curve
 	scalarLen int  // bytes of a private key
@@ -57,7 +56,7 @@ func (k curveKey) public() []byte { return k.PublicKey().Bytes() }
 
 // NewPublicKey takes a NIST point only if it is uncompressed, on the curve and
 // not at infinity; the length was checked before, so a point is all that can be
-// wrong. ECDH fails only for X25519 and only when the result is zero.
+// wrong.
 func (k curveKey) shared(peer []byte) ([]byte, error) {
 	pub, err := k.Curve().NewPublicKey(peer)
 	if err != nil {
@@ -65,7 +64,7 @@ func (k curveKey) shared(peer []byte) ([]byte, error) {
 	}
 	secret, err := k.ECDH(pub)
 	if err != nil {
-		return nil, fault.KexZeroSecret.In("key_exchange")
+		return nil, fault.KexPointInvalid.In("key_exchange").Because(err)
 	}
 	return secret, nil
 }

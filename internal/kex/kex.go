@@ -44,40 +44,38 @@ type group struct {
 // deployed first, then by cost.
 var groups = []group{
 	// group, its parts; bytes of the client's share, the server's share, the secret
-	{iana.X25519MLKEM768, []part{mlkem768, x25519}},    // 1184+32, 1088+32, 32+32
-	{iana.X25519, []part{x25519}},                      //      32,      32,    32
-	{iana.Secp256r1, []part{p256}},                     //      65,      65,    32
-	{iana.Secp384r1, []part{p384}},                     //      97,      97,    48
-	{iana.Secp521r1, []part{p521}},                     //     133,     133,    66
-	{iana.SecP256r1MLKEM768, []part{p256, mlkem768}},   // 65+1184, 65+1088, 32+32
-	{iana.SecP384r1MLKEM1024, []part{p384, mlkem1024}}, // 97+1568, 97+1568, 48+32
+	{iana.X25519MLKEM768, []part{mlkem768Part, x25519}},    // 1184+32, 1088+32, 32+32
+	{iana.X25519, []part{x25519}},                          //      32,      32,    32
+	{iana.Secp256r1, []part{p256}},                         //      65,      65,    32
+	{iana.Secp384r1, []part{p384}},                         //      97,      97,    48
+	{iana.Secp521r1, []part{p521}},                         //     133,     133,    66
+	{iana.SecP256r1MLKEM768, []part{p256, mlkem768Part}},   // 65+1184, 65+1088, 32+32
+	{iana.SecP384r1MLKEM1024, []part{p384, mlkem1024Part}}, // 97+1568, 97+1568, 48+32
 }
 
 // named work like the others, and are offered to nobody unless they are named.
 var named = []group{
-	{iana.MLKEM768, []part{mlkem768}},   // 1184, 1088,  32
-	{iana.MLKEM1024, []part{mlkem1024}}, // 1568, 1568,  32
-	{iana.FFDHE2048, []part{ffdhe2048}}, // 256, 256, 256
-	{iana.FFDHE3072, []part{ffdhe3072}}, // 384, 384, 384
-	{iana.FFDHE4096, []part{ffdhe4096}}, // 512, 512, 512
-	{iana.FFDHE6144, []part{ffdhe6144}}, // 768, 768, 768
-	{iana.FFDHE8192, []part{ffdhe8192}}, // 1024, 1024, 1024
+	{iana.MLKEM768, []part{mlkem768Part}},   // 1184, 1088,  32
+	{iana.MLKEM1024, []part{mlkem1024Part}}, // 1568, 1568,  32
+	{iana.FFDHE2048, []part{ffdhe2048}},     // 256, 256, 256
+	{iana.FFDHE3072, []part{ffdhe3072}},     // 384, 384, 384
+	{iana.FFDHE4096, []part{ffdhe4096}},     // 512, 512, 512
+	{iana.FFDHE6144, []part{ffdhe6144}},     // 768, 768, 768
+	{iana.FFDHE8192, []part{ffdhe8192}},     // 1024, 1024, 1024
 }
 
 var (
-	x25519    = curve{ecdh.X25519(), 32, 32, 0xff}
-	p256      = curve{ecdh.P256(), 32, 65, 0xff}
-	p384      = curve{ecdh.P384(), 48, 97, 0xff}
-	p521      = curve{ecdh.P521(), 66, 133, 0x01}
-	mlkem768  = kem{1184, 1088, newKey768, newPeer768}
-	mlkem1024 = kem{1568, 1568, newKey1024, newPeer1024}
+	x25519 = montgomery{}
+	p256   = curve{ecdh.P256(), 32, 65, 0xff}
+	p384   = curve{ecdh.P384(), 48, 97, 0xff}
+	p521   = curve{ecdh.P521(), 66, 133, 0x01}
 )
 
 func find(g iana.Group) (group, error) {
 	for _, table := range [][]group{groups, named} {
-		for _, row := range table {
-			if row.id == g {
-				return row, nil
+		for i := range table {
+			if table[i].id == g {
+				return table[i], nil
 			}
 		}
 	}
@@ -99,7 +97,7 @@ func Curve(g iana.Group) bool { return Supported(g) && !PostQuantum(g) && !Finit
 
 // Groups lists the default groups, in order of preference.
 func Groups() []iana.Group {
-	var ids []iana.Group
+	ids := make([]iana.Group, 0, len(groups)+len(named))
 	for _, row := range groups {
 		ids = append(ids, row.id)
 	}
@@ -154,14 +152,14 @@ func Generate(g iana.Group, rand io.Reader) (*Private, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Private{group: row}
+	p := &Private{group: row, keys: make([]private, 0, len(row.parts))}
 	for _, part := range row.parts {
 		key, err := part.generate(rand)
 		if err != nil {
 			return nil, err
 		}
 		p.keys = append(p.keys, key)
-		p.share = append(p.share, key.public()...)
+		p.share = join(p.share, key.public())
 	}
 	return p, nil
 }
@@ -191,14 +189,22 @@ func (p *Private) Shared(peer []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		secret, peer = append(secret, s...), peer[n:]
+		secret, peer = join(secret, s), peer[n:]
 	}
 	return secret, nil
 }
 
+// join appends a part's share or secret; the first is taken as it is.
+func join(to, part []byte) []byte {
+	if to == nil {
+		return part
+	}
+	return append(to, part...)
+}
+
 // Respond is the server's whole side: from the client's share to its own share
-// and the secret. Rand is read as in Generate, for the curves only: the
-// randomness of an ML-KEM encapsulation is the standard library's own. It fails
+// and the secret. Rand is read as in Generate, with 32 bytes for an encapsulation
+// of ML-KEM. It fails
 // as Generate and Shared do, and with fault.KexMLKEMKeyInvalid.
 func Respond(g iana.Group, rand io.Reader, peer []byte) (share, secret []byte, err error) {
 	row, err := find(g)
@@ -214,7 +220,7 @@ func Respond(g iana.Group, rand io.Reader, peer []byte) (share, secret []byte, e
 		if err != nil {
 			return nil, nil, err
 		}
-		share, secret, peer = append(share, pub...), append(secret, s...), peer[n:]
+		share, secret, peer = join(share, pub), join(secret, s), peer[n:]
 	}
 	return share, secret, nil
 }

@@ -34,22 +34,22 @@ type protection interface {
 // nonces makes the nonce of each record: the sequence number, padded on the
 // left, XOR the IV (RFC 9846, Section 5.3; RFC 7905, Section 2).
 type nonces struct {
-	iv  []byte
-	buf []byte // scratch; on the heap once instead of once per record
+	buf []byte // begins as the IV does; scratch, on the heap once instead of once per record
+	end uint64 // the last 8 bytes of the IV
 }
 
-func makeNonces(iv []byte) nonces { return nonces{slices.Clone(iv), make([]byte, len(iv))} }
+func makeNonces(iv []byte) nonces {
+	return nonces{slices.Clone(iv), binary.BigEndian.Uint64(iv[len(iv)-8:])}
+}
 
-func (n nonces) of(seq uint64) []byte {
-	copy(n.buf, n.iv)
-	tail := n.buf[len(n.buf)-8:]
-	binary.BigEndian.PutUint64(tail, binary.BigEndian.Uint64(tail)^seq)
+func (n *nonces) of(seq uint64) []byte {
+	binary.BigEndian.PutUint64(n.buf[len(n.buf)-8:], n.end^seq)
 	return n.buf
 }
 
-func (n nonces) wipe() {
-	clear(n.iv)
+func (n *nonces) wipe() {
 	clear(n.buf)
+	n.end = 0
 }
 
 // aead13 is RFC 9846, Section 5.2. The header says application data, always;
@@ -66,17 +66,15 @@ func (p *aead13) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte
 	pad = max(0, min(pad, MaxPlaintext-len(payload)))
 	inner := len(payload) + 1 + pad
 	total := inner + p.aead.Overhead()
-
-	dst = slices.Grow(dst, HeaderLen+total)
-	dst = appendHeader(dst, iana.ContentApplicationData, iana.TLS12, total)
-	header := dst[len(dst)-HeaderLen:]
-	start := len(dst)
-	dst = append(dst, payload...)
-	dst = append(dst, byte(t))
-	dst = dst[:start+inner]
-	clear(dst[start+len(payload)+1:])
-	p.aead.Seal(dst[start:start], p.of(seq), dst[start:], header)
-	return dst[:start+total]
+	at := len(dst)
+	dst = slices.Grow(dst, HeaderLen+total)[:at+HeaderLen+total]
+	rec := dst[at:]
+	putHeader(rec, iana.ContentApplicationData, iana.TLS12, total)
+	body := rec[HeaderLen : HeaderLen+inner]
+	body[copy(body, payload)] = byte(t)
+	clear(body[len(payload)+1:])
+	p.aead.Seal(body[:0], p.of(seq), body, rec[:HeaderLen])
+	return dst
 }
 
 func (p *aead13) open(seq uint64, rec []byte) (iana.ContentType, []byte, error) {

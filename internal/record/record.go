@@ -104,3 +104,9 @@ func AppendPlaintext(dst []byte, v iana.Version, t iana.ContentType, data []byte
 func appendHeader(dst []byte, t iana.ContentType, v iana.Version, n int) []byte {
 	return append(dst, byte(t), byte(v>>8), byte(v), byte(n>>8), byte(n))
 }
+
+// putHeader writes the header to the front of rec.
+func putHeader(rec []byte, t iana.ContentType, v iana.Version, n int) {
+	_ = rec[HeaderLen-1]
+	rec[0], rec[1], rec[2], rec[3], rec[4] = byte(t), byte(v>>8), byte(v), byte(n>>8), byte(n)
+}
