@@ -16,9 +16,11 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/session"
 )
 
 // A capture is a net.Conn that writes down what passes, as a pcap file would have
@@ -86,9 +88,16 @@ func (p *capture) packet(from int, flags byte, data []byte) {
 	p.file.Write(b)
 }
 
+// captured is a connection to be looked at: the second of two, if it is resumed.
+type captured struct {
+	v       iana.Version
+	id      iana.CipherSuite
+	resumed string // how
+}
+
 // TestTshark: Wireshark's dissector decrypts what we sent with our key log, so both
 // sides derive what the RFCs say. Each key exchange, each kind of record
-// protection and each version has a part in it; the log is the client's and the
+// protection, each way to resume and each version has a part in it; the log is the client's and the
 // server's in turn.
 func TestTshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
@@ -98,22 +107,23 @@ func TestTshark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range []struct {
-		v  iana.Version
-		id iana.CipherSuite
-	}{
-		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256}, {iana.TLS13, iana.TLS_AES_256_GCM_SHA384},
-		{iana.TLS13, iana.TLS_CHACHA20_POLY1305_SHA256}, {iana.TLS13, iana.TLS_AES_128_CCM_8_SHA256},
-		{iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, {iana.TLS12, iana.TLS_RSA_WITH_AES_128_CBC_SHA256},
-		{iana.TLS12, iana.TLS_DHE_RSA_WITH_AES_256_GCM_SHA384}, {iana.TLS12, iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256},
-		{iana.TLS12, iana.TLS_PSK_WITH_AES_128_CCM}, {iana.TLS12, iana.TLS_RSA_PSK_WITH_AES_256_CBC_SHA384},
-		{iana.TLS12, iana.TLS_DHE_PSK_WITH_AES_128_CBC_SHA}, {iana.TLS12, iana.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
-		{iana.TLS11, iana.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}, {iana.TLS10, iana.TLS_RSA_WITH_AES_128_CBC_SHA},
-		{iana.TLS10, iana.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA},
-	} {
+	cases := []captured{
+		{v: iana.TLS13, id: iana.TLS_AES_128_GCM_SHA256}, {v: iana.TLS13, id: iana.TLS_AES_256_GCM_SHA384},
+		{v: iana.TLS13, id: iana.TLS_CHACHA20_POLY1305_SHA256}, {v: iana.TLS13, id: iana.TLS_AES_128_CCM_8_SHA256},
+		{v: iana.TLS12, id: iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, {v: iana.TLS12, id: iana.TLS_RSA_WITH_AES_128_CBC_SHA256},
+		{v: iana.TLS12, id: iana.TLS_DHE_RSA_WITH_AES_256_GCM_SHA384}, {v: iana.TLS12, id: iana.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256},
+		{v: iana.TLS12, id: iana.TLS_PSK_WITH_AES_128_CCM}, {v: iana.TLS12, id: iana.TLS_RSA_PSK_WITH_AES_256_CBC_SHA384},
+		{v: iana.TLS12, id: iana.TLS_DHE_PSK_WITH_AES_128_CBC_SHA}, {v: iana.TLS12, id: iana.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
+		{v: iana.TLS11, id: iana.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}, {v: iana.TLS10, id: iana.TLS_RSA_WITH_AES_128_CBC_SHA},
+		{v: iana.TLS10, id: iana.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA},
+		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "ticket"}, {iana.TLS13, iana.TLS_AES_256_GCM_SHA384, "0-RTT"},
+		{iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ticket"}, {iana.TLS12, iana.TLS_RSA_WITH_AES_128_CBC_SHA256, "session ID"},
+		{iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "session ID"},
+	}
+	for i, c := range cases {
 		holder := []fault.Role{fault.Client, fault.Server}[i%2]
-		t.Run(fmt.Sprintf("%v/%v/key log of the %v", c.v, c.id, holder), func(t *testing.T) {
-			text := decrypted(t, tshark, c.v, c.id, holder)
+		t.Run(strings.TrimSuffix(fmt.Sprintf("%v/%v/key log of the %v/%s", c.v, c.id, holder, c.resumed), "/"), func(t *testing.T) {
+			text := decrypted(t, tshark, c, holder)
 			for _, want := range []string{"/a-secret-path", "a secret answer"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is not in what tshark read:\n%s", want, text)
@@ -124,17 +134,29 @@ func TestTshark(t *testing.T) {
 }
 
 // decrypted is what tshark reads out of one request and its answer.
-func decrypted(t *testing.T, tshark string, v iana.Version, id iana.CipherSuite, holder fault.Role) string {
+func decrypted(t *testing.T, tshark string, how captured, holder fault.Role) string {
+	v, id := how.v, how.id
 	key := pki.P256
 	if suite.ByID(id).Auth == suite.RSA {
 		key = pki.RSA2048
 	}
 	var log bytes.Buffer
 	client, server := clientConfig(), &handclasp.ServerConfig{Certificates: []handclasp.Certificate{identities[key]().ours}}
-	client.PSKs = []handclasp.PSK{{Identity: []byte("somebody"), Key: make([]byte, 16)}}
-	server.PSKs = client.PSKs
+	if suite.ByID(id).Exchange.PreShared() {
+		client.PSKs = []handclasp.PSK{{Identity: []byte("somebody"), Key: make([]byte, 16)}}
+		server.PSKs = client.PSKs
+	}
 	client.MinVersion, client.MaxVersion, client.CipherSuites = v, v, []iana.CipherSuite{id}
 	server.MinVersion, server.MaxVersion, server.CipherSuites = v, v, client.CipherSuites
+	if how.resumed != "" {
+		secure := resuming(t, memory(t))
+		client.Sessions, client.SessionIDs, client.EarlyData, client.Time = clientStore(t), how.resumed == "session ID", how.resumed == "0-RTT", time.Now
+		server.Tickets, server.SessionCache, server.EarlyData, server.Guard, server.Time = secure.Tickets, session.NewCache(memory(t)), secure.EarlyData, secure.Guard, time.Now
+		a, b := loopback(t)
+		if err := exchange(handclasp.Client(a, client), handclasp.Server(b, server), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if holder == fault.Client {
 		client.KeyLogWriter = &log
 	} else {
@@ -144,7 +166,14 @@ func decrypted(t *testing.T, tshark string, v iana.Version, id iana.CipherSuite,
 	wire := newCapture(raw)
 	c, s := handclasp.Client(wire, client), handclasp.Server(far, server)
 	err := both(func() error {
-		if _, err := io.WriteString(c, "GET /a-secret-path HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		write := c.Write
+		if how.resumed == "0-RTT" {
+			write = c.WriteEarly
+		}
+		if _, err := write([]byte("GET /a-secret-path HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+			return err
+		}
+		if err := c.Handshake(); err != nil {
 			return err
 		}
 		if err := c.CloseWrite(); err != nil {
@@ -163,6 +192,9 @@ func decrypted(t *testing.T, tshark string, v iana.Version, id iana.CipherSuite,
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.Info().Resumed != (how.resumed != "") || (c.Info().EarlyData.State == flow.EarlyAccepted) != (how.resumed == "0-RTT") {
+		t.Fatalf("%+v", c.Info())
 	}
 	dir := t.TempDir()
 	pcap, keys := filepath.Join(dir, "capture.pcap"), filepath.Join(dir, "keys.log")
