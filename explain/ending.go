@@ -176,6 +176,20 @@ func (r *Recorder) failure(e *fault.Error, at time.Duration) {
 	r.insert(s, at, r.beforeOwnAlert())
 }
 
+// trouble tells of something that failed and that the connection does without, such
+// as a store of sessions.
+func (r *Recorder) trouble(e *fault.Error, at time.Duration) {
+	f := r.fail(e, r.role)
+	s := &Step{Kind: KindTrouble, Title: "Something fails, and the connection goes on", Outcome: Waived}
+	s.say("%s", f.Text)
+	c := Check{Name: f.Rule, Outcome: Waived, Detail: f.Cause, Rule: f.Rule, Hint: f.Hint}
+	if c.Detail == "" {
+		c.Detail = f.Text
+	}
+	s.Checks = []Check{c}
+	r.add(s, at)
+}
+
 // culprit is the step that a broken rule speaks of: the last thing that came,
 // if it was the peer that broke it; for a rule about certificates, those. A
 // stapled answer may have come in a message of its own.
@@ -306,6 +320,22 @@ var moments = map[fault.State]string{
 	fault.WaitSKE:          "waiting for the ServerKeyExchange",
 	fault.WaitCRSHD:        "waiting for the ServerHelloDone",
 	fault.WaitSHD:          "waiting for the ServerHelloDone",
+	fault.WaitStatusCRSHD:  "waiting for the OCSP answer or the ServerHelloDone",
+	fault.WaitSKESHD:       "waiting for the ServerKeyExchange or the ServerHelloDone",
+	fault.WaitStatusSKESHD: "waiting for the OCSP answer, the ServerKeyExchange or the ServerHelloDone",
+	fault.WaitPSKSKE:       "waiting for the ServerKeyExchange",
+	fault.WaitPSKSKESHD:    "waiting for the ServerKeyExchange or the ServerHelloDone",
+	fault.WaitPSKSHD:       "waiting for the ServerHelloDone",
+	fault.ChoosingCert:     "choosing a certificate for the client",
+	fault.Recalling:        "looking for a session of this server",
+	fault.Judging:          "judging the certificate of the session that is to be resumed",
+	fault.Resuming:         "looking up the session that the client offers",
+	fault.Guarding:         "asking whether the 0-RTT data is a replay",
+	fault.WaitEOED:         "waiting for the EndOfEarlyData",
+	fault.WaitCKECV:        "waiting for the ClientKeyExchange",
+	fault.Decrypting:       "decrypting the premaster secret",
+	fault.DecryptingCV:     "decrypting the premaster secret",
+	fault.Failed:           "the connection, which has failed",
 	fault.WaitCCS:          "waiting for the ChangeCipherSpec",
 	fault.WaitCH:           "waiting for the ClientHello",
 	fault.Choosing:         "choosing how to answer the ClientHello",

@@ -51,7 +51,7 @@ func (r *Recorder) serverShare(s *Step, m *wire.ServerKeyExchange) {
 	case iana.DHE, iana.DHEPSK:
 		r.facts.group = 0
 		p := kex.Params{P: m.P, G: m.G}
-		whose := "The field is of the server's own making: the client can check its size and that dh_p is a prime, and no more."
+		whose := "RFC 7919 does not name this one: the client can check its size and that dh_p is a prime, and no more."
 		group, named := kex.IsNamed(p)
 		if named {
 			r.facts.group = group

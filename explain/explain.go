@@ -46,6 +46,7 @@ const (
 	KindVerify   = "verify"
 	KindAlert    = "alert"
 	KindData     = "data"
+	KindTrouble  = "trouble"
 	KindFailure  = "failure"
 )
 
@@ -59,7 +60,7 @@ const (
 const (
 	Passed = "passed"
 	Broken = "failed"
-	Waived = "waived" // it failed, and the connection went on because it was told to (--insecure)
+	Waived = "waived" // it failed, and the connection went on because it was told to (--insecure) or can do without it
 )
 
 // A Step is one thing that happened.

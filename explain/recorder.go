@@ -175,7 +175,7 @@ func (r *Recorder) Watch(ev *flow.Event) {
 	at := r.since(0)
 	r.settle(ev)
 	r.spare(ev)
-	if !r.facts.tlsBegun && ev.Kind != flow.Failure {
+	if !r.facts.tlsBegun && ev.Kind != flow.Failure && ev.Kind != flow.Trouble {
 		r.facts.tlsBegun, r.facts.tlsFrom = true, at
 	}
 	switch ev.Kind {
@@ -199,6 +199,8 @@ func (r *Recorder) Watch(ev *flow.Event) {
 		r.proof(ev.Proven, at)
 	case flow.Failure:
 		r.failure(ev.Err, at)
+	case flow.Trouble:
+		r.trouble(ev.Err, at)
 	}
 }
 

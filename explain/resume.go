@@ -194,12 +194,8 @@ func (r *Recorder) answersSession(s *Step, m *wire.ServerHello) {
 			note = "The client has made it up; that it comes back says that the ticket is taken."
 		}
 		s.fact("confirms", "session_id", "session ID", count(n, "byte")+", the client's own").Note = note
-		return
 	case asked:
 		s.say("It does not take up the session that the client offers, so this is a full handshake.")
-	}
-	if n > 0 {
-		s.fact("carries", "session_id", "session ID", count(n, "byte")).Note = "The server's name for this session, by which a later connection may resume it."
 	}
 }
 

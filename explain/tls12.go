@@ -52,7 +52,10 @@ func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
 		s.fact("sets", "application_layer_protocol_negotiation", "protocol", texts(m.ALPN)...)
 	}
 	s.promises12(m)
-	r.facts.blocks12(s, m)
+	f.blocks12(s, m)
+	if n := len(m.SessionID); n > 0 && !f.resumed {
+		s.fact("carries", "session_id", "session ID", count(n, "byte")).Note = "The server's name for this session, by which a later connection may resume it."
+	}
 	s.downgrade(m, f.offers13)
 	s.others(&m.Extensions, told12)
 	s.lacks12(m)
