@@ -37,7 +37,7 @@ func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions) {
 func (r *Recorder) certificateRequest(s *Step, m *wire.CertificateRequest) {
 	s.say("%s", iana.CertificateRequest.Meaning())
 	if r.facts.connected {
-		s.say("It comes after the handshake, when the server finds that it needs to know (post-handshake authentication): the client had said that it may. Data may go on in both directions meanwhile.")
+		s.say("It comes after the handshake, when the server finds that it needs to know (post-handshake authentication, RFC 9846, Section 4.7.2): the client had said that it may. Data may go on in both directions meanwhile.")
 	}
 	s.fact("accepts", "signature_algorithms", "signatures", names(m.SignatureSchemes.Slice())...)
 	s.fact("accepts", "signature_algorithms_cert", "in certificates", names(m.CertSchemes.Slice())...)
@@ -60,9 +60,6 @@ func (r *Recorder) asks(s *Step, authorities int) {
 		s.say("It names no authorities, so the client may show any certificate whose key signs that way.")
 	}
 	s.say("Whether it insists does not stand here: it shows when the client has none.")
-	if r.facts.connected {
-		s.say("The handshake is long complete: the server asks now, as the client has allowed it to in its hello (post-handshake authentication, RFC 9846, Section 4.7.2).")
-	}
 }
 
 func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) {

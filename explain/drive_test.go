@@ -172,6 +172,16 @@ func (p *pair) remember(t testing.TB) {
 	p.first = func() { p.client.Time = func() time.Time { return birth.Add(time.Hour) } }
 }
 
+// remember12 is remember for session IDs of TLS 1.2.
+func (p *pair) remember12(t testing.TB) {
+	t.Helper()
+	p.remember(t)
+	kv, err := session.NewMemory(session.MemoryOptions{Clock: func() time.Time { return birth }})
+	check(t, err)
+	p.only(iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+	p.client.SessionIDs, p.server.SessionCache = true, session.NewCache(kv)
+}
+
 // eager has the client send 0-RTT data, of which the server's guard says r.
 func (p *pair) eager(t testing.TB, r session.Refusal) {
 	t.Helper()

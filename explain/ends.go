@@ -157,9 +157,9 @@ func (s *Summary) prospects() string {
 	case s.ForwardSecrecy:
 		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it"
 	case s.Resumed && s.Extended != nil:
-		return "NO: who gets hold of the session's master secret, or of the key that the server seals tickets with, reads a recording of it"
+		return "NO: who gets hold of the session's master secret, which is kept in a store or sealed in a ticket, reads a recording of it"
 	case s.Resumed:
-		return "NO: who gets hold of the session's pre-shared key, or of the key that the server seals tickets with, reads a recording of it"
+		return "NO: who gets hold of the session's pre-shared key, which is kept in a store or sealed in a ticket, reads a recording of it"
 	case s.KeyExchange == iana.RSAPSK.String():
 		return "NO: who gets hold of the certificate's key and of the pre-shared key, even years later, reads a recording of it"
 	case s.KeyExchange == iana.RSAKeyTransport.String():
@@ -278,7 +278,7 @@ func (s *Summary) trips() string {
 		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
 		switch {
 		case s.EarlyAccepted:
-			text += ": the first data went with the hello, and only what comes after it waits for the one of the handshake"
+			text += " before the 0-RTT data, 1 before all other data"
 		case s.Retried:
 			text += ", one of them for the HelloRetryRequest"
 		case s.RoundTripsTLS > 1:

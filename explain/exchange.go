@@ -113,7 +113,10 @@ func share(g iana.Group, point []byte) string {
 // lastInClear is for the ClientKeyExchange, which a CertificateVerify follows if
 // the client has shown a certificate.
 func (r *Recorder) lastInClear() string {
-	if r.facts.shown {
+	switch {
+	case r.facts.again:
+		return "It travels under the keys of the handshake before."
+	case r.facts.shown:
 		return "Only the proof for the client's certificate still follows in the clear."
 	}
 	return "It is the last handshake message that the client sends in the clear."

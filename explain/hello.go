@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -16,7 +17,9 @@ func (r *Recorder) clientHello(s *Step, m *wire.ClientHello) {
 	s.opening(m, &r.facts)
 	r.offers(s, m)
 	s.fact("asks for", "server_name", "server name", escape(string(m.ServerName)))
-	if !r.facts.connected { // else it asks for another handshake, which never comes about
+	if r.facts.connected {
+		r.facts.renew()
+	} else {
 		r.hello, r.facts.name = s, escape(string(m.ServerName))
 		r.facts.offers13 = slices.Contains(offered(m), iana.TLS13)
 	}
@@ -32,13 +35,19 @@ func (r *Recorder) clientHello(s *Step, m *wire.ClientHello) {
 	s.others(&m.Extensions, told)
 }
 
+// renew begins another handshake on the connection.
+func (f *settled) renew() {
+	f.again, f.resumed, f.asked, f.shown, f.keyed = true, false, false, false, false
+	f.changed, f.finished = map[fault.Role]bool{}, map[fault.Role]bool{}
+}
+
 // opening says what the hello is for. One that follows a HelloRetryRequest
 // repeats the first but for what was asked.
 func (s *Step) opening(m *wire.ClientHello, f *settled) {
 	versions := offered(m)
 	switch {
 	case f.connected:
-		s.say("The client asks for a new handshake on this connection (renegotiation), which TLS 1.3 has abolished. Clients had better refuse (RFC 9325, Section 3.5); Handclasp does unless it is told otherwise.")
+		s.say("The client asks for a new handshake on this connection (renegotiation), which TLS 1.3 has abolished. Everything in it travels under the keys that there are, and it ends in new ones. Clients had better refuse (RFC 9325, Section 3.5); Handclasp does unless it is told otherwise, and its server always.")
 	case f.retried:
 		s.say("The client repeats its hello with what the server asked for; all else must stay as it was (RFC 9846, Section 4.2.2).")
 		s.fact("returns", "cookie", "cookie", size(m.Cookie))

@@ -85,6 +85,8 @@ type settled struct {
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished
 	secondTrip              bool                // the client waited for the server's Finished
+	again                   bool                // a renegotiation
+	trips                   int                 // of the first handshake
 }
 
 // verdict is what the story keeps of a flow.Verdict.
@@ -335,6 +337,7 @@ func (r *Recorder) entered(ev *flow.Event, at time.Duration) {
 		r.facts.tlsEnded, r.facts.tlsTo = true, at
 	}
 	if ev.To == fault.Connected {
+		r.facts.trips = r.roundTrips()
 		r.facts.connected = true
 		r.rest()
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
@@ -131,6 +132,9 @@ func (r *Recorder) claim(size int) (records []Record, epoch flow.Epoch, ok bool)
 		size -= n
 		o.left -= n
 		if o.left == 0 {
+			if r.facts.connected {
+				r.pads(Received, o) // it may have seemed to have some
+			}
 			l.open = l.open[1:]
 		}
 	}
@@ -174,19 +178,31 @@ func (r *Recorder) settle(next *flow.Event) {
 			l.data = nil // what comes later is a new run
 			continue
 		}
-		kept := l.open[:0]
-		for i := range l.open {
-			if o := &l.open[i]; r.facts.connected || o.epoch == flow.Early {
-				r.data(l, direction(sent), o)
-			} else {
-				kept = append(kept, *o)
-			}
-		}
-		l.open = kept
+		r.unclaimed(l, direction(sent))
 		if message {
 			l.data = nil
 		}
 	}
+}
+
+// unclaimed makes data of the open records of l, as far as that is what they hold.
+// Of one that messages had a part of more may follow; a record of data behind it
+// shows that the rest was padding.
+func (r *Recorder) unclaimed(l *lane, direction string) {
+	whole := slices.ContainsFunc(l.open, func(o openRecord) bool { return o.left == o.whole })
+	kept := l.open[:0]
+	for i := range l.open {
+		switch o := &l.open[i]; {
+		case r.facts.connected && whole, o.epoch == flow.Early:
+			r.data(l, direction, o)
+		default:
+			if r.facts.connected {
+				r.pads(direction, o)
+			}
+			kept = append(kept, *o)
+		}
+	}
+	l.open = kept
 }
 
 // data continues a run of application data, or begins one. What a message has

@@ -31,7 +31,7 @@ func (r *Recorder) sessions(s *Step, m *wire.ClientHello) {
 	case len(m.Ticket) > 0:
 		s.fact("offers", "session_ticket", "session ticket", "a ticket of "+size(m.Ticket)).Note = "The client can't read it: the server sealed in it what it needs to go on with the session, the master secret above all (RFC 5077). The same ticket shown twice tells who watches that it is the same client."
 	case m.Extensions.Has(iana.ExtSessionTicket):
-		s.fact("asks for", "session_ticket", "session ticket", "one for the next time")
+		s.fact("asks for", "session_ticket", "session ticket", "one for the next time (TLS 1.2 and below)")
 	}
 	r.preShared(s, m)
 	if !r.facts.connected {
@@ -183,30 +183,31 @@ func (s *Step) chosen(f *settled, m *wire.ServerHello) {
 func (r *Recorder) answersSession(s *Step, m *wire.ServerHello) {
 	f := &r.facts
 	n := len(m.SessionID)
-	mine := r.decided("session", fault.Client)
-	asked := f.ticket || mine != nil && mine.Chosen != "" || n > 0 && !f.offers13 && len(f.sessionID) > 0
-	switch {
-	case n > 0 && slices.Equal(m.SessionID, f.sessionID):
-		f.resumed = true
-		s.say("The server takes up an earlier session: it repeats the session ID of the client's hello. So nobody shows a certificate and nobody makes a key share. Both sides make new keys from the master secret of that session and from the two new randoms, and the handshake is half as long.")
-		note := "It names the session that goes on."
-		if f.ticket {
-			note = "The client has made it up; that it comes back says that the ticket is taken."
+	f.resumed = n > 0 && slices.Equal(m.SessionID, f.sessionID)
+	if !f.resumed {
+		s.opens12(f)
+		mine := r.decided("session", fault.Client)
+		if f.ticket || mine != nil && mine.Chosen != "" || !f.offers13 && len(f.sessionID) > 0 {
+			s.say("It does not take up the session that the client offers, so this is a full handshake.")
 		}
-		s.fact("confirms", "session_id", "session ID", count(n, "byte")+", the client's own").Note = note
-	case asked:
-		s.say("It does not take up the session that the client offers, so this is a full handshake.")
+		return
 	}
+	s.say("The server takes up an earlier session: it repeats the session ID of the client's hello. So nobody shows a certificate and nobody makes a key share. Both sides make new keys from the master secret of that session and from the two new randoms, and the handshake is half as long.")
+	note := "It names the session that goes on."
+	if f.ticket {
+		note = "The client has made it up; that it comes back says that the ticket is taken."
+	}
+	s.fact("confirms", "session_id", "session ID", count(n, "byte")+", the client's own").Note = note
 }
 
 // recalled12 is the text for a master secret that is there already.
 func (r *Recorder) recalled12(s *Step) {
-	kept := "The client has kept it, and the server finds it under the session ID."
+	kept, thief := "The client has kept it, and the server finds it under the session ID.", "this secret"
 	if r.facts.ticket {
-		kept = "The client has kept it, and the server finds it in the ticket, which it alone can open."
+		kept, thief = "The client has kept it, and the server finds it in the ticket, which it alone can open.", "this secret, or of the key that the ticket is sealed with,"
 	}
 	s.say("Both sides computed it in an earlier connection. %s Nobody computes with private keys: that is the time which resumption saves.", kept)
-	s.say("Nothing fresh and secret goes into the keys. Who gets hold of this secret, or of the key that tickets are sealed with, can read this connection from a recording: there is no forward secrecy, whatever the earlier key exchange was.")
+	s.say("Nothing fresh and secret goes into the keys. Who gets hold of %s can read this connection from a recording: there is no forward secrecy, whatever the earlier key exchange was.", thief)
 }
 
 // Tickets.
@@ -234,7 +235,10 @@ func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {
 		s.say("This one is empty: the server has promised a ticket, and has none to give after all.")
 		return
 	}
-	s.say("The server has sealed in it what it needs to go on with this session, the master secret above all, and so need not remember anything itself. It crosses the wire readable, but only the server can open it; who gets hold of the key that seals it can read all connections that go with it.")
+	s.say("The server has sealed in it what it needs to go on with this session, the master secret above all, and so need not remember anything itself.")
+	if !r.facts.again {
+		s.say("It crosses the wire before the encryption begins, but only the server can open it. Who gets hold of the key that seals it can read this connection and all that go with the ticket.")
+	}
 	s.fact("gives", "ticket", "ticket", size(m.Ticket))
 	f := s.fact("gives", "ticket_lifetime_hint", "good for", (time.Duration(m.LifetimeHint) * time.Second).String())
 	if m.LifetimeHint == 0 {

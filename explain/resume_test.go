@@ -216,6 +216,48 @@ func TestEarlyRecords(t *testing.T) {
 	}
 }
 
+// TestResumed12: both sides tell of the abbreviated handshake with records for
+// every step, by ID and by ticket.
+func TestResumed12(t *testing.T) {
+	for _, role := range []fault.Role{fault.Client, fault.Server} {
+		for _, setup := range []func(*pair, testing.TB){(*pair).remember12, (*pair).remember} {
+			p := newPair(t)
+			p.role = role
+			setup(p, t)
+			p.only(iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+			s := p.run(t)
+			if sum := &s.Summary; !sum.Resumed || sum.RoundTripsTLS != 1 || sum.ForwardSecrecy || sum.Signatures != 0 || sum.Before.RoundTripsTLS != 2 || sum.Before.Signatures != 1 {
+				t.Errorf("%v: %+v", role, sum)
+			}
+			carried(t, s)
+		}
+	}
+}
+
+// TestLaterRecords: messages after the handshake share records as those in it do.
+func TestLaterRecords(t *testing.T) {
+	for _, role := range []fault.Role{fault.Client, fault.Server} {
+		p := newPair(t)
+		p.role = role
+		p.asksLater(t, "client.example")
+		var later []int
+		for _, step := range p.run(t).Steps {
+			if step.Direction == "" {
+				continue
+			}
+			if len(step.Records) == 0 || step.Records[0].Padding > 0 {
+				t.Errorf("%v: %s has records %+v", role, step.Title, step.Records)
+			}
+			if step.Epoch == "application" && (step.Direction == explain.Sent) == (role == fault.Client) {
+				later = append(later, step.Records[0].Number)
+			}
+		}
+		if len(later) != 3 || later[0] != later[2] {
+			t.Errorf("%v: records %v", role, later)
+		}
+	}
+}
+
 // TestSaved: without a story of the first connection nothing is counted.
 func TestSaved(t *testing.T) {
 	p := newPair(t)

@@ -192,7 +192,10 @@ func (r *Recorder) summary() Summary {
 // the server's Finished, unless a session is resumed. With 0-RTT there is none.
 func (r *Recorder) roundTrips() int {
 	n := 0
-	if r.facts.early.accepted {
+	switch {
+	case r.facts.connected:
+		return r.facts.trips
+	case r.facts.early.accepted:
 		return n
 	}
 	if r.facts.secondTrip {

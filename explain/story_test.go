@@ -210,6 +210,20 @@ var stories = []struct {
 		p.remember(t)
 		p.mutual(t, config.RequireAndVerifyClientCert, "client.example")
 	}},
+	{"tls12-resumed-id", func(t *testing.T, p *pair) { p.remember12(t) }},
+	{"tls12-resumed-id-served", func(t *testing.T, p *pair) {
+		p.role = fault.Server
+		p.remember12(t)
+	}},
+	{"tls12-resumed-ticket", func(t *testing.T, p *pair) {
+		p.remember(t)
+		p.only(iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+	}},
+	{"tls12-resumed-not", func(t *testing.T, p *pair) {
+		p.remember(t)
+		p.only(iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+		p.first = func() { p.server.Tickets = nil }
+	}},
 	{"early", func(t *testing.T, p *pair) { p.eager(t, session.Accepted) }},
 	{"early-served", func(t *testing.T, p *pair) {
 		p.role = fault.Server

@@ -17,7 +17,7 @@ func (r *Recorder) tell12(s *Step, m wire.Message, sender fault.Role) {
 	switch m := m.(type) {
 	case *wire.HelloRequest:
 		s.say("%s", iana.HelloRequest.Meaning())
-		s.say("Handclasp never does so (RFC 9325, Section 3.5).")
+		s.say("A client had better refuse (RFC 9325, Section 3.5). Handclasp does unless it is told otherwise, and never asks for it.")
 	case *wire.Certificate12:
 		r.certificate12(s, m, sender)
 	case *wire.CertificateStatus:
@@ -41,9 +41,6 @@ func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
 	f.extended = m.Extensions.Has(iana.ExtExtendedMasterSecret)
 	f.renegotiation = m.Extensions.Has(iana.ExtRenegotiationInfo)
 	r.answersSession(s, m)
-	if !f.resumed {
-		s.opens12(f)
-	}
 	s.ancient(f.version)
 	s.fact("sets", "selected_version", "version", f.version.String())
 	s.fact("sets", "cipher_suite", "cipher suite", m.CipherSuite.String()).Note = f.protection()
@@ -51,7 +48,7 @@ func (r *Recorder) serverHello12(s *Step, m *wire.ServerHello) {
 		f.alpn = escape(string(m.ALPN[0]))
 		s.fact("sets", "application_layer_protocol_negotiation", "protocol", texts(m.ALPN)...)
 	}
-	s.promises12(m)
+	s.promises12(m, f.resumed)
 	f.blocks12(s, m)
 	if n := len(m.SessionID); n > 0 && !f.resumed {
 		s.fact("carries", "session_id", "session ID", count(n, "byte")).Note = "The server's name for this session, by which a later connection may resume it."
@@ -75,7 +72,9 @@ func (s *Step) opens12(f *settled) {
 	if x := suite.ByID(f.suite); x != nil && x.Auth == suite.NoKey {
 		shown = ""
 	}
-	s.say("All handshake messages up to the Finished are readable for everybody on the path%s; TLS 1.3 encrypts from here on.", shown)
+	if !f.again {
+		s.say("All handshake messages up to the Finished are readable for everybody on the path%s; TLS 1.3 encrypts from here on.", shown)
+	}
 }
 
 // ancient tells what the versions before TLS 1.2 lack (RFC 8996).
@@ -105,13 +104,17 @@ func (f *settled) blocks12(s *Step, m *wire.ServerHello) {
 }
 
 // promises12 are the answers to what the client asked for.
-func (s *Step) promises12(m *wire.ServerHello) {
+func (s *Step) promises12(m *wire.ServerHello, resumed bool) {
 	x := &m.Extensions
 	if x.Has(iana.ExtServerName) {
 		s.fact("confirms", "server_name", "server name", "the name was used")
 	}
 	if x.Has(iana.ExtExtendedMasterSecret) {
-		s.fact("confirms", "extended_master_secret", "master secret", "extended").Note = "It will be bound to the whole handshake, so no other connection can have the same (RFC 7627)."
+		bound := "It will be bound to the whole handshake, so no other connection can have the same (RFC 7627)."
+		if resumed {
+			bound = "It is bound to the handshake in which it was made, so it belongs to that session alone (RFC 7627)."
+		}
+		s.fact("confirms", "extended_master_secret", "master secret", "extended").Note = bound
 	}
 	if x.Has(iana.ExtRenegotiationInfo) {
 		s.fact("confirms", "renegotiation_info", "renegotiation", "secure").Note = "The server can tell a first handshake from a later one, so nobody can put words of his own before the client's (RFC 5746)."
@@ -167,7 +170,7 @@ func (r *Recorder) certificate12(s *Step, m *wire.Certificate12, sender fault.Ro
 		proof = "the CertificateVerify"
 	}
 	r.shows(s, m.List, sender, proof)
-	if len(m.List) > 0 {
+	if len(m.List) > 0 && !r.facts.again {
 		s.say("Everybody on the path can read it, and so learns who the %v is. TLS 1.3 sends it encrypted.", sender)
 	}
 }
@@ -196,9 +199,15 @@ func (r *Recorder) finished12(s *Step, m *wire.Finished, sender fault.Role) {
 	if second {
 		also = fmt.Sprintf(", the %v's Finished included", sender.Peer())
 	}
-	s.say("The first message that the %v encrypts: a keyed checksum over every handshake message before it%s, made with the master secret. If a single byte of them had been changed on the way, an offer removed from a hello for one, it would not match.", sender, also)
+	first := "The first message that the %v encrypts"
+	if r.facts.again {
+		first = "The first message of the %v's under the new keys"
+	}
+	s.say(first+": a keyed checksum over every handshake message before it%s, made with the master secret. If a single byte of them had been changed on the way, an offer removed from a hello for one, it would not match.", sender, also)
 	s.fact("proves with", "verify_data", "checksum", fmt.Sprintf("%s (PRF with %s)", count(len(m.VerifyData), "byte"), r.facts.prf()))
 	switch {
+	case r.facts.again && second:
+		s.say("With it the renegotiation is complete, and the keys of the handshake before are forgotten.")
 	case !second:
 		s.say("The %v sends no data yet: first it wants to see the %v's Finished.", sender, sender.Peer())
 	case sender == fault.Server:
@@ -224,6 +233,10 @@ func (r *Recorder) changed12(s *Step, sender fault.Role) {
 		return
 	}
 	f.changed[sender] = true
+	if f.again {
+		s.say("From here on what the %v sends is protected with its new write key. The next thing must be its Finished.", sender)
+		return
+	}
 	s.say("From here on everything that the %v sends is encrypted and protected against change with its write key. The next thing must be its Finished.", sender)
 	if f.changed[sender.Peer()] {
 		s.say("Now both directions are encrypted; who listens on the path sees only the kind, the size and the time of each record.")

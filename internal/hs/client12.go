@@ -123,7 +123,11 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
 	c.tellChoice("version", c.info.Version.String(), names(meant(offeredVersions(&c.hello))), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
+	if c.info.Resumed {
+		c.tellOldSuite(c.suitesOf(c.info.Version))
+	} else {
+		c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
+	}
 	c.info.EncryptThenMAC = sh.Extensions.Has(iana.ExtEncryptThenMAC)
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
 		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")

@@ -91,6 +91,13 @@ func (c *core) derive12(premaster []byte) error {
 	return c.keys12(master)
 }
 
+// tellOldSuite says why a session that is resumed has its suite.
+func (c *core) tellOldSuite(offered []string) {
+	c.decided(func() flow.Decision {
+		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered, Reason: "It is the one of the session."}
+	})
+}
+
 // keys12 goes from the master secret, which it keeps, to the keys of both
 // directions.
 func (c *core) keys12(master keys.Secret) error {

@@ -82,8 +82,11 @@ func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite, c
 	}
 	for _, id := range order {
 		if h.CipherSuites.Has(id) {
-			d.Chosen = id.String()
-			return d, suite.ByID(id), nil
+			x := suite.ByID(id)
+			if d.Chosen = id.String(); x.Auth == suite.NoKey && !clientFirst {
+				d.Reason = "It is the first in the server's order that the client offers and the server has what it takes for: a pre-shared key."
+			}
+			return d, x, nil
 		}
 	}
 	return d, nil, fault.NoCommonSuite.In("cipher_suites").Saw("the client offers "+join(offered), join(ours))

@@ -258,7 +258,7 @@ func (c *client) takePSK(sh *wire.ServerHello) error {
 		c.chain, c.evidence.chain, c.info.Peer = o.chain, o.verdict, o.verdict
 		c.info.SignatureScheme, c.info.OCSPResponse, c.info.SCTs = s.SignatureScheme, s.OCSP, s.SCTs
 	}
-	c.tellTaken(o.name(), "The server took it, so it need not show a certificate again.")
+	c.tellTaken(o.name(), "The server took it, so it need not show a certificate.")
 	c.dropOffers(o)
 	return nil
 }
