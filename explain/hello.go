@@ -19,6 +19,7 @@ func (r *Recorder) clientHello(s *Step, m *wire.ClientHello) {
 	s.fact("asks for", "server_name", "server name", escape(string(m.ServerName)))
 	if r.facts.connected {
 		r.facts.renew()
+		r.again = append(r.again, beginning{len(r.steps), len(r.choices)})
 	} else {
 		r.hello, r.facts.name = s, escape(string(m.ServerName))
 		r.facts.offers13 = slices.Contains(offered(m), iana.TLS13)
@@ -37,7 +38,8 @@ func (r *Recorder) clientHello(s *Step, m *wire.ClientHello) {
 
 // renew begins another handshake on the connection.
 func (f *settled) renew() {
-	f.again, f.resumed, f.asked, f.shown, f.keyed = true, false, false, false, false
+	f.again = true
+	f.resumed, f.asked, f.shown, f.keyed, f.offers13 = false, false, false, false, false
 	f.changed, f.finished = map[fault.Role]bool{}, map[fault.Role]bool{}
 }
 

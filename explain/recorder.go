@@ -40,10 +40,14 @@ type Recorder struct {
 	broken         *Step           // the step that broke the rule
 	hello          *Step           // the last ClientHello
 	before         *Full           // the connection in which the session began
+	again          []beginning     // of renegotiations
 	keyLog         map[string][]byte
 
 	facts settled
 }
+
+// A beginning is how much there was when another handshake began.
+type beginning struct{ steps, choices int }
 
 // settled is what the summary and later sentences need of earlier steps.
 type settled struct {

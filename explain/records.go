@@ -267,6 +267,9 @@ func (r *Recorder) untally(direction string, n int) {
 func (r *Recorder) changeCipherSpec(ev *flow.Event, rec Record, at time.Duration) {
 	s := &Step{Kind: KindCCS, Title: "ChangeCipherSpec", Direction: direction(ev.Sent), Epoch: flow.Clear.String(),
 		Size: 1, Records: []Record{rec}, Bytes: Hex{1}}
+	if r.facts.again {
+		s.protected(ev.Epoch)
+	}
 	if old(r.facts.version) {
 		r.changed12(s, r.sender(ev))
 	} else {

@@ -258,6 +258,73 @@ func TestLaterRecords(t *testing.T) {
 	}
 }
 
+// TestRenegotiated: another handshake on the connection has its own decisions, and
+// travels under the keys that there are.
+func TestRenegotiated(t *testing.T) {
+	r := explain.New(fault.Client, (&clock{t: birth}).now)
+	say := func(sent bool, e flow.Epoch, m wire.Message) {
+		msg, err := wire.Append(nil, m)
+		check(t, err)
+		rec := &flow.Event{Kind: flow.Record, Content: iana.ContentHandshake, Sent: sent, Size: 5 + len(msg), Epoch: e}
+		if e != flow.Clear {
+			rec.Size += 24
+		}
+		if !sent {
+			r.Watch(rec)
+		}
+		r.Watch(&flow.Event{Kind: flow.Message, Type: m.Type(), Sent: sent, Bytes: msg, Epoch: e})
+		if sent {
+			r.Watch(rec)
+		}
+	}
+	for round, e := range []flow.Epoch{flow.Clear, flow.Application} {
+		a := newAbbreviated("")
+		a.hello.SessionID, a.answer.SessionID = nil, nil
+		if round > 0 {
+			say(false, e, new(wire.HelloRequest))
+		} else {
+			a.hello.Extensions.Add(iana.ExtSupportedVersions)
+			a.hello.SupportedVersions = wire.MakeList16(iana.TLS13, iana.TLS12)
+		}
+		say(true, e, &a.hello)
+		say(false, e, &a.answer)
+		r.Watch(&flow.Event{Kind: flow.Choice, Decision: &flow.Decision{What: "version", By: fault.Server, Chosen: "TLS 1.2", Reason: []string{"In the beginning.", "Once more."}[round]}})
+		r.Watch(&flow.Event{Kind: flow.Key, Secret: &flow.Secret{Label: "client_write_key", Derived: "master_secret", Suite: a.answer.CipherSuite}})
+		for _, sent := range []bool{true, false} {
+			r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentChangeCipherSpec, Size: 6, Sent: sent, Epoch: e})
+			say(sent, flow.Application, &wire.Finished{VerifyData: make([]byte, 12)})
+		}
+		r.Watch(&flow.Event{Kind: flow.State, From: fault.WaitFinished, To: fault.Connected})
+	}
+	s := r.Story()
+	first, second := *s, *s
+	i := slices.IndexFunc(s.Steps, func(step explain.Step) bool { return step.Message == "hello_request" })
+	first.Steps, second.Steps = s.Steps[:i], s.Steps[i:]
+	for _, x := range []struct {
+		part     explain.Story
+		has, not []string
+	}{
+		{first, []string{"In the beginning.", "readable for everybody", "The first message that the client encrypts", "after two round trips", "has offered TLS 1.3"}, []string{"Once more."}},
+		{second, []string{"Once more.", "(renegotiation)", "with its new write key", "The first message of the client's under the new keys", "the renegotiation is complete", "encrypted with the client's write key"},
+			[]string{"In the beginning.", "readable for everybody", "that the client encrypts", "readable for all", "another change means nothing", "has offered TLS 1.3"}},
+	} {
+		got := text(t, &x.part, explain.TextOptions{Width: 300})
+		for _, want := range x.has {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %q in\n%s", want, got)
+			}
+		}
+		for _, bad := range x.not {
+			if strings.Contains(got, bad) {
+				t.Errorf("%q in\n%s", bad, got)
+			}
+		}
+	}
+	if s.Summary.RoundTripsTLS != 2 {
+		t.Errorf("%+v", s.Summary)
+	}
+}
+
 // TestSaved: without a story of the first connection nothing is counted.
 func TestSaved(t *testing.T) {
 	p := newPair(t)

@@ -61,18 +61,37 @@ func (r *Recorder) attach(story *Story) {
 	if r.facts.retried {
 		early = afterRetry()
 	}
-	for _, d := range decided {
-		r.place(story.Steps, carry(early, &d), d)
+	for i, d := range decided {
+		steps := story.Steps
+		if r.role == fault.Server {
+			steps = r.part(steps, i)
+		}
+		r.place(steps, carry(early, &d), d)
 	}
-	for _, d := range guessed {
+	for i, d := range guessed {
+		steps := r.part(story.Steps, i)
 		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What && s.By == d.By })
 		switch to := carry(carriers, &d); {
 		case !told && d.What == "early_data":
-			r.place(story.Steps, carry(early, &d), d)
+			r.place(steps, carry(early, &d), d)
 		case !told || r.facts.retried && len(to) > 0 && early[d.What][0] != to[0]:
-			r.place(story.Steps, to, d)
+			r.place(steps, to, d)
 		}
 	}
+}
+
+// part are the steps of the handshake in which this side told its i-th decision:
+// there may have been renegotiations.
+func (r *Recorder) part(steps []Step, i int) []Step {
+	from, to := 0, len(steps)
+	for _, b := range r.again {
+		if i < b.choices {
+			to = min(b.steps, len(steps))
+			break
+		}
+		from = min(b.steps, len(steps))
+	}
+	return steps[from:to]
 }
 
 // carry is what can carry d: what a client has to offer of an earlier connection
