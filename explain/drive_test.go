@@ -130,6 +130,7 @@ type pair struct {
 
 	first func()         // called between a first connection and the one that is told
 	early []byte         // sent in 0-RTT
+	reply []byte         // sent by the server when it has some of that
 	whole *explain.Story // of the first connection
 
 	events []string // of the client, as EventJSON has them
@@ -332,7 +333,12 @@ func (p *pair) pump(t testing.TB, c, s *engine.Engine) (cerr, serr error) {
 			out = p.mangle(out)
 		}
 		toClient = append(toClient, out...)
-		n, _, err := s.Recv(toServer)
+		n, data, err := s.Recv(toServer)
+		if len(data) > 0 && p.reply != nil {
+			toClient, err = s.SendEarly(append(toClient, s.Output(nil)...), p.reply)
+			check(t, err)
+			p.reply = nil
+		}
 		toServer, serr = toServer[n:], first(serr, err)
 		m, _, err := c.Recv(toClient)
 		toClient, cerr = toClient[m:], first(cerr, err)

@@ -167,7 +167,7 @@ func (l *lane) padded(size int) bool {
 }
 
 // settle makes data of the records that nobody has claimed. Before the end of
-// the handshake there is only 0-RTT data. An alert, or a message that arrives, is
+// the handshake there is only 0-RTT data, and a server's early answer. An alert, or a message that arrives, is
 // told right after its record, so any other event means that nothing of the kind
 // was in it.
 func (r *Recorder) settle(next *flow.Event) {
@@ -193,7 +193,7 @@ func (r *Recorder) unclaimed(l *lane, direction string) {
 	kept := l.open[:0]
 	for i := range l.open {
 		switch o := &l.open[i]; {
-		case r.facts.connected && whole, o.epoch == flow.Early:
+		case r.facts.connected && whole, o.epoch == flow.Early, r.half(direction, o):
 			r.data(l, direction, o)
 		default:
 			if r.facts.connected {
@@ -203,6 +203,12 @@ func (r *Recorder) unclaimed(l *lane, direction string) {
 		}
 	}
 	l.open = kept
+}
+
+// half reports whether a record that this side sent before CONNECTED holds data: in
+// TLS 1.3 a server may answer before it has the client's Finished.
+func (r *Recorder) half(direction string, o *openRecord) bool {
+	return direction == Sent && o.epoch >= flow.Application && !old(r.facts.version)
 }
 
 // data continues a run of application data, or begins one. What a message has
@@ -217,6 +223,8 @@ func (r *Recorder) data(l *lane, direction string, rec *openRecord) {
 	}
 	if rec.epoch == flow.Early {
 		r.facts.early.bytes += rec.left
+	}
+	if !r.facts.connected {
 		r.untally(direction, rec.Size)
 	}
 	if l.data == nil {
@@ -234,6 +242,9 @@ func (r *Recorder) data(l *lane, direction string, rec *openRecord) {
 func (r *Recorder) run(direction string) *Step {
 	s := &Step{Kind: KindData, Title: "Application data", Direction: direction, Encrypted: true, Epoch: flow.Application.String()}
 	s.say("What the application says travels in records, each of them encrypted and protected against change with the application keys.")
+	if !r.facts.connected {
+		s.say("The server sends it before it has the client's Finished: half a round trip sooner, and with no proof yet that the client is there and this is no replay (0.5-RTT data; RFC 9846, Appendix F.1.1).")
+	}
 	if r.facts.shape().block {
 		s.say("A block cipher pads each record to whole blocks, and how far does not show: the data may be shorter.")
 		if r.facts.version <= iana.TLS10 {

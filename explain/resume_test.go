@@ -216,6 +216,32 @@ func TestEarlyRecords(t *testing.T) {
 	}
 }
 
+// TestHalf: a server's answer to 0-RTT data stands before the client's Finished.
+func TestHalf(t *testing.T) {
+	for _, role := range []fault.Role{fault.Client, fault.Server} {
+		p := newPair(t)
+		p.role = role
+		p.eager(t, session.Accepted)
+		p.reply = []byte("an answer")
+		s := p.run(t)
+		answer := slices.IndexFunc(s.Steps, func(step explain.Step) bool { return step.Title == "Application data" })
+		last := slices.IndexFunc(s.Steps, func(step explain.Step) bool {
+			return step.Message == "finished" && (step.Direction == explain.Sent) == (role == fault.Client)
+		})
+		if answer < 0 || s.Steps[answer].Size != len("an answer") || len(s.Steps[answer].Records) != 1 || (answer < last) != (role == fault.Server) {
+			t.Fatalf("%v: step %d of %+v", role, answer, s.Steps)
+		}
+		if got := strings.Join(s.Steps[answer].Text, " "); strings.Contains(got, "0.5-RTT") != (role == fault.Server) {
+			t.Error(got)
+		}
+		bare := *s
+		bare.Steps = slices.DeleteFunc(slices.Clone(s.Steps), func(step explain.Step) bool {
+			return step.Kind == explain.KindData || step.Message == "new_session_ticket"
+		})
+		carried(t, &bare)
+	}
+}
+
 // TestResumed12: both sides tell of the abbreviated handshake with records for
 // every step, by ID and by ticket.
 func TestResumed12(t *testing.T) {
