@@ -122,7 +122,7 @@ func (s *Summary) saved() string {
 		return ""
 	}
 	var parts []string
-	what := "the certificate, and the signature that proves it"
+	what := "the certificate, and the proof that it is the server's"
 	if b := s.Before; b != nil {
 		full := b.Sent + b.Received
 		if n := full - s.Sent - s.Received; n > 0 {

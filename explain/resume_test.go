@@ -358,7 +358,7 @@ func TestSaved(t *testing.T) {
 	p.rehearse(t)
 	p.whole = nil
 	s := p.run(t)
-	if got := text(t, s, explain.TextOptions{Width: 200}); s.Summary.Before != nil || !strings.Contains(got, "saved            the certificate, and the signature that proves it; no round trip") {
+	if got := text(t, s, explain.TextOptions{Width: 200}); s.Summary.Before != nil || !strings.Contains(got, "saved            the certificate, and the proof that it is the server's; no round trip") {
 		t.Error(got)
 	}
 	s = newPair(t).run(t)
