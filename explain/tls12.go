@@ -97,7 +97,7 @@ func (f *settled) blocks12(s *Step, m *wire.ServerHello) {
 	}
 	f.etm = m.Extensions.Has(iana.ExtEncryptThenMAC)
 	if f.etm {
-		s.fact("confirms", "encrypt_then_mac", "records", "encrypt-then-MAC").Note = "The MAC covers the ciphertext, so a record that was tampered with is dropped before anything is decrypted (RFC 7366)."
+		s.fact("confirms", "encrypt_then_mac", "records", "encrypt-then-MAC").Note = "The MAC covers the ciphertext, so a record that was tampered with is refused before anything is decrypted (RFC 7366)."
 		return
 	}
 	s.fact("lacks", "encrypt_then_mac", "records", "MAC-then-encrypt").Note = "The MAC lies inside the encryption, behind it padding that nothing protects. A receiver that lets show, by its answer or its time, what is wrong with a record gives away data byte by byte (Vaudenay, Lucky 13). Handclasp gives one answer, and does the same work whatever the padding says."
