@@ -3,11 +3,14 @@ package hs
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -63,6 +66,8 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	}
 	params := c.params
 	params.Versions = []iana.Version{c.info.Version}
+	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
+	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
 	next := client{cfg: c.cfg, params: params, table: c.hellos, hellos: c.hellos, past: p}
 	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, anew: true}
 	next.info.Renegotiations = c.info.Renegotiations + 1

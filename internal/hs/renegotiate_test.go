@@ -45,6 +45,9 @@ func TestRenegotiate(t *testing.T) {
 				if !bytes.Equal(h.RenegotiationInfo, tie[:12]) {
 					t.Errorf("round %d: the hello is tied to %x, want %x", round, h.RenegotiationInfo, tie[:12])
 				}
+				if h.CipherSuites.Has(iana.TLS_AES_128_GCM_SHA256) || h.Groups.Has(iana.X25519MLKEM768) || h.Groups.Len() == 0 {
+					t.Errorf("round %d: the hello offers %v with %v", round, h.CipherSuites.Slice(), h.Groups.Slice())
+				}
 				h.RenegotiationInfo = nil // for this server it is the first
 			}
 		}
