@@ -26,7 +26,7 @@ type Conn struct {
 	client *ClientConfig // nil on the server's side
 	broken error         // the configuration can't be used
 
-	handshaking sync.Mutex
+	handshaking gate
 	done        atomic.Bool // the handshake is complete
 	failed      error       // or it failed; under handshaking
 
@@ -35,8 +35,9 @@ type Conn struct {
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
 	kept    []byte // decrypted before data, while somebody waited for something else
-	early   []byte // 0-RTT data, likewise; until the handshake is complete it belongs to who holds handshaking
 	readErr error  // nothing can be read any more
+
+	early arrived // 0-RTT data
 
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
@@ -58,12 +59,12 @@ type Conn struct {
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 	cfg = withClientClock(cfg)
 	e, err := engine.NewClient(cfg)
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg, reading: newGate()}
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg, handshaking: newGate(), reading: newGate()}
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 	e, err := engine.NewServer(withClock(cfg))
-	return &Conn{conn: conn, engine: e, broken: err, reading: newGate()}
+	return &Conn{conn: conn, engine: e, broken: err, handshaking: newGate(), reading: newGate(), early: arrived{came: make(chan struct{}, 1)}}
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -86,8 +87,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	if len(c.early) > 0 { // it came before all else
-		return c.takeEarly(p)
+	if n := c.early.take(p); n > 0 { // it came before all else
+		return n, nil
 	}
 	if len(c.kept) > 0 {
 		return c.takeKept(p), nil
@@ -408,10 +409,14 @@ func (c *Conn) ConnectionState() tls.ConnectionState {
 	if !c.done.Load() {
 		return tls.ConnectionState{}
 	}
-	info := c.engine.Info()
+	return ConnectionState(c.engine.Info())
+}
+
+// ConnectionState is what crypto/tls and net/http know of info.
+func ConnectionState(info Info) tls.ConnectionState {
 	s := tls.ConnectionState{
 		Version:                     uint16(info.Version),
-		HandshakeComplete:           true,
+		HandshakeComplete:           info.State == fault.Connected,
 		DidResume:                   info.Resumed,
 		CipherSuite:                 uint16(info.CipherSuite),
 		CurveID:                     tls.CurveID(info.Group),

@@ -1,8 +1,11 @@
 package handclasp
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -29,14 +32,8 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 	}
 	c.handshaking.Lock()
 	defer c.handshaking.Unlock()
-	switch {
-	case c.failed != nil:
-		return 0, c.failed
-	case c.done.Load():
-		return 0, c.unavailable("the handshake is complete")
-	}
-	for ask := c.engine.Ask(); ask != nil; ask = c.engine.Ask() {
-		c.answer(context.Background(), ask) // what the hello waits for
+	if err := c.greet(context.Background()); err != nil {
+		return 0, err
 	}
 	out, err := c.engine.SendEarly(nil, p)
 	if err != nil {
@@ -47,6 +44,38 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 		return 0, c.failed
 	}
 	return len(p), nil
+}
+
+// EarlyOffer does of a client's handshake what needs no server, and says what
+// WriteEarly can send: EarlyOffered with the most bytes and their application
+// protocol, or EarlyNone with the reason. Nothing goes out yet.
+func (c *Conn) EarlyOffer(ctx context.Context) (flow.EarlyData, error) {
+	if c.broken != nil {
+		return flow.EarlyData{}, c.broken
+	}
+	c.handshaking.Lock()
+	defer c.handshaking.Unlock()
+	if c.client == nil {
+		return flow.EarlyData{}, c.unavailable("a server has nothing to offer")
+	}
+	if err := c.greet(ctx); err != nil {
+		return flow.EarlyData{}, err
+	}
+	return c.engine.Info().EarlyData, c.engine.Err()
+}
+
+// greet answers what a hello waits for. The caller holds handshaking.
+func (c *Conn) greet(ctx context.Context) error {
+	switch {
+	case c.failed != nil:
+		return c.failed
+	case c.done.Load():
+		return c.unavailable("the handshake is complete")
+	}
+	for ask := c.engine.Ask(); ask != nil; ask = c.engine.Ask() {
+		c.answer(ctx, ask)
+	}
+	return nil
 }
 
 func (c *Conn) unavailable(why string) error {
@@ -65,35 +94,99 @@ func (c *Conn) ReadEarly(p []byte) (int, error) {
 	if c.broken != nil {
 		return 0, c.broken
 	}
-	c.handshaking.Lock()
-	defer c.handshaking.Unlock()
-	if c.failed != nil {
-		return 0, c.failed
-	}
 	if c.client != nil {
 		return 0, io.EOF
 	}
-	if !c.done.Load() {
-		if err := c.advance(context.Background(), func() bool { return len(c.early) > 0 || c.earlyOver() }); err != nil {
-			return 0, err
+	for len(p) > 0 {
+		if n := c.early.take(p); n > 0 {
+			return n, nil
+		}
+		if !c.handshaking.enter() { // somebody else does the handshake
+			select {
+			case <-c.early.came:
+			case <-c.handshaking.left:
+			}
+			continue
+		}
+		over, err := c.awaitEarly()
+		c.handshaking.Unlock()
+		if err != nil || over {
+			return 0, cmp.Or(err, io.EOF)
 		}
 	}
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	return c.takeEarly(p)
+	return 0, nil
 }
 
-// takeEarly gives early data that is left. The caller holds reading.
-func (c *Conn) takeEarly(p []byte) (int, error) {
-	if len(c.early) == 0 {
-		return 0, io.EOF
+// awaitEarly does the handshake until there is early data, or there can be no more.
+// The caller holds handshaking.
+func (c *Conn) awaitEarly() (over bool, err error) {
+	if c.failed != nil {
+		return false, c.failed
 	}
-	n := copy(p, c.early)
-	if c.early = c.early[n:]; len(c.early) == 0 {
-		c.early = nil
+	if !c.done.Load() {
+		err = c.advance(context.Background(), func() bool { return !c.early.empty() || c.earlyOver() })
 	}
-	return n, nil
+	return c.early.empty(), err
 }
+
+// HandshakeEarly is HandshakeContext, but for a server it returns true as soon as
+// there is 0-RTT data for ReadEarly, though the handshake is not complete: who sent
+// the data has yet to show that it is no replay. Info says what was settled until
+// then.
+func (c *Conn) HandshakeEarly(ctx context.Context) (early bool, err error) {
+	if c.broken != nil {
+		return false, c.broken
+	}
+	c.handshaking.Lock()
+	defer c.handshaking.Unlock()
+	if c.done.Load() || c.failed != nil {
+		return false, c.failed
+	}
+	err = c.advance(ctx, func() bool { return !c.early.empty() })
+	return err == nil && !c.done.Load(), err
+}
+
+// Connected reports whether the handshake is complete.
+func (c *Conn) Connected() bool { return c.done.Load() }
+
+// arrived is 0-RTT data that was not read yet. Who reads it need not be who does the
+// handshake.
+type arrived struct {
+	some atomic.Bool // there is data
+	mu   sync.Mutex
+	data []byte
+	came chan struct{} // has room for one, so that no data goes unnoticed
+}
+
+func (a *arrived) put(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	a.mu.Lock()
+	a.data = append(a.data, p...)
+	a.some.Store(true)
+	a.mu.Unlock()
+	select {
+	case a.came <- struct{}{}:
+	default:
+	}
+}
+
+func (a *arrived) take(p []byte) int {
+	if a.empty() {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := copy(p, a.data)
+	if a.data = a.data[n:]; len(a.data) == 0 {
+		a.data = nil
+		a.some.Store(false)
+	}
+	return n
+}
+
+func (a *arrived) empty() bool { return !a.some.Load() }
 
 // earlyOver reports whether no more early data can come.
 func (c *Conn) earlyOver() bool {

@@ -1,6 +1,7 @@
 package handclasp_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -209,5 +210,83 @@ func TestWriteEarlyRefuses(t *testing.T) {
 	a, _ = loopback(t)
 	if _, err := handclasp.Client(a, cc).WriteEarly([]byte("x")); !errors.Is(err, fault.EarlyDataUnavailable) {
 		t.Errorf("without a session: %v", err)
+	}
+}
+
+// TestReadEarlyMeanwhile: while one goroutine does the handshake, another gets the
+// early data as it comes, and not only when the client has completed it.
+func TestReadEarlyMeanwhile(t *testing.T) {
+	cc, sc := eager(t)
+	a, b := loopback(t)
+	client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+	done := make(chan error, 1)
+	go func() { done <- server.Handshake() }()
+	got := make([]byte, 100)
+	for _, p := range []string{"now ", "and then"} {
+		time.Sleep(10 * time.Millisecond)
+		if _, err := client.WriteEarly([]byte(p)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.ReadFull(readEarly{server}, got[:len(p)]); err != nil || string(got[:n]) != p {
+			t.Fatalf("%q, %v", got[:n], err)
+		}
+		if server.Connected() {
+			t.Fatal("the server takes the handshake for complete")
+		}
+	}
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := server.ReadEarly(got); n != 0 || err != io.EOF {
+		t.Errorf("at the end %d, %v", n, err)
+	}
+	if err := <-done; err != nil || !server.Connected() {
+		t.Error(err)
+	}
+}
+
+// TestHandshakeEarly: it ends at early data if there is some, and else with the
+// handshake.
+func TestHandshakeEarly(t *testing.T) {
+	cc, sc := eager(t)
+	for _, send := range []bool{true, false} {
+		a, b := loopback(t)
+		client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+		offer, err := client.EarlyOffer(context.Background())
+		if err != nil || offer.State != flow.EarlyOffered || offer.Max != sc.EarlyData {
+			t.Fatalf("the client can send %+v, %v", offer, err)
+		}
+		first := func() error {
+			if !send {
+				return client.Handshake()
+			}
+			_, err := client.WriteEarly([]byte("early"))
+			return err
+		}
+		var early bool
+		if err := both(first, func() (err error) { early, err = server.HandshakeEarly(context.Background()); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if early != send || server.Connected() != !send || server.Info().ALPN != offer.ALPN {
+			t.Errorf("sent %v: early %v, connected %v, %q and %q", send, early, server.Connected(), server.Info().ALPN, offer.ALPN)
+		}
+		if err := both(client.Handshake, server.Handshake); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 10)
+		if send {
+			if n, err := server.Read(got); err != nil || string(got[:n]) != "early" {
+				t.Errorf("%q, %v", got[:n], err)
+			}
+		}
+		if err := exchange(client, server, 1000); err != nil { // and another ticket
+			t.Fatal(err)
+		}
+	}
+	if offer, err := handclasp.Client(nil, clientConfig()).EarlyOffer(context.Background()); err != nil || offer.State != flow.EarlyNone {
+		t.Errorf("without a session: %+v, %v", offer, err)
+	}
+	if _, err := handclasp.Server(nil, sc).EarlyOffer(context.Background()); !errors.Is(err, fault.EarlyDataUnavailable) {
+		t.Errorf("a server: %v", err)
 	}
 }

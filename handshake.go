@@ -71,7 +71,8 @@ func (c *Conn) drive(ctx context.Context, far func() bool) error {
 			return err
 		}
 		n, early, err := c.engine.Recv(c.raw)
-		c.raw, c.early = c.raw[n:], append(c.early, early...)
+		c.raw = c.raw[n:]
+		c.early.put(early)
 		if err == nil && n == 0 && c.engine.Ask() == nil {
 			err = c.fill()
 		}

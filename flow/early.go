@@ -11,6 +11,7 @@ import (
 type EarlyData struct {
 	State  EarlyState
 	Max    uint32 // bytes that the server takes, while it is offered or once it is accepted
+	ALPN   string // the session's application protocol, which the data speaks, likewise
 	Reason string // of none and rejected: why, one sentence; "" where nobody thought of 0-RTT
 }
 

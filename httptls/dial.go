@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/flow"
 )
 
 // A dialer makes TLS connections, through a proxy where base names one.
@@ -38,6 +39,37 @@ func newDialer(base *http.Transport, cfg *handclasp.ClientConfig) dialer {
 
 // dial connects to addr, "host:port", and completes the handshake.
 func (d *dialer) dial(ctx context.Context, addr string, offer []string) (*handclasp.Conn, error) {
+	raw, err := d.reach(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return d.secure(ctx, raw, d.cfg.ServerName, addr, offer)
+}
+
+// dialEarly is dial for a request that may go in 0-RTT data: if that is possible,
+// the handshake waits for it.
+func (d *dialer) dialEarly(ctx context.Context, addr string, offer []string) (*handclasp.Conn, *eagerConn, error) {
+	raw, err := d.reach(ctx, addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := d.configFor(d.cfg.ServerName, addr, offer)
+	cfg.EarlyData = true
+	conn := handclasp.Client(raw, cfg)
+	can, err := conn.EarlyOffer(ctx)
+	if err == nil && can.State == flow.EarlyOffered && (can.ALPN == protoHTTP2 || can.ALPN == protoHTTP1) {
+		later := context.WithoutCancel(ctx)
+		return conn, setEarly(conn, can.ALPN, int(can.Max), func() error { return d.handshake(later, conn) }), nil
+	}
+	if err := d.handshake(ctx, conn); err != nil {
+		raw.Close()
+		return nil, nil, err
+	}
+	return conn, nil, nil
+}
+
+// reach opens a way to addr for TLS.
+func (d *dialer) reach(ctx context.Context, addr string) (net.Conn, error) {
 	proxyURL, err := d.proxyFor(addr)
 	if err != nil {
 		return nil, err
@@ -48,10 +80,7 @@ func (d *dialer) dial(ctx context.Context, addr string, offer []string) (*handcl
 	} else if raw, err = d.through(ctx, proxyURL, addr); err != nil {
 		err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return d.secure(ctx, raw, d.cfg.ServerName, addr, offer)
+	return raw, err
 }
 
 // direct is dial without a proxy, to the proxy itself.
@@ -73,11 +102,27 @@ func (d *dialer) tcp(ctx context.Context, network, addr string) (net.Conn, error
 // secure does the handshake over raw, which it closes if that fails. An empty
 // name becomes the host of addr.
 func (d *dialer) secure(ctx context.Context, raw net.Conn, name, addr string, offer []string) (*handclasp.Conn, error) {
+	conn := handclasp.Client(raw, d.configFor(name, addr, offer))
+	if err := d.handshake(ctx, conn); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// configFor is the configuration for a connection to addr. Nothing is offered in
+// 0-RTT that nobody wants to send.
+func (d *dialer) configFor(name, addr string, offer []string) *handclasp.ClientConfig {
 	cfg := d.cfg
-	cfg.ServerName, cfg.NextProtos = name, offer
+	cfg.ServerName, cfg.NextProtos, cfg.EarlyData = name, offer, false
 	if name == "" {
 		cfg.ServerName, _, _ = net.SplitHostPort(addr) // an addr without a port could not be dialed
 	}
+	return &cfg
+}
+
+// handshake does it within the time that there is, and tells who traces it.
+func (d *dialer) handshake(ctx context.Context, conn *handclasp.Conn) error {
 	if limit := d.base.TLSHandshakeTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -87,16 +132,11 @@ func (d *dialer) secure(ctx context.Context, raw net.Conn, name, addr string, of
 	if trace != nil && trace.TLSHandshakeStart != nil {
 		trace.TLSHandshakeStart()
 	}
-	conn := handclasp.Client(raw, &cfg)
 	err := conn.HandshakeContext(ctx)
 	if trace != nil && trace.TLSHandshakeDone != nil {
 		trace.TLSHandshakeDone(conn.ConnectionState(), err)
 	}
-	if err != nil {
-		raw.Close()
-		return nil, err
-	}
-	return conn, nil
+	return err
 }
 
 // proxyFor is the proxy to use for addr, or nil. A connection serves many

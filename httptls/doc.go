@@ -11,6 +11,9 @@
 // and Response.TLS say what the handshake has settled, and Conn gives a handler
 // the connection itself, for what they can't say.
 //
+// 0-RTT (RFC 8470) is for who asks for it on both sides: AcceptEarly, RefuseEarly
+// and Early on servers, AllowEarly on clients.
+//
 // Policy: requests, connections and timeouts stay net/http's business; this
 // package dials, accepts, shakes hands and hands over. A configuration is
 // copied and never modified. What goes wrong below HTTP arrives as the

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/httptls"
+	"github.com/handclasp/handclasp/session"
 )
 
 // A server has a certificate from files, and its handlers see the handshake.
@@ -42,6 +44,47 @@ func ExampleNewTransport() {
 	fmt.Printf("%s, ALPN %s: %s, %v", res.Proto, res.TLS.NegotiatedProtocol, body, err)
 	client.CloseIdleConnections()
 	// Output: HTTP/2.0, ALPN h2: hello, localhost, <nil>
+}
+
+// A server answers what changes nothing as soon as the client's first words are
+// there, and takes orders only from who has completed the handshake.
+func ExampleAcceptEarly() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /price", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "5 pounds; early:", httptls.Early(r))
+	})
+	mux.Handle("POST /order", httptls.RefuseEarly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "ordered")
+	}), nil))
+	srv := &http.Server{Handler: httptls.AcceptEarly(mux)}
+
+	tickets, _ := session.NewTickets(session.TicketOptions{Clock: time.Now})
+	seen, _ := session.NewMemory(session.MemoryOptions{Clock: time.Now})
+	guard, _ := session.NewGuard(session.GuardOptions{KV: seen, Clock: time.Now})
+	cfg := &handclasp.ServerConfig{
+		Certificates: []handclasp.Certificate{identity().ours},
+		Tickets:      tickets, EarlyData: 16 << 10, Guard: guard,
+	}
+	err := httptls.ListenAndServe(":443", srv, cfg)
+	fmt.Println(err)
+}
+
+// A client that has been there before asks with its first words.
+func ExampleAllowEarly() {
+	sessions, _ := session.NewClientMemory(session.ClientOptions{Clock: time.Now})
+	client := &http.Client{Transport: httptls.NewTransport(&handclasp.ClientConfig{Sessions: sessions, EarlyData: true})}
+	req, err := http.NewRequestWithContext(httptls.AllowEarly(context.Background()), http.MethodGet, "https://example.com/price", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res.Body.Close()
+	fmt.Println(res.Status)
 }
 
 // A server is shut down as any http.Server: what is under way finishes.

@@ -30,6 +30,7 @@ type listener struct {
 	limit     time.Duration // of a handshake
 	log       *log.Logger   // nil is the standard one
 	protocols []string      // that the server speaks, by their names in ALPN
+	early     bool          // it wants requests from 0-RTT data at once
 
 	ready chan accepted
 	open  context.Context // done once the listener is closed
@@ -43,7 +44,10 @@ type accepted struct {
 }
 
 func newListener(inner net.Listener, srv *http.Server, cfg *handclasp.ServerConfig) *listener {
-	l := &listener{Listener: inner, cfg: cfg, limit: handshakeTimeout, log: srv.ErrorLog, protocols: offers(srv.Handler.(*handler).speaks), ready: make(chan accepted)}
+	h := srv.Handler.(*handler)
+	l := &listener{
+		Listener: inner, cfg: cfg, limit: handshakeTimeout, log: srv.ErrorLog, protocols: offers(h.speaks), early: h.early, ready: make(chan accepted),
+	}
 	if d := srv.ReadHeaderTimeout; d > 0 {
 		l.limit = d
 	}
@@ -105,16 +109,25 @@ func (l *listener) handshake(raw net.Conn) {
 		}
 	}()
 	conn := handclasp.Server(raw, l.cfg)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	early, err := l.shake(ctx, conn)
+	if err != nil {
 		if l.open.Err() == nil {
 			l.refuse(raw, err)
 		}
 		raw.Close()
 		return
 	}
-	if c := l.dispatch(conn); c == nil || !l.give(accepted{conn: c}) {
+	if c := l.dispatch(conn, early); c == nil || !l.give(accepted{conn: c}) {
 		conn.Close()
 	}
+}
+
+// shake does the handshake: as far as 0-RTT data, if the server wants that.
+func (l *listener) shake(ctx context.Context, conn *handclasp.Conn) (early bool, err error) {
+	if l.early {
+		return conn.HandshakeEarly(ctx)
+	}
+	return false, conn.HandshakeContext(ctx)
 }
 
 // refuse says why a handshake failed: to the log, and to who speaks plain HTTP.
@@ -154,16 +167,20 @@ func AnswerPlain(raw net.Conn) {
 
 // dispatch is conn as net/http must see it for the protocol that ALPN chose,
 // or nil if that is not HTTP, such as acme-tls/1, whose work is then done.
-func (l *listener) dispatch(conn *handclasp.Conn) net.Conn {
+func (l *listener) dispatch(conn *handclasp.Conn, early bool) net.Conn {
+	var c net.Conn = conn
+	if early {
+		c = newEarlyConn(conn, l.limit)
+	}
 	switch conn.Info().ALPN {
 	case protoHTTP2:
 		if !slices.Contains(l.protocols, protoHTTP2) {
 			return nil // a configuration for this client offered what the server does not speak
 		}
-		return HTTP2(conn, l.limit)
+		return HTTP2(c, l.limit)
 	case protoHTTP1, "":
 		if slices.Contains(l.protocols, protoHTTP1) {
-			return conn
+			return c
 		}
 	}
 	return nil
@@ -211,7 +228,19 @@ func (c *http2Conn) Read(p []byte) (int, error) {
 // Inner is the connection that HTTP2 was given; any other stays as it is.
 func Inner(c net.Conn) net.Conn {
 	if h, ok := c.(*http2Conn); ok {
-		return h.inner
+		c = h.inner
+	}
+	if e, ok := c.(*earlyConn); ok {
+		return e.tls
 	}
 	return c
+}
+
+// earlyOf is the earlyConn that c is, or nil.
+func earlyOf(c net.Conn) *earlyConn {
+	if h, ok := c.(*http2Conn); ok {
+		c = h.inner
+	}
+	e, _ := c.(*earlyConn)
+	return e
 }

@@ -54,8 +54,12 @@ type host struct {
 // An attempt is a dial and who waits for it.
 type attempt struct {
 	cancel  context.CancelFunc
-	waiting int           // under pool.mu; at zero the attempt is given up
-	done    chan struct{} // closed when the rest is set
+	waiting int               // under pool.mu; at zero the attempt is given up
+	owner   *exchange         // that may take begun; nil if nothing goes early
+	begun   chan struct{}     // closed when eager is set
+	eager   *http2.ClientConn // nil if the owner has a spare
+	done    chan struct{}     // closed when the rest is set
+	again   bool              // nothing came of it, and who waits should try again
 	conn    *http2.ClientConn
 	spare   *http1Conn // under pool.mu, for the first who takes it
 	err     error
@@ -130,7 +134,10 @@ func (p *pool) find(ctx context.Context, addr string) (*http2.ClientConn, *attem
 // start dials. The context of the request that needed it first gives its
 // values, but must not end what others wait for.
 func (p *pool) start(ctx context.Context, addr string) *attempt {
-	a := &attempt{done: make(chan struct{})}
+	a := &attempt{done: make(chan struct{}), begun: make(chan struct{})}
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok && x.early && !p.single {
+		a.owner = x
+	}
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go p.dial(ctx, addr, a)
 	return a
@@ -140,7 +147,17 @@ func (p *pool) start(ctx context.Context, addr string) *attempt {
 func (p *pool) dial(ctx context.Context, addr string, a *attempt) {
 	defer a.cancel()
 	var cc *http2.ClientConn
-	conn, err := p.t.dial(ctx, addr, p.t.offer)
+	var conn *handclasp.Conn
+	var err error
+	if a.owner == nil {
+		conn, err = p.t.dial(ctx, addr, p.t.offer)
+	} else {
+		var early *eagerConn
+		if conn, early, err = p.t.dialEarly(ctx, addr, p.t.offer); early != nil {
+			p.goEarly(addr, a, early)
+			return
+		}
+	}
 	if err == nil && conn.Info().ALPN == protoHTTP2 {
 		if cc, err = p.http2.NewClientConn(conn); err != nil {
 			conn.Close()
@@ -149,6 +166,35 @@ func (p *pool) dial(ctx context.Context, addr string, a *attempt) {
 	if !p.settle(addr, a, conn, cc, err) && err == nil {
 		conn.Close()
 	}
+}
+
+// goEarly gives the owner of an attempt a connection whose handshake is not yet
+// complete, and the others who wait the same one when it is.
+func (p *pool) goEarly(addr string, a *attempt, c *eagerConn) {
+	var err error
+	a.owner.eager.Store(c)
+	if c.speaks == protoHTTP2 {
+		c.begin()
+		a.eager, err = p.http2.NewClientConn(c)
+	} else {
+		p.mu.Lock()
+		closed := p.count(addr)
+		p.mu.Unlock()
+		a.owner.spare.Store(&http1Conn{Conn: c, closed: closed})
+	}
+	if err != nil {
+		c.Close()
+		p.settle(addr, a, c.tls, nil, err)
+		return
+	}
+	p.mu.Lock()
+	a.waiting++ // we do too
+	p.mu.Unlock()
+	close(a.begun)
+	<-c.done
+	a.again = c.err != nil || a.eager == nil
+	p.settle(addr, a, c.tls, a.eager, nil)
+	p.leave(addr, a)
 }
 
 // settle tells those who wait how the attempt went; cc is nil if the server
@@ -164,6 +210,7 @@ func (p *pool) settle(addr string, a *attempt, conn *handclasp.Conn, cc *http2.C
 	switch {
 	case err != nil:
 		a.err = err
+	case a.again:
 	case cc != nil:
 		a.conn = cc
 		if h != nil {
@@ -184,15 +231,29 @@ func (p *pool) settle(addr string, a *attempt, conn *handclasp.Conn, cc *http2.C
 // nothing if others who waited have filled the connection.
 func (p *pool) await(ctx context.Context, addr string, a *attempt) (*http2.ClientConn, error) {
 	defer p.leave(addr, a)
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	var begun chan struct{}
+	if x != nil && x == a.owner {
+		begun = a.begun
+	}
 	select {
+	case <-begun:
+		if a.eager == nil {
+			return nil, errHTTP1
+		}
+		a.eager.ReserveNewRequest() // it is new, and nobody else has it
+		return a.eager, nil
 	case <-a.done:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if a.again {
+		return nil, nil
+	}
 	if a.err == errHTTP1 {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok && a.spare != nil && x.spare.CompareAndSwap(nil, a.spare) {
+		if x != nil && a.spare != nil && x.spare.CompareAndSwap(nil, a.spare) {
 			a.spare = nil
 		}
 	}

@@ -43,13 +43,15 @@ func ListenAndServe(addr string, srv *http.Server, cfg *handclasp.ServerConfig) 
 // goroutine of its own, and serves requests with srv. An empty NextProtos of
 // cfg means "h2" and "http/1.1", less what srv.Protocols excludes. A handshake
 // may last srv.ReadHeaderTimeout or, if that is zero, 10 seconds. Who sends
-// plain HTTP is answered 400 in the clear.
+// plain HTTP is answered 400 in the clear. Requests in 0-RTT data wait for the
+// end of the handshake, unless srv.Handler is one of AcceptEarly.
 //
 // Serve returns as http.Server.Serve does: never nil, http.ErrServerClosed
 // after srv.Shutdown or srv.Close, and l is closed. If cfg can't be used, it
 // returns a *fault.Error at once. All of srv is net/http's and works as it says
 // there, for both protocols, but for TLSConfig, which is not used; ConnContext
-// and ConnState are given the *handclasp.Conn, its handshake complete.
+// and ConnState are given the *handclasp.Conn, its handshake complete but for
+// AcceptEarly.
 //
 // Serve wraps the Handler, ConnContext and ConnState of srv and turns on
 // unencrypted HTTP/2 in its Protocols, by which net/http takes HTTP/2 from a TLS
@@ -117,6 +119,9 @@ func wrap(srv *http.Server) http.Protocols {
 		return h.speaks
 	}
 	h := &handler{next: srv.Handler, speaks: protocols(srv)}
+	if a, ok := srv.Handler.(*acceptor); ok {
+		h.next, h.early = a.Handler, true
+	}
 	srv.Handler = h
 	if h.next == nil {
 		h.next = http.DefaultServeMux
@@ -127,9 +132,10 @@ func wrap(srv *http.Server) http.Protocols {
 
 	inner := srv.ConnContext
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		early := earlyOf(c)
 		c = Inner(c)
 		if conn, ok := c.(*handclasp.Conn); ok {
-			ctx = context.WithValue(ctx, servedKey{}, &served{conn, conn.ConnectionState()})
+			ctx = context.WithValue(ctx, servedKey{}, &served{conn, early, stateOf(conn, early)})
 		}
 		if inner != nil {
 			return inner(ctx, c)
@@ -153,14 +159,20 @@ func protocols(srv *http.Server) (p http.Protocols) {
 	return p
 }
 
-// handler fills Request.TLS where net/http does not.
+// handler fills Request.TLS where net/http does not, and marks requests that came
+// early.
 type handler struct {
 	next   http.Handler
 	speaks http.Protocols
+	early  bool // next wants requests from 0-RTT data at once
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c := servedOn(r.Context()); c != nil && r.TLS == nil {
+	switch c := servedOn(r.Context()); {
+	case c == nil:
+	case c.early != nil:
+		c.early.mark(r)
+	case r.TLS == nil:
 		r.TLS = &c.state
 	}
 	h.next.ServeHTTP(w, r)
@@ -170,10 +182,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type (
 	served struct {
 		conn  *handclasp.Conn
+		early *earlyConn // or nil
 		state tls.ConnectionState
 	}
 	servedKey struct{}
 )
+
+// stateOf does not wait for a handshake.
+func stateOf(conn *handclasp.Conn, early *earlyConn) tls.ConnectionState {
+	if early != nil {
+		return early.ConnectionState()
+	}
+	return conn.ConnectionState()
+}
 
 func servedOn(ctx context.Context) *served {
 	c, _ := ctx.Value(servedKey{}).(*served)

@@ -2,6 +2,7 @@ package httptls
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -63,16 +64,29 @@ func NewTransportFrom(base *http.Transport, cfg *handclasp.ClientConfig) *Transp
 // RoundTrip does one request, as http.RoundTripper asks. Errors of the
 // handshake are *fault.Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &exchange{plain: req.URL != nil && req.URL.Scheme == "http"}
+	x := &exchange{plain: req.URL != nil && req.URL.Scheme == "http", early: t.cfg.EarlyData && mayGoEarly(req)}
+	res, err := t.exchange(req, x)
+	if x.again(res, err) {
+		if res != nil {
+			io.CopyN(io.Discard, res.Body, answerRead)
+			res.Body.Close()
+		}
+		res, err = t.exchange(req, new(exchange))
+	}
+	return res, err
+}
+
+// exchange does one request, once.
+func (t *Transport) exchange(req *http.Request, x *exchange) (*http.Response, error) {
 	defer x.drop()
 	ctx := context.WithValue(req.Context(), exchangeKey{}, x)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { x.used = i.Conn }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.got, WroteRequest: func(httptrace.WroteRequestInfo) { x.wrote() }})
 	res, err := t.http1.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
 	res.Request = req
-	if c, ok := x.used.(*http1Conn); ok && res.TLS == nil {
+	if c := tlsOf(x.used); c != nil && res.TLS == nil {
 		state := c.ConnectionState()
 		res.TLS = &state
 	}
@@ -90,15 +104,56 @@ func (t *Transport) CloseIdleConnections() {
 type (
 	exchange struct {
 		plain bool                      // the URL begins with http://
+		early bool                      // the request may go in 0-RTT data
 		used  net.Conn                  // what the request went over
+		eager atomic.Pointer[eagerConn] // dialed for the request to go early
 		spare atomic.Pointer[http1Conn] // dialed for the request, for either protocol, and it became HTTP/1.1
 	}
 	exchangeKey struct{}
 )
 
+// got has a request that may go early do so, if the connection that it got was made
+// for that.
+func (x *exchange) got(i httptrace.GotConnInfo) {
+	x.used = i.Conn
+	c := i.Conn
+	if h, ok := c.(*http1Conn); ok {
+		c = h.Conn
+	}
+	if e := x.eager.Load(); e != nil && c == e {
+		e.begin()
+	}
+}
+
+// wrote sends what waited until the request of HTTP/2 was whole.
+func (x *exchange) wrote() {
+	if e := x.eager.Load(); e != nil && e.speaks == protoHTTP2 {
+		e.send()
+	}
+}
+
+// again reports whether the request is to be sent again: it went early, and the
+// server wants the handshake first, or another protocol.
+func (x *exchange) again(res *http.Response, err error) bool {
+	e := x.eager.Load()
+	switch {
+	case e == nil:
+		return false
+	case err != nil:
+		return e.failure() == errOtherProtocol
+	}
+	return e.wentEarly() && res.StatusCode == http.StatusTooEarly
+}
+
+// answerRead is how much of an answer is read that nobody gets to see, in bytes.
+const answerRead = 64 << 10
+
 // drop closes the spare connection if nobody took it, for instance because
 // another one became idle first.
 func (x *exchange) drop() {
+	if e := x.eager.Load(); e != nil {
+		e.send() // or it will never be
+	}
 	if c := x.spare.Swap(nil); c != nil {
 		c.Close()
 	}
@@ -124,8 +179,22 @@ func (t *Transport) dialHTTP1(ctx context.Context, _, addr string) (net.Conn, er
 
 // An http1Conn tells the pool of its end.
 type http1Conn struct {
-	*handclasp.Conn
-	closed func() // may be called more than once
+	net.Conn        // a *handclasp.Conn or an *eagerConn
+	closed   func() // may be called more than once
+}
+
+// tlsOf is the TLS connection that c is or holds; nil if there is none.
+func tlsOf(c net.Conn) *handclasp.Conn {
+	if h, ok := c.(*http1Conn); ok {
+		c = h.Conn
+	}
+	switch c := c.(type) {
+	case *handclasp.Conn:
+		return c
+	case *eagerConn:
+		return c.tls
+	}
+	return nil
 }
 
 func (c *http1Conn) Close() error {

@@ -42,7 +42,7 @@ func (c *client) offerEarly() {
 		return
 	}
 	c.early = c.offers[0]
-	c.info.EarlyData = flow.EarlyData{State: flow.EarlyOffered, Max: c.early.session.MaxEarlyData}
+	c.info.EarlyData = flow.EarlyData{State: flow.EarlyOffered, Max: c.early.session.MaxEarlyData, ALPN: c.early.session.ALPN}
 	c.hello.Extensions.Add(iana.ExtEarlyData)
 	c.tellEarly(fault.Client, "offered", "The session allows it: what is sent before the server has answered saves a round trip, and may be replayed.")
 }
@@ -201,7 +201,7 @@ func (s *server) weighed([]byte) (fault.State, error) {
 	if s.early, err = s.earlyTraffic(&s.found.psk, s.suite); err != nil {
 		return 0, err
 	}
-	s.info.EarlyData = flow.EarlyData{State: flow.EarlyAccepted, Max: s.found.state.MaxEarlyData}
+	s.info.EarlyData = flow.EarlyData{State: flow.EarlyAccepted, Max: s.found.state.MaxEarlyData, ALPN: s.found.state.ALPN}
 	s.tellEarly(fault.Server, "accepted", "The session allows it, and no such hello was seen before.")
 	return s.negotiate13()
 }
