@@ -80,6 +80,9 @@ func (b *bench) runHandshakes(ctx context.Context) error {
 func (b *bench) handshakesEach() time.Duration { return 60 * time.Millisecond }
 
 func (b *bench) addHandshake(c *contest, stack string, w way, s shape) {
+	if !b.wants(c.name, stack) {
+		return
+	}
 	h := newHandshaker(w, s)
 	n, why := 0, h.prepare()
 	if why == nil {
