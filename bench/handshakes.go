@@ -209,8 +209,10 @@ func (h *handshaker) check() error {
 
 // sample does n handshakes.
 func (h *handshaker) sample(n int) (s sample, err error) {
-	var both, server time.Duration
+	var both, server, cost time.Duration
 	s.objects, s.bytes, err = allocated(func() error {
+		began := used()
+		defer func() { cost = used() - began }()
 		for range n {
 			if err := h.once(); err != nil {
 				return err
@@ -220,7 +222,8 @@ func (h *handshaker) sample(n int) (s sample, err error) {
 		}
 		return nil
 	})
-	s.value, s.server = micros(both, n), micros(server, n)
+	s.value = micros(cost, n)
+	s.server = s.value * float64(server) / float64(both)
 	s.objects /= float64(n)
 	s.bytes /= float64(n)
 	if err == nil {
