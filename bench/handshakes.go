@@ -209,21 +209,21 @@ func (h *handshaker) check() error {
 
 // sample does n handshakes.
 func (h *handshaker) sample(n int) (s sample, err error) {
-	var both, server, cost time.Duration
+	shares := make([]float64, n)
+	var cost time.Duration
 	s.objects, s.bytes, err = allocated(func() error {
 		began := used()
 		defer func() { cost = used() - began }()
-		for range n {
+		for i := range shares {
 			if err := h.once(); err != nil {
 				return err
 			}
-			both += h.took
-			server += h.link.b.busy
+			shares[i] = float64(h.link.b.busy) / float64(h.took)
 		}
 		return nil
 	})
 	s.value = micros(cost, n)
-	s.server = s.value * float64(server) / float64(both)
+	s.server = s.value * spreadOf(shares).Median
 	s.objects /= float64(n)
 	s.bytes /= float64(n)
 	if err == nil {
