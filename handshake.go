@@ -195,7 +195,7 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
 		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server,
-		OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: cfg.InsecureSkipVerify,
+		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(a.Chain), v.Chains)
@@ -213,7 +213,7 @@ func verifyClient(cfg *ServerConfig, chain []*x509.Certificate) (*flow.Verdict, 
 		if roots == nil {
 			roots = x509.NewCertPool() // nil would mean the system's
 		}
-		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: cfg.Time(), Insecure: !cfg.ClientAuth.Verifies()})
+		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: cfg.Time(), Memory: cfg.Verdicts, Insecure: !cfg.ClientAuth.Verifies()})
 	}
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(chain), v.Chains)

@@ -42,13 +42,15 @@ func (c *contest) add(stack string, measure func() (sample, error), why error) {
 	c.entrants = append(c.entrants, e)
 }
 
+// wants reports whether -match lets a stack into a case.
+func (b *bench) wants(name, stack string) bool {
+	return b.match == nil || b.match.MatchString(name+", "+stack)
+}
+
 // chosen leaves of the contests what is to be run.
 func (b *bench) chosen(contests []*contest) []*contest {
-	if b.match == nil {
-		return contests
-	}
 	for _, c := range contests {
-		c.entrants = slices.DeleteFunc(c.entrants, func(e *entrant) bool { return !b.match.MatchString(c.name + ", " + e.stack) })
+		c.entrants = slices.DeleteFunc(c.entrants, func(e *entrant) bool { return !b.wants(c.name, e.stack) })
 	}
 	return slices.DeleteFunc(contests, func(c *contest) bool { return len(c.entrants) == 0 })
 }

@@ -44,8 +44,8 @@ func crowd(w way, n int, short bool) (s sample, err error) {
 	}
 	var took time.Duration
 	s.objects, s.bytes, err = allocated(func() error {
-		began := time.Now()
-		defer func() { took = time.Since(began) }()
+		began := used()
+		defer func() { took = used() - began }()
 		for range times {
 			if err := together(w, links); err != nil {
 				return err

@@ -80,6 +80,9 @@ func (b *bench) runHandshakes(ctx context.Context) error {
 func (b *bench) handshakesEach() time.Duration { return 60 * time.Millisecond }
 
 func (b *bench) addHandshake(c *contest, stack string, w way, s shape) {
+	if !b.wants(c.name, stack) {
+		return
+	}
 	h := newHandshaker(w, s)
 	n, why := 0, h.prepare()
 	if why == nil {
@@ -206,18 +209,21 @@ func (h *handshaker) check() error {
 
 // sample does n handshakes.
 func (h *handshaker) sample(n int) (s sample, err error) {
-	var both, server time.Duration
+	shares := make([]float64, n)
+	var cost time.Duration
 	s.objects, s.bytes, err = allocated(func() error {
-		for range n {
+		began := used()
+		defer func() { cost = used() - began }()
+		for i := range shares {
 			if err := h.once(); err != nil {
 				return err
 			}
-			both += h.took
-			server += h.link.b.busy
+			shares[i] = float64(h.link.b.busy) / float64(h.took)
 		}
 		return nil
 	})
-	s.value, s.server = micros(both, n), micros(server, n)
+	s.value = micros(cost, n)
+	s.server = s.value * spreadOf(shares).Median
 	s.objects /= float64(n)
 	s.bytes /= float64(n)
 	if err == nil {

@@ -7,7 +7,9 @@
 //	go run ./bench -only handshakes -match '1.3 resumption.*handclasp' -cpu cpu.out
 //
 // Policy: both stacks run in one process, on one core, in memory, with the same
-// certificates, groups and suites. Cases are interleaved: every round runs every
+// certificates, groups and suites. Time is the processor's, so that other programs
+// do not count; the server's share of it is that of the median handshake by the
+// clock. Cases are interleaved: every round runs every
 // case with every stack, and the stacks take turns in who goes first. What is
 // printed is the median of the rounds with the least and the most; a ratio is
 // taken round by round, so that a machine that slows down slows both. Nothing is

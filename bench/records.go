@@ -138,12 +138,12 @@ func (r *recorder) read() (sample, error) {
 func (r *recorder) measure(f func() error) (s sample, err error) {
 	var took time.Duration
 	s.objects, s.bytes, err = allocated(func() error {
-		began := time.Now()
+		began := used()
 		err := f()
-		took = time.Since(began)
+		took = used() - began
 		return err
 	})
-	s.value = float64(r.records*len(r.data)) / float64(took.Nanoseconds())
+	s.value = float64(r.records*len(r.data)) / float64(max(took, time.Microsecond).Nanoseconds())
 	s.objects /= float64(r.records)
 	s.bytes /= float64(r.records)
 	return s, err

@@ -110,6 +110,13 @@ func ourWay(s shape) (way, error) {
 		client.Certificates, server.ClientCAs = server.Certificates, s.id.roots
 		server.ClientAuth = handclasp.RequireAndVerifyClientCert
 	}
+	if s.remember {
+		verdicts, err := session.NewVerdicts(session.VerdictOptions{})
+		if err != nil {
+			return way{}, err
+		}
+		client.Verdicts, server.Verdicts = verdicts, verdicts
+	}
 	if s.resume {
 		if err := ourSessions(client, server, s); err != nil {
 			return way{}, err

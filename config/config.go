@@ -41,6 +41,13 @@ type ClientConfig struct {
 	// chain was not trusted.
 	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
 
+	// Verdicts remembers for some minutes which chains of servers were found good,
+	// so that the next connection need not check their signatures; nil means that
+	// every chain is checked. The server still has to prove each time that it holds
+	// the key, and VerifyPeerCertificate is asked each time. Who resumes sessions
+	// wants it, since their chains are judged again too.
+	Verdicts *session.Verdicts
+
 	// Certificates are what the client can prove itself with, if a server
 	// asks. The first one is shown whose key can sign as the server accepts
 	// and, if the server names authorities, whose chain leads to one of them;
@@ -235,6 +242,10 @@ type ServerConfig struct {
 	// it has none and need not; verifiedChains is empty when the chain was not
 	// trusted.
 	VerifyPeerCertificate func(rawCerts [][]byte, verifiedChains [][]*x509.Certificate) error
+
+	// Verdicts remembers for some minutes which chains of clients were found good,
+	// as in ClientConfig.
+	Verdicts *session.Verdicts
 
 	// NextProtos are the application protocols the server speaks, in order of
 	// preference. If the client offers ALPN and none fits, ALPNMismatch says

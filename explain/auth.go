@@ -232,7 +232,7 @@ func (r *Recorder) judged(of fault.Role, v *flow.Verdict, accepted bool) *Step {
 		s.Title, s.Outcome = "The certificate is not good", Broken
 		s.say("The %v is not believed.", of)
 	}
-	for _, c := range v.Checks {
+	for _, c := range v.Checks() {
 		s.Checks = append(s.Checks, check(c, accepted))
 		if c.Err != nil {
 			kept.failed = append(kept.failed, c.Err.ID)

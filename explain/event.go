@@ -104,7 +104,7 @@ func prove(p *flow.Proven) *proof {
 	if v := p.Verdict; v != nil {
 		ok := v.Verified()
 		out.Verified = &ok
-		for _, c := range v.Checks {
+		for _, c := range v.Checks() {
 			out.Checks = append(out.Checks, check(c, true))
 		}
 	}

@@ -7,14 +7,28 @@ import (
 	"github.com/handclasp/handclasp/fault"
 )
 
-// A Verdict is the outcome of the checks on a certificate chain.
+// A Verdict is the outcome of the checks on a certificate chain. Other connections
+// may have the same certificates and chains, so they must not be changed.
 type Verdict struct {
-	Peer   []*x509.Certificate   // as sent, leaf first
-	Chains [][]*x509.Certificate // leaf to root; none unless the chain is good
-	Failed []*fault.Error        // every check that failed; empty means verified
-	OCSP   *Staple               // nil unless a staple was sent and could be checked
-	Checks []Check               // what was looked at, in order
+	Peer       []*x509.Certificate   // as sent, leaf first
+	Chains     [][]*x509.Certificate // leaf to root; none unless the chain is good
+	Failed     []*fault.Error        // every check that failed; empty means verified
+	OCSP       *Staple               // nil unless a staple was sent and could be checked
+	Remembered bool                  // found for an earlier connection, some minutes ago at most
+
+	told interface{ Checks() []Check }
 }
+
+// Checks is what was looked at, in order, put into words when it is called.
+func (v *Verdict) Checks() []Check {
+	if v.told == nil {
+		return nil
+	}
+	return v.told.Checks()
+}
+
+// Tell says who puts the checks into words; it is for who makes them.
+func (v *Verdict) Tell(by interface{ Checks() []Check }) { v.told = by }
 
 // Verified reports whether every check passed.
 func (v *Verdict) Verified() bool { return len(v.Failed) == 0 }

@@ -11,6 +11,9 @@
 // of Verify are independent; it fails with the first in the order in which
 // Failed lists them: keys, time, chain, usage, name, staple.
 //
+// What was found good may be remembered for some minutes, if the Request brings a
+// memory; certificates that are in use are parsed once.
+//
 // Limits, against a peer that wants to keep us busy: 32 certificates, 256 KiB
 // in all, RSA keys of 8192 bits, 100 signatures to check. RSA keys below
 // 1024 bits are refused; from there on length is the business of the roots'
@@ -22,7 +25,6 @@
 package cert
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -31,6 +33,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/session"
 )
 
 const (
@@ -46,16 +49,18 @@ type Request struct {
 	Name       string              // host name or IP address to match; "" matches nothing and checks nothing
 	Roots      *x509.CertPool      // nil: the system's
 	Now        time.Time
-	ServerAuth bool     // the chain is a server's, else a client's
-	OCSPStaple []byte   // DER of the OCSPResponse; nil if none was sent
-	SCTs       [][]byte // carried only
-	Insecure   bool     // list failures in the Verdict instead of returning the first
+	ServerAuth bool              // the chain is a server's, else a client's
+	OCSPStaple []byte            // DER of the OCSPResponse; nil if none was sent
+	SCTs       [][]byte          // carried only
+	Memory     *session.Verdicts // nil: the chain is judged whatever was found before
+	Insecure   bool              // list failures in the Verdict instead of returning the first
 }
 
 // Parse reads a chain as it was sent: DER, leaf first. It fails with a
 // *fault.Error if the list is empty or beyond the limits, or if any of it cannot
 // be parsed; then there is nothing that Verify could or should look at. The
-// certificates share no memory with raw.
+// certificates share no memory with raw; other connections may have the same, so
+// they must not be changed.
 func Parse(raw [][]byte) ([]*x509.Certificate, error) {
 	size := 0
 	for _, der := range raw {
@@ -71,9 +76,7 @@ func Parse(raw [][]byte) ([]*x509.Certificate, error) {
 	}
 	chain := make([]*x509.Certificate, len(raw))
 	for i, der := range raw {
-		// crypto/x509 keeps what it parses, and raw may be a buffer that is read
-		// into again before the verdict.
-		c, err := x509.ParseCertificate(bytes.Clone(der))
+		c, err := inUse.parse(der)
 		if err != nil {
 			return nil, fault.CertUnparsable.In(entry(i)).Because(err)
 		}
@@ -85,10 +88,25 @@ func Parse(raw [][]byte) ([]*x509.Certificate, error) {
 	return chain, nil
 }
 
-// Verify checks a chain. Its error is a *fault.Error: the first failure, or nil
-// if r.Insecure. There is always a Verdict.
+// Verify checks a chain, or remembers what it found. Its error is a *fault.Error:
+// the first failure, or nil if r.Insecure. There is always a Verdict.
 func Verify(r Request) (*flow.Verdict, error) {
-	v := &verifier{Request: r, Verdict: &flow.Verdict{Peer: r.Chain}, leaf: r.Chain[0]}
+	if r.Memory == nil || r.Insecure {
+		return judgeChain(r)
+	}
+	k := r.key()
+	if v := r.remembered(k); v != nil {
+		return v, nil
+	}
+	v, err := judgeChain(r)
+	r.remember(k, v)
+	return v, err
+}
+
+// judgeChain is Verify without a memory.
+func judgeChain(r Request) (*flow.Verdict, error) {
+	v := &verifier{Request: r, leaf: r.Chain[0]}
+	v.Peer, v.notes = r.Chain, v.room[:0]
 	v.form()
 	v.keys()
 	v.times()
@@ -97,39 +115,90 @@ func Verify(r Request) (*flow.Verdict, error) {
 	v.name()
 	v.staple()
 	v.timestamps()
+	v.Verdict.Tell(v)
 	if len(v.Failed) > 0 && !r.Insecure {
-		return v.Verdict, v.Failed[0]
+		return &v.Verdict, v.Failed[0]
 	}
-	return v.Verdict, nil
+	return &v.Verdict, nil
 }
 
 // A verifier is one run of Verify.
 type verifier struct {
 	Request
-	*flow.Verdict
+	flow.Verdict
 	leaf    *x509.Certificate
 	path    []*x509.Certificate // leaf upwards, as far as the signatures hold
 	checked int                 // signatures that the diagnosis has checked
+	notes   []note
+	room    [8]note
 }
 
-// passed records a check and what it found.
-func (v *verifier) passed(name, format string, args ...any) {
-	v.Checks = append(v.Checks, flow.Check{Name: name, Detail: fmt.Sprintf(format, args...)})
+// A note is one check: what it found is put into words when somebody asks.
+type note struct {
+	check check
+	err   *fault.Error // nil: it passed
 }
 
-// failed records a check that did not pass.
-func (v *verifier) failed(name string, err *fault.Error) {
+// check is what is looked at.
+type check uint8
+
+const (
+	formCheck check = iota
+	keysCheck
+	timeCheck
+	chainCheck
+	usageCheck
+	nameCheck
+	stapleCheck
+	timestampsCheck
+)
+
+// inWords is how a check is called and what it found if it passed.
+var inWords = [...]struct {
+	name   string
+	detail func(*verifier) string
+}{
+	formCheck:       {"form", (*verifier).formDetail},
+	keysCheck:       {"keys", func(v *verifier) string { return keyKind(v.leaf) }},
+	timeCheck:       {"time", (*verifier).timeDetail},
+	chainCheck:      {"chain", func(v *verifier) string { return route(v.path) }},
+	usageCheck:      {"usage", func(v *verifier) string { return v.wanted().String() }},
+	nameCheck:       {"name", (*verifier).nameDetail},
+	stapleCheck:     {"staple", (*verifier).stapleDetail},
+	timestampsCheck: {"timestamps", (*verifier).timestampsDetail},
+}
+
+// passed and failed record a check and how it ended.
+func (v *verifier) passed(c check) { v.notes = append(v.notes, note{c, nil}) }
+
+func (v *verifier) failed(c check, err *fault.Error) {
 	v.Failed = append(v.Failed, err)
-	v.Checks = append(v.Checks, flow.Check{Name: name, Detail: strings.TrimSuffix(err.Text, "."), Err: err})
+	v.notes = append(v.notes, note{c, err})
+}
+
+// Checks puts the notes into words.
+func (v *verifier) Checks() []flow.Check {
+	list := make([]flow.Check, len(v.notes))
+	for i, n := range v.notes {
+		list[i] = flow.Check{Name: inWords[n.check].name, Err: n.err}
+		if n.err != nil {
+			list[i].Detail = strings.TrimSuffix(n.err.Text, ".")
+		} else {
+			list[i].Detail = inWords[n.check].detail(v)
+		}
+	}
+	return list
 }
 
 // form says what Parse has let through: it is no check that can fail.
-func (v *verifier) form() {
+func (v *verifier) form() { v.passed(formCheck) }
+
+func (v *verifier) formDetail() string {
 	size := 0
 	for _, c := range v.Peer {
 		size += len(c.Raw)
 	}
-	v.passed("form", "%s, %s", count(len(v.Peer), "certificate"), count(size, "byte"))
+	return count(len(v.Peer), "certificate") + ", " + count(size, "byte")
 }
 
 // entry is the name of a certificate's place in the message.

@@ -22,19 +22,19 @@ func (v *verifier) chain() {
 	chains, err := v.build(v.leaf, v.Peer[1:], v.Now, v.wanted())
 	if err == nil {
 		v.Chains, v.path = chains, chains[0]
-		v.passed("chain", "%s", route(v.path))
+		v.passed(chainCheck)
 		return
 	}
 	ageless := inTime(v.leaf, v.Now)
 	if chains, err = v.build(ageless, v.Peer[1:], v.Now, x509.ExtKeyUsageAny); err == nil {
 		v.path = append([]*x509.Certificate{v.leaf}, chains[0][1:]...)
-		v.passed("chain", "%s", route(v.path))
+		v.passed(chainCheck)
 		return
 	}
 	if v.stale(ageless) {
 		return
 	}
-	v.failed("chain", v.diagnose(err))
+	v.failed(chainCheck, v.diagnose(err))
 }
 
 func (v *verifier) wanted() x509.ExtKeyUsage {
@@ -83,7 +83,7 @@ func (v *verifier) stale(leaf *x509.Certificate) bool {
 		v.path = v.sent(chains[0])
 		for _, c := range v.path[1:] {
 			if e := outOfTime(c, v.Now, fault.CertChainExpired); e != nil {
-				v.failed("chain", e.In(v.where(c)))
+				v.failed(chainCheck, e.In(v.where(c)))
 			}
 		}
 		return true
@@ -155,7 +155,7 @@ func (v *verifier) walk(err error) *fault.Error {
 		if selfSigned(c) {
 			return v.top(c, err)
 		}
-		if e := weak(c); e != nil {
+		if e := weaklySigned(c); e != nil {
 			return e.In(v.where(c))
 		}
 		parent, e := v.parent(c)
@@ -216,7 +216,7 @@ func issued(p, c *x509.Certificate) *fault.Error {
 	return nil
 }
 
-func weak(c *x509.Certificate) *fault.Error {
+func weaklySigned(c *x509.Certificate) *fault.Error {
 	switch c.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
 		return fault.CertWeakSignature.New().Saw(fmt.Sprintf("%s is signed with %v", title(c), c.SignatureAlgorithm), "SHA-256 or better")

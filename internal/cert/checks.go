@@ -20,11 +20,11 @@ func (v *verifier) keys() {
 	before := len(v.Failed)
 	for _, c := range v.Peer {
 		if e := v.key(c); e != nil {
-			v.failed("keys", e.In(v.where(c)))
+			v.failed(keysCheck, e.In(v.where(c)))
 		}
 	}
 	if len(v.Failed) == before {
-		v.passed("keys", "%s", keyKind(v.leaf))
+		v.passed(keysCheck)
 	}
 }
 
@@ -70,10 +70,14 @@ func keyKind(c *x509.Certificate) string {
 // of them the chain needs.
 func (v *verifier) times() {
 	if e := outOfTime(v.leaf, v.Now, fault.CertExpired); e != nil {
-		v.failed("time", e.In(v.where(v.leaf)))
+		v.failed(timeCheck, e.In(v.where(v.leaf)))
 		return
 	}
-	v.passed("time", "until %s, %s more", v.leaf.NotAfter.UTC().Format(time.RFC3339), span(v.leaf.NotAfter.Sub(v.Now)))
+	v.passed(timeCheck)
+}
+
+func (v *verifier) timeDetail() string {
+	return fmt.Sprintf("until %s, %s more", v.leaf.NotAfter.UTC().Format(time.RFC3339), span(v.leaf.NotAfter.Sub(v.Now)))
 }
 
 // outOfTime is nil for a certificate that is valid now. Both ends belong to the
@@ -112,15 +116,15 @@ func (v *verifier) usage() {
 	want := v.wanted()
 	for _, c := range v.path {
 		if !allows(c, want) {
-			v.failed("usage", fault.CertUsage.In(v.where(c)).Saw(fmt.Sprintf("%s allows %s", title(c), usages(c)), "extended key usage "+want.String()))
+			v.failed(usageCheck, fault.CertUsage.In(v.where(c)).Saw(fmt.Sprintf("%s allows %s", title(c), usages(c)), "extended key usage "+want.String()))
 			break
 		}
 	}
 	if u := v.leaf.KeyUsage; u != 0 && u&x509.KeyUsageDigitalSignature == 0 {
-		v.failed("usage", fault.CertKeyUsage.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), "digitalSignature"))
+		v.failed(usageCheck, fault.CertKeyUsage.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), "digitalSignature"))
 	}
 	if len(v.Failed) == before {
-		v.passed("usage", "%v", want)
+		v.passed(usageCheck)
 	}
 }
 
@@ -162,12 +166,8 @@ func usages(c *x509.Certificate) string {
 
 // name matches the name or address that was asked for (RFC 9525, Section 6).
 func (v *verifier) name() {
-	if v.Name == "" {
-		v.passed("name", "no name was asked for")
-		return
-	}
-	if v.leaf.VerifyHostname(v.Name) == nil {
-		v.passed("name", "it is for %s", quote(v.Name))
+	if v.Name == "" || v.leaf.VerifyHostname(v.Name) == nil {
+		v.passed(nameCheck)
 		return
 	}
 	names := names(v.leaf)
@@ -176,10 +176,17 @@ func (v *verifier) name() {
 		if cn := v.leaf.Subject.CommonName; cn != "" {
 			got = "only the common name " + quote(cn)
 		}
-		v.failed("name", fault.CertNoSAN.In(v.where(v.leaf)).Saw(got, quote(v.Name)))
+		v.failed(nameCheck, fault.CertNoSAN.In(v.where(v.leaf)).Saw(got, quote(v.Name)))
 		return
 	}
-	v.failed("name", fault.CertWrongName.In(v.where(v.leaf)).Saw("it is for "+some(names), quote(v.Name)))
+	v.failed(nameCheck, fault.CertWrongName.In(v.where(v.leaf)).Saw("it is for "+some(names), quote(v.Name)))
+}
+
+func (v *verifier) nameDetail() string {
+	if v.Name == "" {
+		return "no name was asked for"
+	}
+	return "it is for " + quote(v.Name)
 }
 
 // names are the DNS names and addresses of a certificate, escaped.
@@ -206,9 +213,13 @@ func some(list []string) string {
 
 // timestamps says what was carried: it is no check that can fail.
 func (v *verifier) timestamps() {
-	if n := len(v.SCTs); n > 0 {
-		v.passed("timestamps", "%s carried; not verified, for that takes a list of logs", count(n, "signed certificate timestamp"))
+	if len(v.SCTs) > 0 {
+		v.passed(timestampsCheck)
 	}
+}
+
+func (v *verifier) timestampsDetail() string {
+	return count(len(v.SCTs), "signed certificate timestamp") + " carried; not verified, for that takes a list of logs"
 }
 
 func quote(s string) string { return fault.Quote([]byte(s)) }

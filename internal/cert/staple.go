@@ -21,14 +21,14 @@ const tolerance = 5 * time.Minute
 func (v *verifier) staple() {
 	if len(v.OCSPStaple) == 0 {
 		if v.ServerAuth && mustStaple(v.leaf) {
-			v.failed("staple", fault.OCSPMustStaple.In("certificate_list[0].extensions"))
+			v.failed(stapleCheck, fault.OCSPMustStaple.In("certificate_list[0].extensions"))
 			return
 		}
-		v.passed("staple", "none was sent, and none is demanded")
+		v.passed(stapleCheck)
 		return
 	}
 	if e := v.answer(); e != nil {
-		v.failed("staple", e.In("certificate_list[0].status_request"))
+		v.failed(stapleCheck, e.In("certificate_list[0].status_request"))
 	}
 }
 
@@ -39,7 +39,7 @@ func (v *verifier) answer() *fault.Error {
 	}
 	issuer := v.issuer()
 	if issuer == nil {
-		v.passed("staple", "not checked, since the issuer is not known")
+		v.passed(stapleCheck)
 		return nil
 	}
 	single, e := r.find(v.leaf, issuer)
@@ -54,8 +54,18 @@ func (v *verifier) answer() *fault.Error {
 	if e := judge(v.OCSP, v.Now); e != nil {
 		return e
 	}
-	v.passed("staple", "%v, says %s", v.OCSP.Status, v.OCSP.Responder)
+	v.passed(stapleCheck)
 	return nil
+}
+
+func (v *verifier) stapleDetail() string {
+	switch {
+	case len(v.OCSPStaple) == 0:
+		return "none was sent, and none is demanded"
+	case v.OCSP == nil:
+		return "not checked, since the issuer is not known"
+	}
+	return fmt.Sprintf("%v, says %s", v.OCSP.Status, v.OCSP.Responder)
 }
 
 // issuer is who signed the leaf, from the chain or, if there is none, from what
@@ -143,7 +153,7 @@ func (r *response) signer(issuer *x509.Certificate, now time.Time) (*x509.Certif
 func appointed(c, issuer *x509.Certificate, now time.Time) *fault.Error {
 	wrong := fault.OCSPWrongSigner.New()
 	switch {
-	case !bytes.Equal(c.RawIssuer, issuer.RawSubject) || weak(c) != nil ||
+	case !bytes.Equal(c.RawIssuer, issuer.RawSubject) || weaklySigned(c) != nil ||
 		issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil:
 		return wrong.Saw(fmt.Sprintf("signed by %s, whom the issuer did not appoint", title(c)), signerExpected)
 	case !slices.Contains(c.ExtKeyUsage, ocspSigning):

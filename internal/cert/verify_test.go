@@ -409,13 +409,13 @@ func TestGood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !v.Verified() || len(v.Chains) == 0 || len(v.Peer) != len(r.Chain) || v.Checks[0].Name != "form" {
+			if !v.Verified() || len(v.Chains) == 0 || len(v.Peer) != len(r.Chain) || v.Checks()[0].Name != "form" {
 				t.Errorf("verdict %+v", v)
 			}
 			if (v.OCSP != nil) != (r.OCSPStaple != nil) {
 				t.Errorf("OCSP %+v", v.OCSP)
 			}
-			for _, c := range v.Checks {
+			for _, c := range v.Checks() {
 				t.Logf("%-10s %s", c.Name, c.Detail)
 			}
 		})
@@ -595,7 +595,7 @@ func TestEscaping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range v.Checks {
+	for _, c := range v.Checks() {
 		text := c.Detail
 		if c.Err != nil {
 			text += c.Err.Error()

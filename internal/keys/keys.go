@@ -10,8 +10,6 @@ package keys
 
 import (
 	"crypto"
-	"crypto/hkdf"
-	"crypto/hmac"
 	_ "crypto/sha256" // SHA256
 	_ "crypto/sha512" // SHA384
 	"fmt"
@@ -75,20 +73,31 @@ const (
 // at most 255 times Size; all are chosen by this program, never by a peer, so a
 // breach panics.
 func (h Hash) ExpandLabel(secret []byte, label string, context []byte, length int) []byte {
-	if len(label) > maxLabel || len(context) > maxContext {
-		panic("keys: label or context of impossible length")
+	if len(label) > maxLabel || len(context) > maxContext || length > 255*h.Size() {
+		panic("keys: label, context or output of impossible length")
 	}
-	info := make([]byte, 0, 4+len(labelPrefix)+len(label)+len(context))
-	info = append(info, byte(length>>8), byte(length), byte(len(labelPrefix)+len(label)))
+	out := make([]byte, length)
+	h.expandLabel(out, secret, label, context)
+	return out
+}
+
+// expandLabel is ExpandLabel into dst; nothing else leaves the stack.
+func (h Hash) expandLabel(dst, secret []byte, label string, context []byte) {
+	var room [4 + 255 + maxContext]byte
+	info := append(room[:0], byte(len(dst)>>8), byte(len(dst)), byte(len(labelPrefix)+len(label)))
 	info = append(info, labelPrefix...)
 	info = append(info, label...)
 	info = append(info, byte(len(context)))
 	info = append(info, context...)
-	out, err := hkdf.Expand(h.New, secret, string(info), length)
-	if err != nil {
-		panic("keys: HKDF-Expand: " + err.Error())
+	// HKDF-Expand (RFC 5869, Section 2.3)
+	var t digest
+	defer clear(t[:])
+	last := t[:0]
+	for i := byte(1); len(dst) > 0; i++ {
+		t = h.hmac(secret, last, info, []byte{i})
+		last = t[:h.Size()]
+		dst = dst[copy(dst, last):]
 	}
-	return out
 }
 
 // derive is Derive-Secret (RFC 9846, Section 7.1); th is the transcript hash of
@@ -99,20 +108,23 @@ func (h Hash) derive(secret Secret, label string, th []byte) Secret {
 
 // extract is HKDF-Extract; a nil ikm stands for Hash.length zeros.
 func (h Hash) extract(salt, ikm []byte) Secret {
+	var zeros digest
 	if ikm == nil {
-		ikm = make([]byte, h.Size())
+		ikm = zeros[:h.Size()]
 	}
-	out, err := hkdf.Extract(h.New, ikm, salt)
-	if err != nil {
-		panic("keys: HKDF-Extract: " + err.Error())
-	}
-	return out
+	d := h.hmac(salt, ikm, nil, nil)
+	defer clear(d[:])
+	return append(Secret(nil), d[:h.Size()]...)
 }
 
 // Key derives the write key and write IV of a traffic secret, keyLen and ivLen
 // bytes (RFC 9846, Section 7.3).
 func (h Hash) Key(s Secret, keyLen, ivLen int) (key, iv []byte) {
-	return h.ExpandLabel(s, "key", nil, keyLen), h.ExpandLabel(s, "iv", nil, ivLen)
+	both := make([]byte, keyLen+ivLen)
+	key, iv = both[:keyLen:keyLen], both[keyLen:]
+	h.expandLabel(key, s, "key", nil)
+	h.expandLabel(iv, s, "iv", nil)
+	return key, iv
 }
 
 // NextTraffic is the traffic secret that follows s at a KeyUpdate (RFC 9846,
@@ -124,11 +136,11 @@ func (h Hash) NextTraffic(s Secret) Secret {
 // Finished is the verify_data of a Finished message or a PSK binder, Size
 // bytes (RFC 9846, Section 4.5.3). Compare it with hmac.Equal.
 func (h Hash) Finished(base Secret, th []byte) []byte {
-	key := h.ExpandLabel(base, "finished", nil, h.Size())
-	defer clear(key)
-	mac := hmac.New(h.New, key)
-	mac.Write(th)
-	return mac.Sum(nil)
+	var key digest
+	defer clear(key[:])
+	h.expandLabel(key[:h.Size()], base, "finished", nil)
+	d := h.hmac(key[:h.Size()], th, nil, nil)
+	return append([]byte(nil), d[:h.Size()]...)
 }
 
 // PSK is the pre-shared key that belongs to a ticket with this nonce (RFC 9846,
@@ -145,9 +157,11 @@ func (h Hash) Export(exporterMain Secret, label string, context []byte, length i
 	if err := h.checkExport(label, length); err != nil {
 		return nil, err
 	}
-	secret := h.derive(exporterMain, label, h.Sum(nil))
-	defer secret.Wipe()
-	return h.ExpandLabel(secret, "exporter", h.Sum(context), length), nil
+	var secret digest
+	defer clear(secret[:])
+	n, empty, sum := h.Size(), h.short(nil), h.short(context)
+	h.expandLabel(secret[:n], exporterMain, label, empty[:n])
+	return h.ExpandLabel(secret[:n], "exporter", sum[:n], length), nil
 }
 
 // checkExport holds an exporter's arguments against the limits of HKDF. An empty

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"encoding/binary"
 	"fmt"
@@ -41,14 +42,33 @@ const (
 // 1.2 that is P_hash with the cipher suite's hash (RFC 5246, Section 5), in TLS
 // 1.0 and 1.1, with MD5SHA1, the sum of two (RFC 2246 and RFC 4346, Section 5).
 func (h Hash) PRF(secret []byte, label string, seed []byte, n int) []byte {
-	labelled := slices.Concat([]byte(label), seed)
-	if h == MD5SHA1 {
-		return sumMD5SHA1(secret, labelled, n)
-	}
-	return expand(h.New, secret, labelled, n)
+	out := make([]byte, n)
+	h.prf(out, secret, label, seed)
+	return out
 }
 
-// expand is n bytes of P_hash(secret, seed), the data expansion under every PRF.
+// prf is PRF into dst.
+func (h Hash) prf(dst, secret []byte, label string, seed []byte) {
+	if h == MD5SHA1 {
+		copy(dst, sumMD5SHA1(bytes.Clone(secret), slices.Concat([]byte(label), seed), len(dst)))
+		return
+	}
+	var room [maxShort]byte
+	labelled := append(append(room[:0], label...), seed...)
+	// P_hash: A(0) = seed, A(i) = HMAC(secret, A(i-1)); output HMAC(secret, A(i) || seed)
+	size := h.Size()
+	a := h.hmac(secret, labelled, nil, nil)
+	for len(dst) > 0 {
+		d := h.hmac(secret, a[:size], labelled, nil)
+		dst = dst[copy(dst, d[:size]):]
+		a = h.hmac(secret, a[:size], nil, nil)
+		clear(d[:])
+	}
+	clear(a[:])
+}
+
+// expand is n bytes of P_hash(secret, seed), the data expansion under the PRF of
+// TLS 1.0 and 1.1.
 func expand(newHash func() hash.Hash, secret, seed []byte, n int) []byte {
 	mac := hmac.New(newHash, secret)
 	sum := func(dst []byte, parts ...[]byte) []byte {
@@ -69,7 +89,8 @@ func expand(newHash func() hash.Hash, secret, seed []byte, n int) []byte {
 // MasterSecret is the master secret, 48 bytes, without the extension
 // extended_master_secret (RFC 5246, Section 8.1). The caller wipes premaster.
 func (h Hash) MasterSecret(premaster, clientRandom, serverRandom []byte) Secret {
-	return h.PRF(premaster, "master secret", slices.Concat(clientRandom, serverRandom), MasterLen)
+	var room [64]byte
+	return h.PRF(premaster, "master secret", append(append(room[:0], clientRandom...), serverRandom...), MasterLen)
 }
 
 // ExtendedMasterSecret is the master secret, 48 bytes, where both sides sent
@@ -98,8 +119,9 @@ func NewMaster12(h Hash, master Secret, clientRandom, serverRandom []byte) *Mast
 // Master is a copy of the master secret, for a session.
 func (s *Master12) Master() Secret { return slices.Clone(s.use()) }
 
-func (s *Master12) prf(label string, n int, seed ...[]byte) []byte {
-	return s.hash.PRF(s.use(), label, slices.Concat(seed...), n)
+func (s *Master12) prf(label string, n int, a, b []byte) []byte {
+	var room [128]byte
+	return s.hash.PRF(s.use(), label, append(append(room[:0], a...), b...), n)
 }
 
 // WriteKeys is what one side protects its records with. An AEAD has no MAC key.
@@ -135,7 +157,7 @@ func (s *Master12) Finished(sender fault.Role, th []byte) []byte {
 	if sender == fault.Server {
 		label = "server finished"
 	}
-	return s.prf(label, verifyDataLen, th)
+	return s.prf(label, verifyDataLen, th, nil)
 }
 
 // reserved are the labels that TLS itself uses (RFC 5705, Section 6; RFC 7627).

@@ -50,9 +50,11 @@ func (s *stage) use() Secret {
 
 // next is the way down the left side of the figure.
 func (s *stage) next(ikm []byte) stage {
-	salt := s.derive("derived", s.hash.Sum(nil))
-	defer salt.Wipe()
-	return stage{s.hash, s.hash.extract(salt, ikm)}
+	var salt digest
+	defer clear(salt[:])
+	n, empty := s.hash.Size(), s.hash.short(nil)
+	s.hash.expandLabel(salt[:n], s.use(), "derived", empty[:n])
+	return stage{s.hash, s.hash.extract(salt[:n], ikm)}
 }
 
 // Wipe forgets the secret; nothing can be derived any more. Secrets derived

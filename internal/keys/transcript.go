@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"errors"
 	"hash"
 
@@ -15,6 +16,7 @@ type Transcript struct {
 	digest  hash.Hash // nil until Start
 	keep    bool
 	retried bool // since Retry; ServerHello has not come yet
+	sum     digest
 }
 
 // NewTranscript returns an empty transcript.
@@ -65,9 +67,9 @@ func (t *Transcript) Write(msg []byte) {
 	}
 }
 
-// Sum is the hash of everything written. More may be written afterwards. Start
-// must have been called.
-func (t *Transcript) Sum() []byte { return t.digest.Sum(nil) }
+// Sum is the hash of everything written, good until the next Sum or With. More may
+// be written afterwards. Start must have been called.
+func (t *Transcript) Sum() []byte { return t.digest.Sum(t.sum[:0]) }
 
 // Fork is a transcript of its own that begins with everything written to t, which
 // must have been started and keeps no messages.
@@ -90,14 +92,14 @@ func (t *Transcript) With(h Hash, part []byte) []byte {
 	d := h.New()
 	d.Write(t.buf)
 	d.Write(part)
-	return d.Sum(nil)
+	return d.Sum(t.sum[:0])
 }
 
 // Retry puts message_hash in the place of everything written, which must be
 // ClientHello1, and starts the transcript with h. HelloRetryRequest comes next.
 func (t *Transcript) Retry(h Hash) {
 	t.Start(h)
-	t.RetryFrom(h, t.Sum())
+	t.RetryFrom(h, bytes.Clone(t.Sum()))
 }
 
 // RetryFrom forgets everything written and starts anew from the hash of

@@ -1,0 +1,58 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"testing"
+
+	"github.com/handclasp/handclasp/fault"
+)
+
+// TestHMAC compares with the standard library's at all lengths around blocks and
+// around what fits on the stack.
+func TestHMAC(t *testing.T) {
+	data := bytes.Repeat([]byte{1, 2, 3, 5, 7, 11, 13}, 200)
+	for _, h := range []Hash{SHA256, SHA384, MD5SHA1} {
+		for _, key := range []int{0, 1, 32, 48, 63, 64, 65, 127, 128, 129, 300} {
+			for _, n := range []int{0, 1, 55, 56, 64, 111, 112, 128, maxShort - 1, maxShort, maxShort + 1, 1000} {
+				a, b := n/3, n/2
+				got := h.hmac(data[:key], data[:a], data[a:b], data[b:n])
+				mac := hmac.New(h.New, data[:key])
+				mac.Write(data[:n])
+				if !bytes.Equal(got[:h.Size()], mac.Sum(nil)) {
+					t.Errorf("%v, key of %d bytes, %d bytes", h, key, n)
+				}
+			}
+		}
+	}
+}
+
+// TestAllocations: what a key schedule puts on the heap is what it gives away.
+func TestAllocations(t *testing.T) {
+	for _, h := range []Hash{SHA256, SHA384} {
+		secret, th := make(Secret, h.Size()), make([]byte, h.Size())
+		main := NewEarly(h, nil).Handshake(secret).Main()
+		master := NewMaster12(h, make(Secret, 48), make([]byte, 32), make([]byte, 32))
+		transcript := NewTranscript()
+		transcript.Start(h)
+		for _, c := range []struct {
+			name string
+			most float64
+			f    func()
+		}{
+			{"a secret", 1, func() { main.ClientTraffic(th) }},
+			{"the next stage", 2, func() { NewEarly(h, nil).Handshake(secret) }},
+			{"a record key", 1, func() { h.Key(secret, 16, 12) }},
+			{"Finished", 1, func() { h.Finished(secret, th) }},
+			{"an exporter", 1, func() { h.Export(secret, "EXPORTER-test", nil, 32) }},
+			{"TLS 1.2: Finished", 1, func() { master.Finished(fault.Client, th) }},
+			{"TLS 1.2: the key block", 1, func() { master.KeyBlock(0, 16, 4) }},
+			{"TLS 1.2: the master secret", 1, func() { h.ExtendedMasterSecret(secret, th) }},
+			{"the transcript", 0, func() { transcript.Sum() }},
+		} {
+			if n := testing.AllocsPerRun(20, c.f); n > c.most {
+				t.Errorf("%v, %s: %v objects, want at most %v", h, c.name, n, c.most)
+			}
+		}
+	}
+}
