@@ -17,13 +17,18 @@ import (
 // nor does a hook that looks at them.
 type PSK struct {
 	// Identity names the key, in the clear and for everybody on the path to
-	// see: 1 to 65,535 bytes. In TLS 1.3 all of a client's identities go into
-	// one message and may have 60,000 bytes together.
+	// see: at most 65,535 bytes. In TLS 1.3 all of a client's identities go into
+	// one message and may have 60,000 bytes together; a key without identity is not
+	// for that version.
 	Identity []byte
 
 	// Key is the secret, 16 to 65,535 bytes, as random as a key must be: a
 	// password can be guessed from a recording.
 	Key []byte
+
+	// Weak lets Key be as short as 1 byte, for a peer that can't have a better one.
+	// Who records a connection can find such a key by trying them all.
+	Weak bool
 
 	// Hash is what TLS 1.3 uses the key with: crypto.SHA256, which 0 means, or
 	// crypto.SHA384. Both sides must agree, and it decides which cipher suites
@@ -80,10 +85,10 @@ func (p *Params) checkOffer(list []PSK) error {
 
 func (p *PSK) check() error {
 	switch id, key := len(p.Identity), len(p.Key); {
-	case id == 0 || id > 1<<16-1:
-		return fault.ConfigValue.In("PSKs").Saw(fmt.Sprintf("an identity of %d bytes", id), "1 to 65,535 bytes")
-	case key < leastPSK || key > 1<<16-1:
-		return fault.ConfigValue.In("PSKs").Saw(fmt.Sprintf("a key of %d bytes", key), "16 to 65,535 bytes")
+	case id > 1<<16-1:
+		return fault.ConfigValue.In("PSKs").Saw(fmt.Sprintf("an identity of %d bytes", id), "at most 65,535 bytes")
+	case key == 0 || key < leastPSK && !p.Weak || key > 1<<16-1:
+		return fault.ConfigValue.In("PSKs").Saw(fmt.Sprintf("a key of %d bytes", key), "16 to 65,535 bytes, or less if it is marked as Weak")
 	case p.KDF() != keys.SHA256 && p.KDF() != keys.SHA384:
 		return fault.ConfigValue.In("PSKs").Saw(p.Hash, "crypto.SHA256 or crypto.SHA384")
 	}

@@ -107,12 +107,27 @@ func TestPSKConfig(t *testing.T) {
 		many[i] = config.PSK{Identity: make([]byte, 60), Key: key256.Key}
 	}
 	for _, list := range [][]config.PSK{
-		{{Key: key256.Key}}, {{Identity: key256.Identity, Key: []byte("too short")}},
+		{{Identity: key256.Identity, Key: []byte("too short")}}, {{Identity: key256.Identity, Weak: true}},
 		{{Identity: make([]byte, 1<<16), Key: key256.Key}}, {{Identity: key256.Identity, Key: key256.Key, Hash: crypto.SHA1}}, many,
 	} {
 		_, err := NewClient(&config.ClientConfig{ServerName: "localhost", PSKs: list})
 		if !errors.Is(err, fault.ConfigValue) {
 			t.Errorf("%d keys: %v", len(list), err)
+		}
+	}
+}
+
+// A key that is marked as weak may be short, and in TLS 1.2 one may have no name;
+// TLS 1.3 leaves such a one out.
+func TestWeakPSK(t *testing.T) {
+	list := []config.PSK{{Key: []byte("short"), Weak: true}}
+	for _, v := range []iana.Version{iana.TLS12, iana.TLS13} {
+		p := newPair(t, keyed(list, list), func(c *config.ClientConfig, _ *config.ServerConfig) {
+			c.MaxVersion = v
+			c.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, iana.TLS_AES_128_GCM_SHA256}
+		}, func(c *config.ClientConfig, s *config.ServerConfig) { s.CipherSuites = c.CipherSuites }).connect(t)
+		if info := p.server.Info(); (info.Peer != nil || info.KeyExchange.PreShared()) != (v == iana.TLS12) {
+			t.Errorf("%v: %+v", v, info)
 		}
 	}
 }

@@ -165,8 +165,8 @@ func (c *client) offerPSKs() {
 	}
 	for i := range c.cfg.PSKs {
 		p := &c.cfg.PSKs[i]
-		if !c.params.Speaks(p.KDF()) {
-			continue // no suite of ours goes with it
+		if len(p.Identity) == 0 || !c.params.Speaks(p.KDF()) {
+			continue // not one for TLS 1.3, or no suite of ours goes with it
 		}
 		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true}})
 	}

@@ -12,10 +12,12 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 )
 
 // What the hooks of BoringSSL's shim refuse with, where no rule of ours says it.
 var (
+	distrusted = hookRule("shim-certificate-distrusted", iana.HandshakeFailure)
 	rejected   = hookRule("shim-connection-rejected", iana.HandshakeFailure)
 	overloaded = hookRule("shim-overloaded", iana.InternalError)
 	noStaple   = hookRule("shim-staple-refused", iana.BadCertificateStatusResponse)
@@ -58,16 +60,30 @@ func (l *link) answer(ask flow.Ask) {
 // where the flags want the peer verified, and an earlier verdict is believed.
 func (l *link) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	v := &flow.Verdict{Peer: a.Chain}
-	if len(a.Chain) == 0 || a.Resume && !l.ReverifyOnResume {
+	if a.Resume && !l.ReverifyOnResume && l.home.verdict != nil {
+		v.Failed = l.home.verdict.Failed
 		return v, nil
 	}
+	if len(a.Chain) == 0 {
+		return v, nil
+	}
+	l.home.verdict = v
 	if l.VerifyFail {
-		l.refused = fault.CertRejected
-		v.Failed = append(v.Failed, fault.CertRejected.New())
+		f := distrusted.New()
+		if l.UseCustomVerify {
+			f = fault.CertRejected.New()
+		}
+		v.Failed = append(v.Failed, f)
 		if l.VerifyPeer || l.RequireAnyClientCert {
-			return v, fault.CertRejected.New()
+			return v, f
 		}
 		return v, nil
+	}
+	looked, _ := cert.Verify(cert.Request{Chain: a.Chain, Name: a.Name, Now: l.home.now(), ServerAuth: a.Of == fault.Server, Insecure: true})
+	for _, f := range looked.Failed {
+		if f.Rule == fault.CertKeyUsage {
+			return v, f // which is no matter of trust
+		}
 	}
 	if len(l.ExpectOCSPResponse) > 0 && len(a.OCSP) == 0 {
 		return v, brokenTest.New().Saw("no OCSP answer", "one")

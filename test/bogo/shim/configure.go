@@ -64,7 +64,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h,
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
@@ -77,8 +77,8 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	cfg := &config.ServerConfig{
-		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: s.EnableGREASE,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, Guard: h.guard,
+		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: true,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}
@@ -87,6 +87,9 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	}
 	if s.SkipTicket {
 		cfg.TicketCount = -1
+	}
+	if s.NoTicket {
+		cfg.Tickets, cfg.EarlyData = nil, 0
 	}
 	switch {
 	case s.SelectALPN != "":
@@ -162,7 +165,7 @@ func (s *settings) psks() []config.PSK {
 	if s.PSK == "" {
 		return nil
 	}
-	return []config.PSK{{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK)}}
+	return []config.PSK{{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK), Weak: true}}
 }
 
 // protocols takes a list of ALPN as it stands on the wire apart.

@@ -24,11 +24,14 @@ func connect(h *home, s, retry *settings, resume bool) error {
 	defer hangUp(conn)
 	h.begin()
 	l := &link{settings: s, home: h, resume: resume, conn: conn, chosen: defaultCredential}
+	if resume && !s.Server {
+		l.retry = retry
+	}
 	if l.engine, err = s.newEngine(h, &l.secrets); err != nil {
 		return err
 	}
 	l.engine.Watch(l.diary.note)
-	if err := l.converse(retry); err != nil {
+	if err := l.converse(); err != nil {
 		return err
 	}
 	if want := l.ExpectMsgCallback; want != "" && l.diary.text.String() != want {
@@ -37,18 +40,17 @@ func connect(h *home, s, retry *settings, resume bool) error {
 	return nil
 }
 
-func (l *link) converse(retry *settings) error {
+func (l *link) converse() error {
 	if err := l.shakeHands(); err != nil {
 		return err
 	}
 	if !l.Server && !l.engine.Connected() {
+		expected := l.ExpectRejectEarlyData
 		if err := l.speakEarly(); err != nil {
 			return err
 		}
-		if rejected := l.engine.Info().EarlyData.State == flow.EarlyRejected; rejected != l.ExpectRejectEarlyData {
+		if rejected := l.engine.Info().EarlyData.State == flow.EarlyRejected; rejected != expected {
 			return fmt.Errorf("0-RTT data was turned down: %v", rejected)
-		} else if rejected {
-			l.settings = retry
 		}
 	}
 	if err := l.checkOutcome(); err != nil {
@@ -127,7 +129,7 @@ func (l *link) talk() error {
 	if err := l.speakFirst(); err != nil {
 		return err
 	}
-	if !l.ShimShutsDown {
+	if !l.ShimShutsDown && !l.WriteDifferentSizes {
 		if err := l.echo(); err != nil {
 			return err
 		}

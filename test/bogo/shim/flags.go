@@ -52,7 +52,6 @@ type settings struct {
 	NoTLS12          bool     `flag:"-no-tls12"`
 	NoTLS11          bool     `flag:"-no-tls11"`
 	NoTLS1           bool     `flag:"-no-tls1"`
-	FallbackSCSV     bool     `flag:"-fallback-scsv"`
 	Cipher           string   `flag:"-cipher"`
 	ServerPreference bool     `flag:"-server-preference"`
 	Curves           []uint16 `flag:"-curves"`
@@ -81,11 +80,10 @@ type settings struct {
 	DeclineOCSPCallback  bool     `flag:"-decline-ocsp-callback"`
 
 	// Application protocols.
-	AdvertiseALPN    string `flag:"-advertise-alpn"`
-	SelectALPN       string `flag:"-select-alpn"`
-	DeclineALPN      bool   `flag:"-decline-alpn"`
-	RejectALPN       bool   `flag:"-reject-alpn"`
-	AllowUnknownALPN bool   `flag:"-allow-unknown-alpn-protos"`
+	AdvertiseALPN string `flag:"-advertise-alpn"`
+	SelectALPN    string `flag:"-select-alpn"`
+	DeclineALPN   bool   `flag:"-decline-alpn"`
+	RejectALPN    bool   `flag:"-reject-alpn"`
 
 	// Pre-shared keys, sessions and 0-RTT.
 	PSK                    string `flag:"-psk"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/session"
 )
 
@@ -13,6 +14,7 @@ type home struct {
 	late    time.Duration    // by which the clock is ahead
 	session *session.Session // what a client got last, for its next connection
 	offer   *session.Session // what it may offer in this one
+	verdict *flow.Verdict    // on the peer's certificate, when it was judged last
 	tickets session.Tickets
 	guard   *session.Guard
 }

@@ -19,6 +19,7 @@ import (
 // A link is one connection: an engine, and the socket below it.
 type link struct {
 	*settings
+	retry  *settings // of a client, from when its 0-RTT data is turned down
 	home   *home
 	resume bool // an earlier connection was made
 	engine *engine.Engine
@@ -28,11 +29,11 @@ type link struct {
 	early  bool   // what next gave last came in 0-RTT
 	diary  diary
 
-	chosen   int         // the credential that signed or decrypted
-	refused  *fault.Rule // why the peer's certificate would be refused, if that counted
-	complete bool        // the handshake is, and its outcome was looked at
-	words    []byte      // of the client's first ones, what did not fit into 0-RTT
-	spoke    bool        // in 0-RTT
+	chosen   int    // the credential that signed or decrypted
+	flushed  bool   // since the handshake is complete
+	complete bool   // the handshake is, and its outcome was looked at
+	words    []byte // of the client's first ones, what did not fit into 0-RTT
+	spoke    bool   // in 0-RTT
 	secrets  strings.Builder
 }
 
@@ -66,10 +67,7 @@ func (l *link) next() ([]byte, error) {
 	if ask := l.engine.Ask(); ask != nil {
 		return nil, l.reply(ask)
 	}
-	if l.engine.Connected() {
-		l.errands()
-	}
-	if err := l.flush(); err != nil {
+	if err := l.turn(); err != nil {
 		return nil, err
 	}
 	n, data, err := l.engine.Recv(l.raw)
@@ -80,7 +78,24 @@ func (l *link) next() ([]byte, error) {
 	if err != nil && err != io.EOF {
 		l.flush()
 	}
+	if l.retry != nil && l.engine.Info().EarlyData.State == flow.EarlyRejected {
+		l.settings, l.retry = l.retry, nil
+	}
 	return data, err
+}
+
+// turn does what is due before more is read. Once connected that is what errands
+// give, tickets above all: the answer to a KeyUpdate goes out with the next data,
+// one for as many as there were (RFC 9846, Section 4.7.3).
+func (l *link) turn() error {
+	if !l.engine.Connected() {
+		return l.flush()
+	}
+	if l.errands() || !l.flushed {
+		l.flushed = true
+		return l.flush()
+	}
+	return l.engine.Err()
 }
 
 // fill reads from the socket, with -async a single byte.
@@ -146,13 +161,15 @@ func (l *link) gone(cause error) error {
 	}
 }
 
-// errands does what the engine wants done besides.
-func (l *link) errands() {
+// errands does what the engine wants done besides, and says whether there was any.
+func (l *link) errands() (any bool) {
 	for _, errand := range l.engine.Errands() {
+		any = true
 		if err := errand.Run(context.Background()); err != nil {
 			l.engine.Trouble(err)
 		}
 	}
+	return any
 }
 
 // reply answers an Ask. With -async the answer comes late: before, the engine is

@@ -139,7 +139,7 @@ func (l *link) checkSession(info *flow.Info) error {
 	if err := is("resumption", info.Resumed, l.resume && !l.ExpectSessionMiss); err != nil {
 		return err
 	}
-	if l.Server || info.Version == iana.TLS13 {
+	if l.Server || info.Version == iana.TLS13 || true {
 		return nil
 	}
 	l.errands()
@@ -190,7 +190,7 @@ var earlyReasons = []struct{ ours, theirs string }{
 func (l *link) earlyReason(info *flow.Info) string {
 	switch {
 	case info.EarlyData.State == flow.EarlyAccepted:
-		return "accepted"
+		return "accept"
 	case info.Version < iana.TLS13:
 		return "protocol_version"
 	case !l.EnableEarlyData:
