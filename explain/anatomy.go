@@ -28,21 +28,20 @@ type shape struct {
 func (f *settled) shape() shape {
 	s := shape{tag: 16}
 	x := suite.ByID(f.suite)
+	if x != nil && strings.Contains(x.ID.String(), "CCM_8") {
+		s.tag = 8
+	}
 	switch {
-	case x != nil && x.CBC():
+	case !old(f.version): // whatever the suite: a hostile hello may name one of TLS 1.2
+		s.kind = 1
+	case x == nil:
+	case x.CBC():
 		s = shape{mac: x.MAC.Size(), block: true, outside: f.etm}
 		if f.version > iana.TLS10 {
 			s.lead = x.IVLen // as long as a block
 		}
-		return s
-	case x != nil:
+	default:
 		s.lead = x.Explicit
-		if strings.Contains(x.ID.String(), "CCM_8") {
-			s.tag = 8
-		}
-	}
-	if !old(f.version) {
-		s.kind = 1
 	}
 	return s
 }
