@@ -43,6 +43,8 @@ const floors = `
 // nothing else of this module.
 const annexes = `
 	internal/pki:
+	internal/clients:        iana internal/wire internal/record
+	internal/clients/record: iana internal/wire internal/record internal/clients
 	explain:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite
 	capture:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite explain
 `
@@ -53,6 +55,7 @@ const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{
 	"iana/constants_test.go imports crypto/tls":     "it compares our code points with the standard library's",
+	"internal/clients/record imports crypto/tls":    "it records the hello of crypto/tls",
 	"explain/crypto_tls_test.go imports crypto/tls": "it narrates handshakes with a stranger",
 	"internal/pki/pki_test.go imports crypto/tls":   "it checks that crypto/tls takes the files that pki writes",
 	"session/database.go imports os":                "it is the store in a file",
