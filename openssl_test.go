@@ -454,15 +454,21 @@ func TestOpenSSLExternalPSK(t *testing.T) {
 	}
 }
 
-// A tee writes down what a client sends.
+// A tee writes down what is sent and what comes.
 type tee struct {
 	net.Conn
-	sent bytes.Buffer
+	sent, came bytes.Buffer
 }
 
 func (c *tee) Write(b []byte) (int, error) {
 	c.sent.Write(b)
 	return c.Conn.Write(b)
+}
+
+func (c *tee) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.came.Write(b[:n])
+	return n, err
 }
 
 // TestReplayShared: who records 0-RTT data and sends it again gets nothing, from the same

@@ -70,6 +70,11 @@ type ClientConfig struct {
 	// without one that fits it says so. HTTP/2 forbids to ask (RFC 8740).
 	PostHandshakeAuth bool
 
+	// CertificateCompression are the algorithms in which a server of TLS 1.3 may
+	// compress its certificates, best first (RFC 8879). None is offered unless
+	// named: what expands can be made to expand to much, if only within limits.
+	CertificateCompression []iana.CertCompression
+
 	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
 	// in order of preference.
 	NextProtos []string

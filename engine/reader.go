@@ -7,6 +7,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/hs"
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
@@ -15,13 +16,12 @@ import (
 
 // Limits against a peer that sends much and says nothing.
 const (
-	maxMessage  = 1<<18 + 1<<15 // bytes of one handshake message: the largest certificate list and its frame
-	maxHello    = 1 << 16       // the same of a ClientHello: a server does not know yet whom it speaks with
-	maxPosts    = 64            // messages after the handshake in a row without data between, tickets above all
-	maxEmpty    = 32            // records in a row without content
-	maxUpdates  = 32            // KeyUpdates in a row without data between
-	maxSkipped  = 1 << 16       // bytes of refused early data
-	maxWarnings = 4             // warning alerts in a row
+	maxHello    = 1 << 16 // the same of a ClientHello: a server does not know yet whom it speaks with
+	maxPosts    = 64      // messages after the handshake in a row without data between, tickets above all
+	maxEmpty    = 32      // records in a row without content
+	maxUpdates  = 32      // KeyUpdates in a row without data between
+	maxSkipped  = 1 << 16 // bytes of refused early data
+	maxWarnings = 4       // warning alerts in a row
 )
 
 // reader is the receiving half.
@@ -223,7 +223,7 @@ func (e *Engine) maxMessage() int {
 	if s := e.machine.State(); s == fault.WaitCH || s == fault.WaitCH2 {
 		return maxHello
 	}
-	return maxMessage
+	return hs.MaxMessage
 }
 
 // countPost bounds what may come after the handshake without any data.

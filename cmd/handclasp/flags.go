@@ -39,6 +39,7 @@ type client struct {
 	later    bool // may be asked for a certificate after the handshake
 	starttls plainText
 	again    renegotiation
+	compress names[iana.CertCompression]
 	memory
 }
 
@@ -67,6 +68,8 @@ func (c *client) declare(f *pflag.FlagSet) {
 	c.pairs.declare(f, "show the server, if it asks, the chain")
 	f.BoolVar(&c.later, "post-handshake-auth", false, "let the server ask for a certificate after the handshake, too (TLS 1.3)")
 	c.memory.declare(f)
+	c.compress.parse = iana.ParseCertCompression
+	f.Var(&c.compress, "cert-compression", "`LIST` of ways in which the server may compress its certificates: brotli,zstd,zlib (TLS 1.3)")
 	f.Var(&c.again, "renegotiation", "who may start another handshake, TLS 1.2 and below: never, or client: it does if the server asks")
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
@@ -83,6 +86,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
+		CertificateCompression: c.compress.values,
 	}
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)

@@ -1,5 +1,7 @@
-// Package clients knows the ClientHellos of the clients that people use. They
-// were recorded from the clients themselves, by `go run ./internal/clients/record`.
+// Package clients knows the ClientHellos of the clients that people use.
+//
+// Policy: each was recorded from the client itself, by `go run
+// ./interop/record`, and says of which version and when; none is made up.
 package clients
 
 import (

@@ -110,8 +110,11 @@ func (c *client) Start() error { return step(&c.core, c.table, c, begin, nil) }
 
 func (c *client) Receive(msg []byte) error {
 	on := trigger(msg[0])
-	if isRetry(msg) {
+	switch {
+	case isRetry(msg):
 		on = retryHello
+	case c.isCompressed(msg):
+		on = trigger(iana.Certificate)
 	}
 	c.tell(msg, false, c.readEpoch())
 	return step(&c.core, c.table, c, on, msg)

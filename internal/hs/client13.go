@@ -245,9 +245,17 @@ func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 	return r, nil
 }
 
-// certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
-// once the server has proven that it holds the key.
+// certificate takes the server's chain (RFC 9846, Section 4.5.1), compressed or
+// not: the transcript has it as it came. It is judged once the server has proven
+// that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
+	sent := msg
+	if iana.HandshakeType(msg[0]) == iana.CompressedCert {
+		var err error
+		if msg, err = c.expand(msg); err != nil {
+			return 0, err
+		}
+	}
 	var m wire.Certificate
 	raw, err := c.takeCertificate(msg, &m, nil, &c.hello.Extensions)
 	if err != nil {
@@ -258,7 +266,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 	}
 	c.info.ServerCertificate = c.chain[0]
 	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
-	c.transcript.Write(msg)
+	c.transcript.Write(sent)
 	return fault.WaitCV, nil
 }
 

@@ -125,13 +125,13 @@ func (m *machine) whole() (list []string) {
 	for opening := range strings.Lines(m.openings) {
 		for order := range strings.Lines(m.orders) {
 			if opening, order = strings.TrimSpace(opening), strings.TrimSpace(order); opening != "" && order != "" {
-				list = append(list, expand(opening+", "+order)...)
+				list = append(list, variants(opening+", "+order)...)
 			}
 		}
 	}
 	for _, order := range []string{m.early, m.resumed} {
 		if order != "" {
-			list = append(list, expand(order)...)
+			list = append(list, variants(order)...)
 		}
 	}
 	return list
@@ -274,21 +274,21 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// expand gives an order with and without each of its [parts].
-func expand(order string) []string {
+// variants gives an order with and without each of its [parts].
+func variants(order string) []string {
 	before, rest, found := strings.Cut(order, "[")
 	if !found {
 		return []string{order}
 	}
 	part, after, _ := strings.Cut(rest, "]")
-	return append(expand(before+part+after), expand(before+strings.TrimPrefix(after, " "))...)
+	return append(variants(before+part+after), variants(before+strings.TrimPrefix(after, " "))...)
 }
 
 // lines are those of s that hold something.
 func lines(s string) (all []string) {
 	for line := range strings.Lines(s) {
 		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, expand(line)...)
+			all = append(all, variants(line)...)
 		}
 	}
 	return all

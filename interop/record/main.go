@@ -2,7 +2,7 @@
 // this machine against a port of its own and keeps the ClientHello that comes.
 // Clients that are not installed keep the recording that they have.
 //
-//	go run ./internal/clients/record
+//	go run ./interop/record
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 const name = "server.example.com"
 
 const (
-	folder  = "internal/clients/recorded"
+	folder  = "interop/recorded"
 	timeout = 30 * time.Second
 )
 
