@@ -122,6 +122,7 @@ func allowed() map[string][]string {
 		may[p] = append(may[p], below...)
 		may[p] = append(may[p], "explain", "internal/pki", "capture", "httptls")
 	}
+	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "internal/lab")
 	return may
 }
 
