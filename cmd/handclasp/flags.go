@@ -37,6 +37,7 @@ type client struct {
 	name     string
 	insecure bool
 	later    bool // may be asked for a certificate after the handshake
+	grease   bool
 	starttls plainText
 	again    renegotiation
 	memory
@@ -68,6 +69,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.BoolVar(&c.later, "post-handshake-auth", false, "let the server ask for a certificate after the handshake, too (TLS 1.3)")
 	c.memory.declare(f)
 	f.Var(&c.again, "renegotiation", "who may start another handshake, TLS 1.2 and below: never, or client: it does if the server asks")
+	f.BoolVar(&c.grease, "grease", false, "offer values that mean nothing as well, as browsers do")
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
 }
@@ -79,7 +81,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 			"Give the name as the certificate has it, such as www.example.com, without a port."}
 	}
 	cfg := &handclasp.ClientConfig{
-		ServerName: serverName(host), InsecureSkipVerify: c.insecure,
+		ServerName: serverName(host), InsecureSkipVerify: c.insecure, GREASE: c.grease,
 		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
