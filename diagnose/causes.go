@@ -196,6 +196,9 @@ var causes = []Cause{
 	{"record-split", "The server, or a device before it, does not understand a ClientHello that is cut into more than one TLS record.", "The same hello passes in one record and not in two (RFC 9846, Section 5.1 allows both).",
 		Path, "Have the device updated.", nil},
 
+	{"hello-lacks", "The server goes on only with a ClientHello that has something which this client does not send.", "The same hello with the thing added passes.",
+		Server, "Have the server do without, or use a client that sends it.", nil},
+
 	// What is no TLS.
 	{"plain-http", "The port speaks plain HTTP, not TLS.", "The first bytes of the answer are HTTP/; http://HOST:PORT/ works.",
 		Client, "Use the port of HTTPS (443), or http:// for this one, or turn TLS on in the server.", lines("nginx", "listen 443 ssl;", "Apache", "SSLEngine on", "HAProxy", "bind :443 ssl crt /path/chain-and-key.pem")},
@@ -214,6 +217,8 @@ var causes = []Cause{
 	{"server-internal", "Something fails inside the server.", "Perhaps only for some names, protocols or versions; its log knows.",
 		Server, "Look at the server's log at the time of the connection.", nil},
 	{"refuses-all", "The server refuses every ClientHello that we can make, always with the same alert.", "Nothing that is changed in the hello changes the answer.",
+		Server, "Look at the server's log at the time of the connection.", nil},
+	{"breaks-off", "The server takes the ClientHello, and ends the handshake at a later step, always the same, whatever the hello says.", "The last message before the end tells the step; the server's log tells why.",
 		Server, "Look at the server's log at the time of the connection.", nil},
 	{"broken-peer", "One of the two sides breaks the protocol.", "Another client against the same server, or another server with the same client, shows which.",
 		Server, "Update the software that is at fault, and report it.", nil},

@@ -22,9 +22,9 @@ type Hello struct {
 	Segments int    // that it came in, as far as one can tell
 }
 
-// segment is what fits a TCP segment on Ethernet. Over loopback segments are
-// larger, so what is longer counts as more than one.
-const segment = 1460
+// segment is what fits a TCP segment on most paths, tunnels included. Over
+// loopback segments are larger, so what is longer counts as more than one.
+const segment = 1400
 
 // readHello reads a ClientHello and not much more.
 func readHello(raw net.Conn) (*Hello, error) {
