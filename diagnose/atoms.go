@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -31,21 +32,39 @@ type atom struct {
 	text string // of a protocol
 }
 
+// name is the atom's code by name.
+func (a atom) name() string {
+	switch a.kind {
+	case version:
+		return iana.Version(a.code).String()
+	case cipher:
+		return iana.CipherSuite(a.code).String()
+	case group, share:
+		return iana.Group(a.code).String()
+	case sigalg:
+		return iana.SignatureScheme(a.code).String()
+	case extension:
+		return iana.ExtensionType(a.code).String()
+	case protocol:
+		return fault.Quote([]byte(a.text))
+	}
+	return ""
+}
+
 // String is the atom as the lab's conditions have it: group=x25519.
 func (a atom) String() string {
-	name := map[kind]func() string{
-		version:   func() string { return strings.TrimPrefix(iana.Version(a.code).String(), "TLS ") },
-		cipher:    func() string { return iana.CipherSuite(a.code).String() },
-		group:     func() string { return iana.Group(a.code).String() },
-		share:     func() string { return iana.Group(a.code).String() },
-		sigalg:    func() string { return iana.SignatureScheme(a.code).String() },
-		extension: func() string { return iana.ExtensionType(a.code).String() },
-		protocol:  func() string { return fmt.Sprintf("%q", a.text) },
-	}[a.kind]
-	if name == nil {
-		return string(a.kind)
+	if name := a.name(); name != "" {
+		return string(a.kind) + "=" + strings.TrimPrefix(name, "TLS ")
 	}
-	return string(a.kind) + "=" + name()
+	return string(a.kind)
+}
+
+// words are the atom as a sentence has it.
+func (a atom) words() string {
+	return map[kind]string{
+		cipher: "the cipher suite ", group: "the group ", share: "a key share of ", sigalg: "the signature algorithm ", extension: "the extension ",
+		protocol: "the application protocol ", sessionID: "a session ID", grease: "values that mean nothing (GREASE)",
+	}[a.kind] + a.name()
 }
 
 func ext(t iana.ExtensionType) atom { return atom{extension, uint16(t), ""} }

@@ -340,7 +340,7 @@ func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, pa
 	if steady, err := c.confirm(ctx, fails, passes); err != nil || !steady {
 		return err
 	}
-	id, detail := "hello-content", "What it refuses is a ClientHello with "+join(triggers)+"."
+	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
 	switch only := triggers[0]; {
 	case len(triggers) == 1 && only.much == "length":
 		id, detail = "hello-length", fmt.Sprintf("A ClientHello of %d bytes passes, and one of %d does not.", only.over, only.over+1)
@@ -356,6 +356,9 @@ func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, pa
 	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
 	f.Trigger = join(triggers)
 	f.Prove = c.prove(f)
+	if (id == "hello-content" || id == "hello-length") && len(passes.without(c.p.model.list(c.user)...)) == 0 {
+		f.Prove = c.proveWithout(passes.set)
+	}
 	return nil
 }
 
@@ -382,14 +385,11 @@ func (c *comparison) locate(e *Evidence, t trigger, h hello) {
 func spanOf(a atom, s wire.Span) bool {
 	fields := map[kind]string{cipher: "cipher_suite", group: "group", share: "group", sigalg: "signature_scheme", version: "version",
 		protocol: "protocol_name", extension: "extension_type", sessionID: "legacy_session_id"}
-	name := a.String()[strings.IndexByte(a.String(), '=')+1:]
 	switch a.kind {
-	case version:
-		name = iana.Version(a.code).String()
 	case sessionID:
-		name = ""
+		return s.Name == fields[a.kind]
 	case grease:
 		return strings.HasPrefix(s.Value, "GREASE")
 	}
-	return s.Name == fields[a.kind] && s.Value == name
+	return s.Name == fields[a.kind] && s.Value == a.name()
 }

@@ -188,3 +188,5 @@ func predicate(draw *rand.Rand) string {
 	}
 	return pick([]string{fmt.Sprintf("suites>%d", 3+draw.IntN(5)), fmt.Sprintf("groups>%d", 2+draw.IntN(4)), fmt.Sprintf("sigalgs>%d", 4+draw.IntN(5)), fmt.Sprintf("extensions>%d", 6+draw.IntN(3))})
 }
+
+func port(a net.Addr) string { return fmt.Sprint(a.(*net.TCPAddr).Port) }

@@ -7,6 +7,7 @@ import (
 
 // A Report is what a diagnosis has found.
 type Report struct {
+	Schema      string    `json:"schema"`    // "handclasp.diagnose/1"
 	Target      string    `json:"target"`    // HOST:PORT
 	Addresses   []Address `json:"addresses"` // that were tried, in order
 	Client      string    `json:"client"`    // as whom the handshake was made
@@ -33,6 +34,15 @@ const (
 	Likely   Confidence = "likely"   // other causes would look the same
 	Possible Confidence = "possible" // not all that was wanted could be tried
 )
+
+// Meaning is the confidence in words.
+func (c Confidence) Meaning() string {
+	return map[Confidence]string{
+		Certain:  "certain: nothing else would look the same",
+		Likely:   "likely: other causes would look the same",
+		Possible: "possible: not all that was wanted could be tried",
+	}[c]
+}
 
 // A Finding is a cause with what shows it.
 type Finding struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 // Options say what to diagnose, and how.
@@ -21,6 +22,15 @@ type Options struct {
 	Client     *handclasp.ClientConfig // whose handshake fails; nil: the default client
 	ClientName string                  // what to call it; "" : the default client of Handclasp
 	StartTLS   string                  // the protocol in which TLS begins; "" if it begins at once
+
+	// Hello is the client's ClientHello, a handshake message with its header, where
+	// it is not the one that Client makes: a recorded one, say. It goes out as it is,
+	// but with a random, a session ID and key shares of our own, so that the handshake
+	// can be completed. Client then says the rest: name, trust, certificates.
+	Hello []byte
+
+	Without string   // what to leave out of the hello: "extension=status_request,grease"
+	Flags   []string // of the command, that made Client what it is: "--max-version 1.2"
 
 	MaxConnections int           // 0: 60
 	Rate           float64       // connections a second at most; 0: no limit
@@ -89,7 +99,7 @@ type diagnosis struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.defaults()
 	start := time.Now()
-	d := &diagnosis{o: &o, Report: &Report{Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
+	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
 	if err := d.prepare(); err != nil {
 		return nil, err
 	}
@@ -109,7 +119,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 
 // prepare takes the client's hello apart, and a wide one.
 func (d *diagnosis) prepare() error {
-	mine, err := firstHello(d.o.Client)
+	mine, err := d.ownHello()
 	if err != nil {
 		return err
 	}
@@ -120,6 +130,34 @@ func (d *diagnosis) prepare() error {
 	m := modelOf(mine, all)
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}
+	return d.leaveOut()
+}
+
+// ownHello is the hello of the client in question.
+func (d *diagnosis) ownHello() (*wire.ClientHello, error) {
+	if d.o.Hello == nil {
+		return firstHello(d.o.Client)
+	}
+	h := new(wire.ClientHello)
+	return h, wire.Decode(d.o.Hello, h)
+}
+
+// ErrWithout says that something that shall be left out is not there.
+var ErrWithout = errors.New("the hello does not have this")
+
+// leaveOut takes out of the hello what shall not be in it.
+func (d *diagnosis) leaveOut() error {
+	for text := range strings.SplitSeq(d.o.Without, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		list := d.p.model.list(d.user)
+		i := slices.IndexFunc(list, func(a atom) bool { return a.String() == text })
+		if i < 0 {
+			return fmt.Errorf("%w: %s", ErrWithout, fault.Quote([]byte(text)))
+		}
+		d.user = d.user.rid(list[i])
+	}
 	return nil
 }
 

@@ -44,6 +44,29 @@ func join(triggers []trigger) string {
 	return strings.Join(list, " | ")
 }
 
+// words are triggers as a sentence has them.
+func words(triggers []trigger) string {
+	var list []string
+	for _, t := range triggers {
+		if t.much != "" {
+			list = append(list, fmt.Sprintf("more than %d %s", t.over, counts[t.much]))
+			continue
+		}
+		var atoms []string
+		for _, a := range t.atoms {
+			atoms = append(atoms, a.words())
+		}
+		list = append(list, strings.Join(atoms, " together with "))
+	}
+	return strings.Join(list, ", or with ")
+}
+
+// counts are what can be too much, in words.
+var counts = map[string]string{
+	"length": "bytes", "segments": "TCP segment", "records": "TLS record", "suites": "cipher suites", "groups": "groups", "shares": "key shares",
+	"sigalgs": "signature algorithms", "extensions": "extensions",
+}
+
 // errUnsteady says that answers contradict each other.
 var errUnsteady = errors.New("the same hello passes once and fails once")
 
