@@ -15,6 +15,7 @@ import (
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 // A Conn is a TLS connection over a net.Conn. Any number of goroutines may call
@@ -74,6 +75,14 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 func (c *Conn) Watch(f func(*Event)) {
 	if c.broken == nil && f != nil {
 		c.engine.Watch(f)
+	}
+}
+
+// Edit gives f the last word on each handshake message before it is sent. It must
+// be set before the handshake. It is for this module's own tools, as Engine.Edit.
+func (c *Conn) Edit(f func(wire.Message)) {
+	if c.broken == nil {
+		c.engine.Edit(f)
 	}
 }
 

@@ -123,6 +123,7 @@ func allowed() map[string][]string {
 		may[p] = append(may[p], below...)
 		may[p] = append(may[p], "explain", "internal/pki", "internal/clients", "capture", "httptls")
 	}
+	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "internal/lab")
 	return may
 }
 
