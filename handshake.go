@@ -153,9 +153,6 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.RenegotiateAsk:
-		c.pause()
-		a.Reply()
 	case flow.Answerer:
 		a.Answer(ctx)
 	case *flow.HelloAsk:

@@ -50,7 +50,7 @@ type client struct {
 	cfg    *config.ClientConfig
 	params config.Params
 	table  []edge[*client]
-	hellos []edge[*client] // its beginning, for a renegotiation
+	again  []edge[*client] // how a renegotiation begins
 	past   *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
 
 	hello  wire.ClientHello // the last one sent
@@ -101,7 +101,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: clientHellos, hellos: clientHellos}
+	c := &client{cfg: cfg, params: params, table: clientHellos, again: clientAgain}
 	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return c, nil
 }

@@ -59,7 +59,7 @@ import (
 //	RENEGOTIATING
 //	     |  once nothing else is sent: send ClientHello
 //	     v
-//	  WAIT_SH, as in the beginning
+//	  WAIT_SH, as in the beginning: see clientAgain
 var client12 = []edge[*client]{
 	// from              on                                  do                                to
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE, fault.WaitStatusCRSHD, fault.WaitCRSHD, fault.WaitStatusSKESHD, fault.WaitSKESHD)},

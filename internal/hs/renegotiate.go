@@ -20,6 +20,13 @@ import (
 // so, with a server that ties the handshakes together (RFC 5746), and only where
 // the server is still the same: what could change nobody above would notice.
 
+// clientAgain is how a renegotiation begins.
+var clientAgain = []edge[*client]{
+	// from        on                          do                       to
+	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD)},
+	{fault.WaitSH, trigger(iana.HelloRequest), (*client).askedTwice, to(fault.WaitSH)},
+}
+
 // A past is what a renegotiation is tied to.
 type past struct {
 	info           flow.Info // of the handshake before
@@ -68,12 +75,18 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Versions = []iana.Version{c.info.Version}
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
-	next := client{cfg: c.cfg, params: params, table: c.hellos, hellos: c.hellos, past: p}
+	next := client{cfg: c.cfg, params: params, table: c.again, again: c.again, past: p}
 	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, anew: true}
 	next.info.Renegotiations = c.info.Renegotiations + 1
 	*c = next
 	c.Layer.Renegotiating()
 	return c.greet()
+}
+
+// askedTwice drops what the server sent before it saw our hello (RFC 5246, Section
+// 7.4.1.1). In a first handshake it has seen that, so there it is refused.
+func (c *client) askedTwice(msg []byte) (fault.State, error) {
+	return fault.WaitSH, c.coder.Decode(msg, new(wire.HelloRequest))
 }
 
 // checkRenegotiation refuses a ServerHello that is not tied to the handshake

@@ -67,6 +67,7 @@ func TestRenegotiate(t *testing.T) {
 		a := c.Ask().(*flow.RenegotiateAsk)
 		a.Reply()
 		a.Reply() // does nothing
+		check(t, c.Receive([]byte{byte(iana.HelloRequest), 0, 0, 0})) // nor does another before the server sees our hello
 		d.run(d.client, fault.Connected)
 		d.run(d.server, fault.Connected)
 		i := c.Info()
