@@ -32,6 +32,7 @@ type past struct {
 	info           flow.Info // of the handshake before
 	client, server []byte    // verify_data of its Finished messages
 	leaf           []byte    // the server's, DER; nil without a certificate
+	etm            bool      // encrypt-then-MAC was agreed, in that one or before it
 }
 
 // helloRequest asks for a renegotiation. Data that waits to be sent waits on until
@@ -68,6 +69,7 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 		p = new(past)
 	}
 	p.info, p.client, p.server, p.leaf = c.info, c.verify[fault.Client], c.verify[fault.Server], nil
+	p.etm = p.etm || c.info.EncryptThenMAC
 	if len(c.chain) > 0 {
 		p.leaf = c.chain[0].Raw
 	}
@@ -90,7 +92,8 @@ func (c *client) askedTwice(msg []byte) (fault.State, error) {
 }
 
 // checkRenegotiation refuses a ServerHello that is not tied to the handshake
-// before, or changes what must stay (RFC 5746, Section 3.5; RFC 7627, Section 5.4).
+// before, or changes what must stay (RFC 5746, Section 3.5; RFC 7627, Section 5.4;
+// RFC 7366, Section 3.1).
 // A first handshake must not be tied to any (RFC 5746, Section 3.4).
 func (c *client) checkRenegotiation(sh *wire.ServerHello) error {
 	p := c.past
@@ -105,6 +108,9 @@ func (c *client) checkRenegotiation(sh *wire.ServerHello) error {
 	}
 	if ems := sh.Extensions.Has(iana.ExtExtendedMasterSecret); ems != p.info.ExtendedMasterSecret {
 		return fault.RenegotiationChanged.In("extensions").Saw(iana.ExtExtendedMasterSecret, "as in the handshake before")
+	}
+	if p.etm && suite.ByID(sh.CipherSuite).CBC() && !sh.Extensions.Has(iana.ExtEncryptThenMAC) {
+		return fault.RenegotiationChanged.In("extensions").Saw("", iana.ExtEncryptThenMAC)
 	}
 	if sh.Extensions.Has(iana.ExtALPN) != (p.info.ALPN != "") || p.info.ALPN != "" && (len(sh.ALPN) != 1 || string(sh.ALPN[0]) != p.info.ALPN) {
 		return fault.RenegotiationChanged.In("application_layer_protocol_negotiation").Saw("", "as in the handshake before")
