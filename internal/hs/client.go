@@ -354,6 +354,7 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 		c.table = client12
 		return c.serverHello12(msg, sh)
 	}
+	c.refuseOld()
 	c.table = client13
 	return c.serverHello13(msg, sh)
 }

@@ -78,7 +78,7 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
 	next := client{cfg: c.cfg, params: params, table: c.again, again: c.again, past: p}
-	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, anew: true}
+	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, regret: c.regret, anew: true}
 	next.info.Renegotiations = c.info.Renegotiations + 1
 	*c = next
 	c.Layer.Renegotiating()
