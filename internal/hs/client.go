@@ -47,11 +47,12 @@ var clientHellos = []edge[*client]{
 // client is the client's side of one handshake.
 type client struct {
 	core
-	cfg    *config.ClientConfig
-	params config.Params
-	table  []edge[*client]
-	again  []edge[*client] // how a renegotiation begins
-	past   *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	cfg           *config.ClientConfig
+	params        config.Params
+	table         []edge[*client]
+	again         []edge[*client] // how a renegotiation begins
+	past          *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	helloRequests int             // TLS 1.2: that came meanwhile
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order
@@ -114,6 +115,9 @@ func (c *client) Receive(msg []byte) error {
 		on = retryHello
 	}
 	c.tell(msg, false, c.readEpoch())
+	if on == trigger(iana.HelloRequest) && c.negotiating() {
+		return c.askedMeanwhile(msg)
+	}
 	return step(&c.core, c.table, c, on, msg)
 }
 

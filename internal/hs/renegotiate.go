@@ -24,7 +24,6 @@ import (
 var clientAgain = []edge[*client]{
 	// from        on                          do                       to
 	{fault.WaitSH, trigger(iana.ServerHello), (*client).serverHello, to(fault.WaitCert, fault.WaitPSKSKE, fault.WaitPSKSKESHD)},
-	{fault.WaitSH, trigger(iana.HelloRequest), (*client).askedTwice, to(fault.WaitSH)},
 }
 
 // A past is what a renegotiation is tied to.
@@ -85,10 +84,31 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	return c.greet()
 }
 
-// askedTwice drops what the server sent before it saw our hello (RFC 5246, Section
-// 7.4.1.1). In a first handshake it has seen that, so there it is refused.
-func (c *client) askedTwice(msg []byte) (fault.State, error) {
-	return fault.WaitSH, c.coder.Decode(msg, new(wire.HelloRequest))
+// negotiating reports whether the client waits for a message of a handshake of TLS 1.2
+// or below, or one that may yet become that.
+func (c *client) negotiating() bool {
+	switch v := c.params.Versions; {
+	case c.ask != nil, c.state == fault.Start, c.state == fault.Connected, c.state == fault.Failed:
+		return false
+	case c.state == fault.WaitSH:
+		return v[len(v)-1] < iana.TLS13
+	}
+	return c.info.Version < iana.TLS13
+}
+
+// maxHelloRequests is how many HelloRequests a handshake bears.
+const maxHelloRequests = 8
+
+// askedMeanwhile drops a HelloRequest: what it asks for is going on already, and it is
+// no part of the transcript (RFC 5246, Section 7.4.1.1).
+func (c *client) askedMeanwhile(msg []byte) error {
+	if err := c.coder.Decode(msg, new(wire.HelloRequest)); err != nil {
+		return c.fail(err)
+	}
+	if c.helloRequests++; c.helloRequests > maxHelloRequests {
+		return c.fail(fault.Flood.In("hello_request").Saw("more than 8 HelloRequests in a handshake", nil))
+	}
+	return nil
 }
 
 // checkRenegotiation refuses a ServerHello that is not tied to the handshake
