@@ -68,6 +68,7 @@ func (c *client) recalled([]byte) (fault.State, error) {
 	}
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
 		Of: fault.Server, Resume: true, Name: c.cfg.ServerName, Chain: c.chain, OCSP: s.OCSP, SCTs: s.SCTs,
+		Transport: suite.ByID(s.CipherSuite).Exchange.Transport(),
 	}, c.judged))
 	return fault.Judging, nil
 }
