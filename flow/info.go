@@ -16,7 +16,7 @@ type Info struct {
 	Group                iana.Group           // of the key exchange
 	KeyExchange          iana.KeyExchange     // TLS 1.2 and below: as the suite names it
 	DHBits               int                  // TLS 1.2 and below: size of the finite-field group, if there is one
-	ForwardSecrecy       bool                 // who gets hold of a long-term key later can't read this connection
+	ForwardSecrecy       bool                 // who gets hold of a long-term key later can't read this connection; below TLS 1.3 a ticket's key can, while it exists
 	PSKIdentity          []byte               // of the pre-shared key that both sides proved to have; nil without one
 	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
 	ClientAuth           bool                 // the server asked for a client certificate

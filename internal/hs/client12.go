@@ -132,7 +132,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
 		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")
 	}
-	c.settledExchange()
+	c.settledExchange(c.ticketDue)
 	if c.canShow() && !c.info.Resumed {
 		c.transcript.Keep()
 	}
