@@ -31,8 +31,10 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 }
 
 // advance does the handshake up to where far says that it is far enough, or to its
-// end. The caller holds handshaking.
+// end. It offers 0-RTT data only if WriteEarly or EarlyOffer came before. The caller
+// holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
+	c.engine.NoEarly()
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -103,6 +103,9 @@ type Options struct {
 	Layer Layer
 	Rand  io.Reader
 
+	// NoEarly has a client offer no 0-RTT data though it is set up to.
+	NoEarly bool
+
 	// Watch may be nil.
 	Watch func(*flow.Event)
 
