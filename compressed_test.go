@@ -24,7 +24,7 @@ import (
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
-var record = flag.String("record", "", "record compressed certificates anew from `PROGRAM`, a server of rustls whose arguments are a port, the files of a chain and its key, and an algorithm")
+var recordWith = flag.String("record", "", "record compressed certificates anew from `PROGRAM`, a server of rustls whose arguments are a port, the files of a chain and its key, and an algorithm")
 
 // recorded is when the handshakes of testdata/compressed were, and their
 // certificates made.
@@ -37,7 +37,7 @@ func TestCompressedByRustls(t *testing.T) {
 	for _, a := range []iana.CertCompression{iana.CertBrotli, iana.CertZlib} {
 		t.Run(a.String(), func(t *testing.T) {
 			files := filepath.Join("testdata", "compressed", a.String())
-			if *record != "" {
+			if *recordWith != "" {
 				recordRustls(t, a, files)
 			}
 			text, err := os.ReadFile(files + ".hex")
@@ -50,8 +50,8 @@ func TestCompressedByRustls(t *testing.T) {
 			c.Watch(story.Watch)
 			check(t, c.Handshake())
 			info := c.Info()
-			if info.CertificateCompression != a || len(info.Peer.Chains) == 0 {
-				t.Errorf("compression %v, %d chains", info.CertificateCompression, len(info.Peer.Chains))
+			if info.CertCompression != a || len(info.Peer.Chains) == 0 {
+				t.Errorf("compression %v, %d chains", info.CertCompression, len(info.Peer.Chains))
 			}
 			steps := story.Story().Steps
 			i := slices.IndexFunc(steps, func(s explain.Step) bool { return s.Message == "compressed_certificate" })
@@ -108,7 +108,7 @@ func recordRustls(t *testing.T, a iana.CertCompression, files string) {
 	}
 	const addr = "127.0.0.1:40443"
 	_, port, _ := net.SplitHostPort(addr)
-	server := exec.Command(*record, port, dir+"/cert", dir+"/key", a.String())
+	server := exec.Command(*recordWith, port, dir+"/cert", dir+"/key", a.String())
 	check(t, server.Start())
 	defer func() { server.Process.Kill(); server.Wait() }()
 	var conn net.Conn

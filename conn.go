@@ -14,6 +14,7 @@ import (
 
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -43,18 +44,20 @@ type Conn struct {
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
 
-	writing  sync.Mutex                    // held until the socket write ends
-	paused   atomic.Pointer[chan struct{}] // a renegotiation: closed when it is over; nil if there is none
-	writers  atomic.Int32                  // who holds it or waits for it, readers aside
-	sealed   []byte                        // reused by Write
-	unsent   []byte                        // sealed, and not yet out because a deadline passed
-	leftover atomic.Bool                   // unsent is not empty
-	writeErr error                         // nothing can be written any more
+	writing  sync.Mutex            // held until the socket write ends
+	paused   atomic.Pointer[pause] // a renegotiation; nil if there is none
+	writers  atomic.Int32          // who holds it or waits for it, readers aside
+	sealed   []byte                // reused by Write
+	unsent   []byte                // sealed, and not yet out because a deadline passed
+	leftover atomic.Bool           // unsent is not empty
+	writeErr error                 // nothing can be written any more
 	closed   atomic.Bool
 
-	deadline sync.Mutex
-	writeBy  time.Time // the user's write deadline
-	readBy   time.Time // and read deadline
+	deadline  sync.Mutex
+	writeBy   time.Time     // the user's write deadline
+	readBy    time.Time     // and read deadline
+	moved     chan struct{} // closed when one of them changes; nil if nobody waits for that
+	answering bool          // a renegotiation is being flushed, to which the read deadline applies
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
@@ -103,13 +106,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return c.takeKept(p), nil
 	}
 	for len(c.data) == 0 && len(p) > 0 {
-		if err := c.receive(); err != nil {
-			return 0, err
-		}
-		if c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept { // who writes waits until it is over
+		err := c.receive()
+		switch {
+		case err == nil && c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept: // who writes waits until it is over
 			c.kept, c.data = append(c.kept, c.data...), nil
-		} else if len(c.kept) > 0 {
-			return c.takeKept(p), nil
+		case len(c.kept) > 0:
+			return c.takeKept(p), nil // an error comes again
+		case err != nil:
+			return 0, err
 		}
 	}
 	n := copy(p, c.data)
@@ -120,7 +124,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 // takeKept reads what was decrypted while somebody waited for something else.
 func (c *Conn) takeKept(p []byte) int {
 	n := copy(p, c.kept)
-	c.kept = c.kept[n:]
+	if c.kept = c.kept[n:]; len(c.kept) == 0 {
+		c.kept = nil // it may have been long
+	}
 	return n
 }
 
@@ -133,7 +139,11 @@ func (c *Conn) receive() error {
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
 	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
-		c.answer(context.Background(), ask)
+		if again, ok := ask.(*flow.RenegotiateAsk); ok {
+			err = c.renegotiate(again)
+		} else {
+			c.answer(context.Background(), ask)
+		}
 	}
 	c.runErrands()
 	c.flushAnswer()
@@ -145,8 +155,8 @@ func (c *Conn) receive() error {
 		err = c.readError(err)
 		c.failedRequest(err)
 	}
-	if c.engine.Err() != nil || c.readErr != nil {
-		c.resume() // no renegotiation goes on any more
+	if !c.engine.Renegotiating() || c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() || c.closed.Load() {
+		c.resume() // it is over, or will never be
 	}
 	return err
 }
@@ -237,7 +247,7 @@ func (c *Conn) lock() error {
 		err = net.ErrClosed
 	}
 	if err != nil {
-		c.writing.Unlock()
+		c.unlock()
 		c.writers.Add(-1)
 	}
 	return err
@@ -251,7 +261,7 @@ func (c *Conn) release() {
 			c.flushOut() // what can't go out now stays unsent, or never will
 		}
 		over := c.writeErr != nil
-		c.writing.Unlock()
+		c.unlock()
 		if over || !c.engine.Pending() || !c.writing.TryLock() {
 			return
 		}
@@ -334,7 +344,7 @@ func (c *Conn) CloseWrite() error {
 	if !c.done.Load() {
 		return c.notYet()
 	}
-	if err := c.lock(); err != nil {
+	if err := c.lockData(); err != nil {
 		return err
 	}
 	defer c.release()
@@ -372,7 +382,7 @@ func (c *Conn) Close() error {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
-		c.writing.Unlock()
+		c.unlock()
 	}
 	return c.conn.Close()
 }
@@ -499,6 +509,10 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
 	c.readBy = t
+	c.move()
+	if c.answering {
+		c.conn.SetWriteDeadline(t)
+	}
 	return c.conn.SetReadDeadline(t)
 }
 
@@ -507,6 +521,10 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
 	c.writeBy = t
+	c.move()
+	if c.answering {
+		return nil // it counts from the next Write on
+	}
 	return c.conn.SetWriteDeadline(t)
 }
 

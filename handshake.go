@@ -31,8 +31,10 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 }
 
 // advance does the handshake up to where far says that it is far enough, or to its
-// end. The caller holds handshaking.
+// end. It offers 0-RTT data only if WriteEarly or EarlyOffer came before. The caller
+// holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
+	c.engine.NoEarly()
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -153,9 +155,6 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.RenegotiateAsk:
-		c.pause()
-		a.Reply()
 	case flow.Answerer:
 		a.Answer(ctx)
 	case *flow.HelloAsk:
@@ -194,7 +193,7 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	}
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {

@@ -646,3 +646,30 @@ func TestRenegotiateWithOpenSSL(t *testing.T) {
 		})
 	}
 }
+
+// TestRenegotiateOften: handshakes that were let in are no flood, though no data
+// come between them.
+func TestRenegotiateOften(t *testing.T) {
+	addr, out, in := talkToServer(t, pki.P256, "-tls1_2")
+	go io.Copy(io.Discard, out)
+	cfg := clientConfig()
+	cfg.MaxRenegotiations = 15 // of 6 messages each
+	conn, err := handclasp.Dial("tcp", addr, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	read := make(chan error, 1)
+	go func() { _, err := conn.Read(make([]byte, 1)); read <- err }()
+	for round := range cfg.MaxRenegotiations {
+		fmt.Fprintln(in, "r")
+		for conn.Info().Renegotiations <= round {
+			select {
+			case err := <-read:
+				t.Fatalf("round %d: %v", round, err)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+}

@@ -179,9 +179,11 @@ type ClientConfig struct {
 	// reads. A server of ours never renegotiates.
 	MaxRenegotiations int
 
-	// EarlyData has the client announce 0-RTT data wherever the session lets it,
-	// which Conn.WriteEarly then sends. It can be replayed by who watches the wire
-	// and has no forward secrecy: send nothing that must not happen twice.
+	// EarlyData lets Conn.WriteEarly send 0-RTT data wherever the session allows it;
+	// a connection that begins with anything else, such as Write, offers none. An
+	// Engine offers it in each hello, unless NoEarly was called. It can be replayed
+	// by who watches the wire and has no forward secrecy: send nothing that must not
+	// happen twice.
 	EarlyData bool
 
 	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone

@@ -180,6 +180,7 @@ func (e *Engine) advanced() {
 	if e.Connected() {
 		e.later.Store(&info)
 		e.again.Store(false)
+		e.posts = 0 // MaxRenegotiations bounds how often
 		return
 	}
 	e.info = info

@@ -28,7 +28,9 @@ func (l *layer) ChangeCipherSpec() {
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	if l.again.Load() {
-		(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
+		if !l.closed && l.err == nil {
+			(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
+		}
 		return
 	}
 	l.ccs = true

@@ -181,7 +181,7 @@ func (p *pair) answer(s *side) bool {
 			roots, insecure = a.Server.ClientCAs, !a.Server.ClientAuth.Verifies()
 		}
 		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: roots, Now: p.clientConfig.Time(), ServerAuth: a.Of == fault.Server,
+			Chain: a.Chain, Name: a.Name, Roots: roots, Now: p.clientConfig.Time(), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
 			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: insecure,
 		}))
 	case *flow.ClientCertificateAsk:

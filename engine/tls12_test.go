@@ -587,3 +587,20 @@ func TestEvents12(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedInRenegotiation: nothing follows close_notify, though the handshake goes
+// on for who reads.
+func TestClosedInRenegotiation(t *testing.T) {
+	p, _ := again(t, only12)
+	l := (*layer)(p.client.Engine)
+	l.Renegotiating()
+	p.client.Close()
+	if out := p.client.Output(nil); len(out) == 0 {
+		t.Error("no close_notify")
+	}
+	l.WriteMessage([]byte{byte(iana.ClientKeyExchange), 0, 0, 0})
+	l.ChangeCipherSpec()
+	if out := p.client.Output(nil); len(out) > 0 || p.client.Err() != nil {
+		t.Errorf("%x follows, %v", out, p.client.Err())
+	}
+}

@@ -153,9 +153,9 @@ func (s *Summary) prospects() string {
 	case s.ForwardSecrecy && s.EarlyAccepted:
 		return "yes, but not for the 0-RTT data: the other keys come from shares made for this connection alone, the early key from the pre-shared key only"
 	case s.ForwardSecrecy && (s.External || strings.HasSuffix(s.KeyExchange, "_PSK")):
-		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it"
+		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it" + s.meanwhile()
 	case s.ForwardSecrecy:
-		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it"
+		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it" + s.meanwhile()
 	case s.Resumed && s.Extended != nil:
 		return "NO: who gets hold of the session's master secret, which is kept in a store or sealed in a ticket, reads a recording of it"
 	case s.Resumed:
@@ -166,6 +166,18 @@ func (s *Summary) prospects() string {
 		return "NO: who gets hold of the certificate's key, even years later, reads a recording of it"
 	}
 	return "NO: who gets hold of the pre-shared key, even years later, reads a recording of it"
+}
+
+// meanwhile says what could open a recording until the server forgets it: below TLS
+// 1.3 a session is kept with the connection's own master secret.
+func (s *Summary) meanwhile() string {
+	switch s.MasterSecretKept {
+	case "ticket":
+		return ". What could, until the server throws it away, is the key that seals its tickets: this one holds the connection's master secret"
+	case "session ID":
+		return ". What could, while the server keeps it to resume the session, is the connection's master secret"
+	}
+	return ""
 }
 
 func (s *Summary) exchange() string {

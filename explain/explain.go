@@ -231,6 +231,7 @@ type Summary struct {
 	ALPN               string   `json:"alpn,omitempty"`
 	Retried            bool     `json:"retried"`
 	ForwardSecrecy     bool     `json:"forward_secrecy"`
+	MasterSecretKept   string   `json:"master_secret_kept,omitempty"` // TLS 1.2 and below, by the server to resume: in a "ticket", or under a "session ID"
 	RoundTripsTCP      int      `json:"round_trips_tcp"`
 	RoundTripsStartTLS int      `json:"round_trips_starttls,omitempty"` // of the plain text before TLS
 	RoundTripsTLS      int      `json:"round_trips_tls"`

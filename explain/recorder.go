@@ -85,6 +85,7 @@ type settled struct {
 
 	// of TLS 1.2
 	extended, renegotiation bool
+	keptIn                  string              // "ticket" or "session ID": where the server keeps the master secret
 	etm                     bool                // encrypt-then-MAC
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished

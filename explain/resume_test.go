@@ -260,6 +260,42 @@ func TestResumed12(t *testing.T) {
 	}
 }
 
+// TestForwardSecrecyMeanwhile: a session of TLS 1.2 holds the connection's own master
+// secret, so the server can open a recording until it forgets it; one of TLS 1.3 does
+// not.
+func TestForwardSecrecyMeanwhile(t *testing.T) {
+	const ecdhe, rsa = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, iana.TLS_RSA_WITH_AES_128_GCM_SHA256
+	for _, c := range []struct {
+		setup      func(*pair, testing.TB)
+		version    iana.Version
+		suite      iana.CipherSuite
+		kept, said string
+	}{
+		{(*pair).remember, iana.TLS12, ecdhe, "ticket", "What could, until the server throws it away, is the key that seals its tickets"},
+		{(*pair).remember12, iana.TLS12, ecdhe, "session ID", "What could, while the server keeps it to resume the session"},
+		{func(*pair, testing.TB) {}, iana.TLS12, ecdhe, "", ""},
+		{(*pair).remember, iana.TLS12, rsa, "ticket", ""},
+		{(*pair).remember, iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "", ""},
+	} {
+		for _, role := range []fault.Role{fault.Client, fault.Server} {
+			p := newPair(t)
+			p.role = role
+			if c.setup(p, t); c.suite == rsa {
+				p.withRSA(t)
+			}
+			p.first = nil // and only
+			p.only(c.version, c.suite)
+			s := p.run(t)
+			var out strings.Builder
+			check(t, s.WriteText(&out, explain.TextOptions{}))
+			got := strings.Join(strings.Fields(out.String()), " ")
+			if s.Summary.MasterSecretKept != c.kept || s.Summary.ForwardSecrecy != (c.suite != rsa) || strings.Contains(got, "What could,") != (c.said != "") || !strings.Contains(got, c.said) {
+				t.Errorf("%v, %v: %+v\n%s", c.version, role, s.Summary, got)
+			}
+		}
+	}
+}
+
 // TestLaterRecords: messages after the handshake share records as those in it do.
 func TestLaterRecords(t *testing.T) {
 	for _, role := range []fault.Role{fault.Client, fault.Server} {

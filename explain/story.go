@@ -193,6 +193,9 @@ func (r *Recorder) summary() Summary {
 		s.Before = r.before
 	}
 	s.ForwardSecrecy = f.connected && (f.group != 0 || f.prime != 0) // each makes fresh shares
+	if f.connected && !f.resumed {
+		s.MasterSecretKept = f.keptIn
+	}
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
 	}

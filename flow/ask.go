@@ -59,6 +59,8 @@ type VerifyAsk struct {
 	OCSP   []byte   // stapled OCSPResponse of the leaf, DER; may be empty
 	SCTs   [][]byte // stapled signed certificate timestamps of the leaf
 
+	Transport bool // its key decrypts our secret instead of signing (RSA key transport)
+
 	reply func(*Verdict, error)
 }
 

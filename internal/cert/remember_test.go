@@ -43,6 +43,7 @@ func TestRemembered(t *testing.T) {
 		"another name":         {func(r *sent) { r.Name = "other.example.org" }, false, nil},
 		"a wrong name":         {func(r *sent) { r.Name = "www.example.com" }, false, fault.CertWrongName},
 		"no name":              {func(r *sent) { r.Name = "" }, false, nil},
+		"another use":          {func(r *sent) { r.Transport = true }, false, fault.CertKeyEncipherment},
 		"another purpose":      {func(r *sent) { r.ServerAuth = false }, false, nil},
 		"an equal pool":        {func(r *sent) { r.Roots = h.root.Pool() }, false, nil},
 		"other roots":          {func(r *sent) { r.Roots = x509.NewCertPool() }, false, fault.CertUnknownIssuer},

@@ -47,11 +47,12 @@ var clientHellos = []edge[*client]{
 // client is the client's side of one handshake.
 type client struct {
 	core
-	cfg    *config.ClientConfig
-	params config.Params
-	table  []edge[*client]
-	hellos []edge[*client] // its beginning, for a renegotiation
-	past   *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	cfg           *config.ClientConfig
+	params        config.Params
+	table         []edge[*client]
+	again         []edge[*client] // how a renegotiation begins
+	past          *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	helloRequests int             // TLS 1.2: that came meanwhile
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order
@@ -101,7 +102,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: clientHellos, hellos: clientHellos}
+	c := &client{cfg: cfg, params: params, table: clientHellos, again: clientAgain}
 	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return c, nil
 }
@@ -117,6 +118,9 @@ func (c *client) Receive(msg []byte) error {
 		on = trigger(iana.Certificate)
 	}
 	c.tell(msg, false, c.readEpoch())
+	if on == trigger(iana.HelloRequest) && c.negotiating() {
+		return c.askedMeanwhile(msg)
+	}
 	return step(&c.core, c.table, c, on, msg)
 }
 
@@ -357,6 +361,7 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 		c.table = client12
 		return c.serverHello12(msg, sh)
 	}
+	c.refuseOld()
 	c.table = client13
 	return c.serverHello13(msg, sh)
 }

@@ -59,7 +59,7 @@ import (
 //	RENEGOTIATING
 //	     |  once nothing else is sent: send ClientHello
 //	     v
-//	  WAIT_SH, as in the beginning
+//	  WAIT_SH, as in the beginning: see clientAgain
 var client12 = []edge[*client]{
 	// from              on                                  do                                to
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE, fault.WaitStatusCRSHD, fault.WaitCRSHD, fault.WaitStatusSKESHD, fault.WaitSKESHD)},
@@ -132,7 +132,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
 		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")
 	}
-	c.settledExchange()
+	c.settledExchange(c.ticketDue)
 	if c.canShow() && !c.info.Resumed {
 		c.transcript.Keep()
 	}

@@ -286,6 +286,7 @@ func (c *client) certificateVerify(msg []byte) (fault.State, error) {
 func (c *client) askVerdict() {
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
 		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
+		Transport: c.suite.Exchange.Transport(),
 	}, c.judged))
 }
 

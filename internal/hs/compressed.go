@@ -48,6 +48,6 @@ func (c *client) expand(msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fault.CertExpand.In("compressed_certificate_message").Because(err)
 	}
-	c.info.CertificateCompression = m.Algorithm
+	c.info.CertCompression = m.Algorithm
 	return append(binary.BigEndian.AppendUint32(nil, uint32(iana.Certificate)<<24|m.Length), body...), nil
 }

@@ -58,6 +58,8 @@ func (c *client) notEarly() string {
 		return "The server does not take 0-RTT data with this session."
 	case s.ALPN == "" && len(c.params.ALPN) > 0, s.ALPN != "" && !slices.Contains(c.params.ALPN, s.ALPN):
 		return "The session spoke another application protocol than we offer."
+	case c.NoEarly:
+		return "There was none when the handshake began."
 	}
 	return ""
 }

@@ -30,8 +30,9 @@ import (
 // (RFC 5246, Section 7.4; RFC 8422, Section 5; RFC 4279; RFC 5489.)
 
 // settledExchange notes what the suite means for the future: whoever records the
-// connection today may get hold of a key tomorrow.
-func (c *core) settledExchange() {
+// connection today may get hold of a key tomorrow. A ticket that is due holds the
+// master secret.
+func (c *core) settledExchange(ticket bool) {
 	c.info.KeyExchange = c.suite.Exchange
 	if c.info.Resumed {
 		c.decided(func() flow.Decision {
@@ -41,7 +42,11 @@ func (c *core) settledExchange() {
 	}
 	c.info.ForwardSecrecy = c.suite.ForwardSecret()
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "key_exchange", By: fault.Server, Chosen: c.suite.Exchange.String(), Reason: prospects(c.suite)}
+		d := flow.Decision{What: "key_exchange", By: fault.Server, Chosen: c.suite.Exchange.String(), Reason: prospects(c.suite)}
+		if ticket && c.info.ForwardSecrecy {
+			d.Reason += " What can is the key that the server's ticket is sealed with, until the server throws it away: the ticket holds the master secret."
+		}
+		return d
 	})
 }
 

@@ -94,14 +94,17 @@ type Machine interface {
 	Ask() flow.Ask            // what it waits for besides bytes, or nil
 	State() fault.State
 	Info() *flow.Info
-	Exporter() *Exporter    // nil before CONNECTED
-	Errands() []flow.Errand // what came up to be done besides, once CONNECTED or FAILED; each is given once
+	Exporter() *Exporter               // nil before CONNECTED
+	Errands(failed bool) []flow.Errand // what came up to be done besides, once the handshake is over or the connection has failed; each is given once
 }
 
 // Options are what a Machine needs besides its configuration.
 type Options struct {
 	Layer Layer
 	Rand  io.Reader
+
+	// NoEarly has a client offer no 0-RTT data though it is set up to.
+	NoEarly bool
 
 	// Watch may be nil.
 	Watch func(*flow.Event)
@@ -170,7 +173,7 @@ type core struct {
 	suite      *suite.Suite
 	preshared  *psk // TLS 1.3: that the key schedule begins with; nil if there is none
 	errands    []flow.Errand
-	regret     flow.Errand // what is to be done if the handshake fails
+	regret     flow.Errand // what is to be done if the connection fails
 	keyLog     io.Writer
 	compatSent bool
 	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides

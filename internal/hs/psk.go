@@ -54,13 +54,13 @@ func (c *core) trouble(f *fault.Error) {
 	}
 }
 
-// Errands gives what is to be done besides, once. Whoever asks before CONNECTED has
-// given up.
-func (c *core) Errands() []flow.Errand {
+// Errands gives what is to be done besides, once.
+func (c *core) Errands(failed bool) []flow.Errand {
 	list := c.errands
-	if c.regret != nil && c.state != fault.Connected {
+	c.errands = nil
+	if failed && c.regret != nil {
 		list = append(list, c.regret)
+		c.regret = nil
 	}
-	c.errands, c.regret = nil, nil
 	return list
 }

@@ -81,7 +81,13 @@ func (s *server) resumed([]byte) (fault.State, error) {
 // pick takes the first identity that fits, and asks whether its client would be
 // let in today.
 func (s *server) pick(states []*session.State) (fault.State, error) {
-	if err := s.choosePSK(states); err != nil {
+	err := s.choosePSK(states)
+	for _, st := range states {
+		if st != nil && (s.found == nil || s.found.state != st) {
+			st.Wipe()
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
 	if s.found == nil || s.found.external || s.cfg.ClientAuth == config.NoClientCert {
