@@ -238,9 +238,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// lock takes the write lock, unless the connection is closed.
+// lock takes the write lock, unless the connection is closed. Who comes after Close
+// does not wait for its goodbye; who comes before has been counted, and there is none.
 func (c *Conn) lock() error {
 	c.writers.Add(1)
+	if c.closed.Load() {
+		c.writers.Add(-1)
+		return net.ErrClosed
+	}
 	c.writing.Lock()
 	err := c.writeErr
 	if c.closed.Load() {

@@ -21,7 +21,7 @@ import (
 
 // memories give both sides what they need to resume in every version: by ticket,
 // and by session ID in a cache of its own.
-func memories(t *testing.T) option {
+func memories(t testing.TB) option {
 	t.Helper()
 	clock := func() time.Time { return birth }
 	sessions, err := session.NewClientMemory(session.ClientOptions{Clock: clock})
