@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -102,6 +103,9 @@ type Machine interface {
 type Options struct {
 	Layer Layer
 	Rand  io.Reader
+
+	// Limits are the configuration's, which the Machine fills in when it is made.
+	Limits config.Limits
 
 	// Watch may be nil.
 	Watch func(*flow.Event)

@@ -64,7 +64,7 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		return c.greet()
 	}
 	var err error
-	if c.chain, err = cert.Parse(s.Peer); err != nil {
+	if c.chain, err = cert.Parse(s.Peer, c.Limits); err != nil {
 		c.tellSession("", "There is one, but its certificates can't be read.")
 		return c.greet()
 	}
