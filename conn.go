@@ -29,8 +29,10 @@ type Conn struct {
 	broken error         // the configuration can't be used
 
 	handshaking gate
-	done        atomic.Bool // the handshake is complete
-	failed      error       // or it failed; under handshaking
+	done        atomic.Bool   // the handshake is complete
+	failed      error         // or it failed; under handshaking
+	spent       time.Duration // of the handshake's time; under handshaking
+	place       place         // among those of the listener whose handshake is not complete
 
 	reading gate   // of who reads
 	buf     []byte // what raw and data lie in
@@ -381,6 +383,7 @@ func (c *Conn) Close() error {
 		return net.ErrClosed
 	}
 	c.resume()
+	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
 		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {

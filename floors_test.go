@@ -49,7 +49,7 @@ const annexes = `
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance"
+const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{
@@ -280,7 +280,7 @@ func TestPolicy(t *testing.T) {
 // its value types, and where it is a peer to test against.
 func TestCryptoTLS(t *testing.T) {
 	for _, p := range list(t) {
-		if slices.Contains([]string{".", "httptls", "interop", "interop/record", "bench"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
+		if slices.Contains([]string{".", "httptls", "interop", "interop/record", "bench", "test/attack"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
 			continue
 		}
 		for _, file := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 
 // HandshakeContext does the handshake within a context, if it has not happened.
 // When the context ends first, the connection is closed and the error wraps the
-// context's own. After the handshake the context has no effect.
+// context's own. The configuration's Limits.HandshakeTime holds besides. After the
+// handshake the context has no effect.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.done.Load() {
 		return nil
@@ -35,6 +37,8 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 // holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	c.engine.NoEarly()
+	ctx, cancel := c.inTime(ctx)
+	defer cancel()
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -47,7 +51,11 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 			err = ctx.Err()
 		}
 	}
+	if err == nil && c.engine.Connected() && !c.leave() {
+		err = c.engine.Fail(fault.HandshakeCrowded.New())
+	}
 	if err != nil {
+		c.leave()
 		c.failed = err
 		c.runErrands()
 		return err
@@ -59,6 +67,21 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	c.flushAside()
 	c.done.Store(true)
 	return nil
+}
+
+// errTooSlow ends the context of a handshake whose own time is over.
+var errTooSlow = errors.New("the time of the handshake is over")
+
+// inTime is ctx with what is left of the handshake's own time, of which only that
+// counts in which somebody drives it. The caller holds handshaking.
+func (c *Conn) inTime(ctx context.Context) (context.Context, func()) {
+	began := time.Now()
+	most := c.engine.Limits().HandshakeTime
+	ctx, cancel := context.WithTimeoutCause(ctx, most-c.spent, errTooSlow)
+	return ctx, func() {
+		cancel()
+		c.spent += time.Since(began)
+	}
 }
 
 // drive is the loop between the engine and the world: answer what it asks,
@@ -136,6 +159,11 @@ func (c *Conn) broke(ctx context.Context, err error) *fault.Error {
 	switch cause := ctx.Err(); {
 	case c.closed.Load():
 		return fault.TransportFailed.Because(net.ErrClosed)
+	case c.crowded():
+		return fault.HandshakeCrowded.New()
+	case context.Cause(ctx) == errTooSlow:
+		return fault.HandshakeTooSlow.Because(cause).Saw(fmt.Sprintf("%d bytes of it received", c.engine.Received()+len(c.raw)),
+			fmt.Sprintf("all of it within %v", c.engine.Limits().HandshakeTime))
 	case errors.Is(cause, context.DeadlineExceeded):
 		return fault.PeerSilent.Because(cause)
 	case cause != nil:

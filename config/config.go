@@ -191,6 +191,9 @@ type ClientConfig struct {
 	// the key later can read what was recorded before.
 	AllowPSKWithoutDHE bool
 
+	// Limits bound what a server can make this side hold or do.
+	Limits Limits
+
 	// KeyLogWriter receives the connection's secrets in the format of RFC
 	// 9850 (SSLKEYLOGFILE), one whole line a Write. Whoever reads them reads
 	// the traffic. An error ends the handshake.
@@ -350,6 +353,10 @@ type ServerConfig struct {
 	// (RFC 9846, Section 4.3.2). 32 bytes or more, random.
 	CookieKey []byte
 
+	// Limits bound what a client can make this side hold or do, and how many of them
+	// may be in their handshake at once.
+	Limits Limits
+
 	// KeyLogWriter receives the connections' secrets as in ClientConfig.
 	KeyLogWriter io.Writer
 
@@ -370,6 +377,7 @@ type Params struct {
 	Schemes  []iana.SignatureScheme
 	Signing  []iana.SignatureScheme // with our own keys
 	ALPN     []string
+	Limits   Limits
 }
 
 // Params checks the configuration and fills in defaults. An error is a
@@ -405,7 +413,8 @@ func (c *ClientConfig) Params() (Params, error) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
 		}
 	}
-	return p, nil
+	p.Limits, err = c.Limits.resolve()
+	return p, err
 }
 
 // Params checks the configuration and fills in defaults, as the client's.
@@ -437,6 +446,9 @@ func (c *ServerConfig) Params() (Params, error) {
 	}
 	if err == nil {
 		err = p.checkPSKs(c.PSKs)
+	}
+	if err == nil {
+		p.Limits, err = c.Limits.resolve()
 	}
 	return p, err
 }

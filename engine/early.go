@@ -113,5 +113,5 @@ func (l *layer) ClearWrite() {
 // more: records have a frame and may be padded.
 func (l *layer) SkipEarlyData(epoch flow.Epoch, promised uint32) {
 	l.skipping, l.skipEpoch = true, epoch
-	l.mostSkipped = maxSkipped + 2*uint64(promised)
+	l.mostSkipped = uint64(l.options.Limits.SkippedEarlyData) + 2*uint64(promised)
 }

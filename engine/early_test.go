@@ -60,12 +60,12 @@ func TestEarlyDataSkipped(t *testing.T) {
 		{"none sent", nil, nil, nil},
 		{"one record", nil, junk(1, 1000), nil},
 		{"a ChangeCipherSpec before it", nil, append([]byte{20, 3, 3, 0, 1, 1}, junk(3, 1000)...), nil},
-		{"as much as we skip", nil, junk(maxSkipped/size, 1000), nil},
-		{"more than we skip", nil, junk(maxSkipped/size+1, 1000), fault.EarlyDataTooLong},
+		{"as much as we skip", nil, junk(limits.SkippedEarlyData/size, 1000), nil},
+		{"more than we skip", nil, junk(limits.SkippedEarlyData/size+1, 1000), fault.EarlyDataTooLong},
 		{"retried, none sent", []option{retry}, nil, nil},
 		{"retried, one record", []option{retry}, junk(1, 1000), nil},
-		{"retried, as much as we skip", []option{retry}, junk(maxSkipped/size, 1000), nil},
-		{"retried, more than we skip", []option{retry}, junk(maxSkipped/size+1, 1000), fault.EarlyDataTooLong},
+		{"retried, as much as we skip", []option{retry}, junk(limits.SkippedEarlyData/size, 1000), nil},
+		{"retried, more than we skip", []option{retry}, junk(limits.SkippedEarlyData/size+1, 1000), fault.EarlyDataTooLong},
 		{"with cookie", []option{retry, cookieKey(1)}, junk(2, 1000), nil},
 	} {
 		for _, chunk := range []int{0, 1} {

@@ -112,6 +112,10 @@ func (e *Engine) Ask() flow.Ask {
 	return a
 }
 
+// Limits are those of the configuration, defaults filled in. HandshakeTime is for
+// the Engine's user to see to: it has no clock.
+func (e *Engine) Limits() config.Limits { return e.options.Limits }
+
 // Connected reports whether the handshake is complete, the first if there are
 // several.
 func (e *Engine) Connected() bool { return e.connected.Load() }

@@ -75,15 +75,19 @@ func (l *layer) SetVersion(v iana.Version) {
 	l.out.SetVersion(v)
 }
 
-func (l *layer) Renegotiating() { l.again.Store(true) }
+func (l *layer) Renegotiating() {
+	l.spent = 0
+	l.again.Store(true)
+}
 
 func (l *layer) PeerFinished() { l.peerFinished, l.turnOver, l.empty = true, true, 0 }
 
 // PeerUpdated follows the peer to its next keys. Our own answer waits for the
 // next Output or Send, so a silent side answers many updates with one.
 func (l *layer) PeerUpdated(requested bool) error {
-	if l.updates++; l.updates > maxUpdates {
-		return fault.KeyUpdateFlood.New()
+	l.updates++
+	if err := within(fault.KeyUpdateFlood, l.updates, l.options.Limits.KeyUpdates, "in a row"); err != nil {
+		return err
 	}
 	next := l.inSuite.Hash.NextTraffic(l.inSecret)
 	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {

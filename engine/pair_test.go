@@ -44,6 +44,9 @@ func own(t testing.TB, i *pki.Issued) config.Certificate {
 	return c
 }
 
+// limits are those of every pair that names none.
+var limits = config.DefaultLimits()
+
 var (
 	certMu sync.Mutex
 	certs  = map[pki.Key]config.Certificate{}

@@ -7,21 +7,10 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/hs"
 	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
-)
-
-// Limits against a peer that sends much and says nothing.
-const (
-	maxHello    = 1 << 16 // the same of a ClientHello: a server does not know yet whom it speaks with
-	maxPosts    = 64      // messages after the handshake in a row without data between, tickets above all
-	maxEmpty    = 32      // records in a row without content
-	maxUpdates  = 32      // KeyUpdates in a row without data between
-	maxSkipped  = 1 << 16 // bytes of refused early data
-	maxWarnings = 4       // warning alerts in a row
 )
 
 // reader is the receiving half.
@@ -46,6 +35,7 @@ type reader struct {
 	early       bool   // the data returned last came in 0-RTT
 	earlyGot    uint64 // bytes of 0-RTT data
 	mostSkipped uint64
+	spent       int // bytes received for the handshake
 	posts       int
 	empty       int
 	updates     int
@@ -102,6 +92,9 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	e.early = false
 	switch {
 	case t == iana.ContentChangeCipherSpec && !e.Renegotiating():
+		if err := e.spend(len(rec)); err != nil {
+			return nil, err
+		}
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
@@ -121,6 +114,11 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	}
 	if e.inEpoch == flow.Handshake {
 		e.skipping = false // the client speaks with its handshake keys now
+	}
+	if t != iana.ContentApplicationData {
+		if err := e.spend(len(rec)); err != nil {
+			return nil, err
+		}
 	}
 	switch t {
 	case iana.ContentChangeCipherSpec:
@@ -160,11 +158,30 @@ func (e *Engine) data(content []byte) error {
 }
 
 func (e *Engine) emptyRecord() error {
-	if e.empty++; e.empty > maxEmpty {
-		return fault.Flood.New().Saw("more than 32 empty records in a row", nil)
-	}
-	return nil
+	e.empty++
+	return within(fault.Flood, e.empty, e.options.Limits.EmptyRecords, "empty records in a row")
 }
+
+// within refuses what is more than most, by rule r.
+func within(r *fault.Rule, n, most int, what string) error {
+	if n <= most {
+		return nil
+	}
+	return r.New().Saw(fmt.Sprintf("%d %s", n, what), fmt.Sprintf("at most %d", most))
+}
+
+// spend counts what a handshake has cost so far, in bytes received.
+func (e *Engine) spend(n int) error {
+	if e.Connected() && !e.Renegotiating() {
+		return nil
+	}
+	e.spent += n
+	return within(fault.HandshakeTooLong, e.spent, e.options.Limits.HandshakeBytes, "bytes")
+}
+
+// Received is how many bytes have come for the handshake, 0-RTT data not counted.
+// Like Recv, it belongs to the reading side.
+func (e *Engine) Received() int { return e.spent }
 
 // skip drops a record of refused early data (RFC 9846, Section 4.3.10).
 func (e *Engine) skip(n int) error {
@@ -223,21 +240,19 @@ func (e *Engine) checkRest() error {
 
 func (e *Engine) maxMessage() int {
 	if s := e.machine.State(); s == fault.WaitCH || s == fault.WaitCH2 {
-		return maxHello
+		return e.options.Limits.HelloBytes
 	}
-	return hs.MaxMessage
+	return e.options.Limits.MessageBytes
 }
 
 // countPost bounds what may come after the handshake without any data.
 func (e *Engine) countPost() error {
-	if e.Connected() {
-		e.heard = true
-		e.posts++
+	if !e.Connected() {
+		return nil
 	}
-	if e.posts > maxPosts {
-		return fault.Flood.New().Saw("more than 64 handshake messages in a row after the handshake, without data", nil)
-	}
-	return nil
+	e.heard = true
+	e.posts++
+	return within(fault.Flood, e.posts, e.options.Limits.PostMessages, "handshake messages in a row after the handshake, without data")
 }
 
 // changeCipherSpec drops the record of middlebox compatibility mode where it is
@@ -289,10 +304,8 @@ func (e *Engine) alert(content []byte) error {
 		if len(e.handshake) > 0 {
 			return fault.RecordInterleaved.New().Saw(iana.ContentAlert, iana.ContentHandshake)
 		}
-		if e.warnings++; e.warnings > maxWarnings {
-			return fault.Flood.New().Saw("more than 4 warning alerts in a row", nil)
-		}
-		return nil
+		e.warnings++
+		return within(fault.Flood, e.warnings, e.options.Limits.Warnings, "warning alerts in a row")
 	}
 	return received(fault.AlertReceived, a)
 }

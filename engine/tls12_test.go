@@ -526,7 +526,7 @@ func TestLimit12(t *testing.T) {
 // the one that is met.
 func TestWarnings12(t *testing.T) {
 	unrecognized := []byte{21, 3, 3, 0, 2, 1, byte(iana.UnrecognizedName)}
-	for n, ok := range map[int]bool{1: true, maxWarnings: true, maxWarnings + 1: false} {
+	for n, ok := range map[int]bool{1: true, limits.Warnings: true, limits.Warnings + 1: false} {
 		p := newPair(t, old)
 		p.client.wire = bytes.Repeat(unrecognized, n)
 		if ok {
@@ -538,7 +538,7 @@ func TestWarnings12(t *testing.T) {
 	}
 	p := newPair(t, old).connect(t)
 	for range 3 { // data between makes up for them
-		for range maxWarnings {
+		for range limits.Warnings {
 			injectRecord(p.server, iana.ContentAlert, []byte{1, byte(iana.UnrecognizedName)})
 		}
 		p.exchange(t, 1)

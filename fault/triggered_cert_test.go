@@ -128,8 +128,8 @@ func extraneous(pub any) scenario {
 
 var ofCertificates = map[*fault.Rule]scenario{
 	fault.CertEmpty:    chained(func(*workshop) [][]byte { return nil }),
-	fault.CertTooMany:  chained(func(*workshop) [][]byte { return slices.Repeat([][]byte{{1}}, cert.MaxCertificates+1) }),
-	fault.CertTooLarge: chained(func(*workshop) [][]byte { return [][]byte{make([]byte, cert.MaxBytes+1)} }),
+	fault.CertTooMany:  chained(func(*workshop) [][]byte { return slices.Repeat([][]byte{{1}}, config.DefaultLimits().Certificates+1) }),
+	fault.CertTooLarge: chained(func(*workshop) [][]byte { return [][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)} }),
 	fault.CertUnparsable: chained(func(*workshop) [][]byte {
 		return [][]byte{[]byte("-----BEGIN CERTIFICATE-----")}
 	}),
@@ -138,7 +138,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 		key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 		check(t, err)
 		w := newWorkshop(t)
-		chain, err := cert.Parse(w.leaf(w.sub, pki.Leaf{Public: key.Public()}).Chain)
+		chain, err := cert.Parse(w.leaf(w.sub, pki.Leaf{Public: key.Public()}).Chain, config.DefaultLimits())
 		check(t, err)
 		_, err = cert.Verify(cert.Request{Chain: chain, Name: host, Roots: w.root.Pool(), Now: now, ServerAuth: true})
 		return err
@@ -203,7 +203,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 	// A maze of authorities of one name, in the worst order: crypto/x509 gives up.
 	fault.CertRejected: chained(func(w *workshop) [][]byte {
 		a := w.authority("Maze", pki.Options{})
-		for range cert.MaxCertificates - 1 {
+		for range config.DefaultLimits().Certificates - 1 {
 			a = w.below(a, "Maze", pki.Options{})
 		}
 		chain := w.leaf(a, pki.Leaf{}).Chain

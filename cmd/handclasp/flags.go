@@ -110,6 +110,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
 		CertificateCompression: c.compress.values,
+		Limits: c.limits(),
 	}
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)
@@ -139,10 +140,15 @@ func (c *common) config(certificates []handclasp.Certificate) (*handclasp.Server
 		Certificates: certificates,
 		MinVersion:   iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
-		NextProtos: protocols(c.alpn.values),
+		NextProtos: protocols(c.alpn.values), Limits: c.limits(),
 	}
 	_, err := cfg.Params()
 	return cfg, err
+}
+
+// limits gives a handshake the time of the flag.
+func (c *common) limits() handclasp.Limits {
+	return handclasp.Limits{HandshakeTime: time.Duration(c.timeout)}
 }
 
 func fileError(flag, file string, err error) error {

@@ -24,7 +24,7 @@ const grace = 5 * time.Second
 type server struct {
 	log     *lines
 	cfg     *handclasp.ServerConfig
-	timeout time.Duration
+	timeout time.Duration // of an answer that a client owes after the handshake
 	out     *outputs
 	web     *web // nil: echo
 
@@ -56,11 +56,11 @@ func (s *server) serve(ctx context.Context, inner net.Listener) error {
 // client that went away in the meantime, pass.
 func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 	for number := 1; ; number++ {
-		raw, err := inner.Accept()
+		conn, err := inner.Accept()
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				raw.Close()
+				conn.Close()
 			}
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -70,17 +70,17 @@ func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		s.working.Go(func() { s.handle(alive, number, raw) })
+		s.working.Go(func() { s.handle(alive, number, conn.(*handclasp.Conn)) })
 	}
 }
 
 // handle does the handshake of one connection and what comes after it.
-func (s *server) handle(alive context.Context, number int, raw net.Conn) {
+func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn) {
 	start := time.Now()
-	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String(), wants: s.cfg.ClientAuth, patience: s.timeout}
+	v := &visit{Conn: conn, log: s.log, name: conn.RemoteAddr().String(), wants: s.cfg.ClientAuth, patience: s.timeout}
 	v.identify = sync.OnceValue(v.ask)
 	rec := explain.New(fault.Server, time.Now)
-	rec.Connected(raw.LocalAddr().String(), v.name, 0)
+	rec.Connected(conn.LocalAddr().String(), v.name, 0)
 	events := s.out.events.watcher(number)
 	v.Watch(func(ev *handclasp.Event) {
 		events(ev)
@@ -88,15 +88,13 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 			rec.Watch(ev)
 		}
 	})
-	ctx, cancel := context.WithTimeout(alive, s.timeout)
-	defer cancel()
-	if err := v.HandshakeContext(ctx); err != nil {
+	if err := v.HandshakeContext(alive); err != nil {
 		rec.Done(err)
 		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
 		if errors.Is(err, fault.PeerSpeaksHTTP) {
-			httptls.AnswerPlain(raw)
+			httptls.AnswerPlain(v.NetConn())
 		}
-		raw.Close()
+		v.Close()
 		return
 	}
 	v.agreed.Store(true)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -83,7 +84,7 @@ type sent struct {
 // verify is what a handshake does; there is no Verdict on what cannot be parsed.
 func (s sent) verify() (*flow.Verdict, error) {
 	var err error
-	if s.Request.Chain, err = Parse(s.Chain); err != nil {
+	if s.Request.Chain, err = Parse(s.Chain, config.DefaultLimits()); err != nil {
 		return nil, err
 	}
 	return Verify(s.Request)
@@ -132,10 +133,10 @@ func TestRules(t *testing.T) {
 	}{
 		{fault.CertEmpty, iana.DecodeError, "", func(h *house) sent { return h.request(nil) }},
 		{fault.CertTooMany, iana.UnsupportedCertificate, "33 certificates", func(h *house) sent {
-			return h.request(make([][]byte, MaxCertificates+1))
+			return h.request(make([][]byte, config.DefaultLimits().Certificates+1))
 		}},
 		{fault.CertTooLarge, iana.UnsupportedCertificate, "262145 bytes", func(h *house) sent {
-			return h.request([][]byte{make([]byte, MaxBytes+1)})
+			return h.request([][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)})
 		}},
 		{fault.CertUnparsable, iana.BadCertificate, "certificate_list[0]", func(h *house) sent {
 			return h.request([][]byte{[]byte("-----BEGIN")})
@@ -363,7 +364,7 @@ func (h *house) responder(a *pki.Authority, l pki.Leaf) *pki.Issued {
 // every one of them has to be tried.
 func maze(h *house) [][]byte {
 	a := must(h.t)(pki.NewAuthority("Maze", pki.Options{Now: now}))
-	for range MaxCertificates - 1 {
+	for range config.DefaultLimits().Certificates - 1 {
 		a = must(h.t)(a.Intermediate("Maze", pki.Options{}))
 	}
 	chain := h.leaf(a, pki.Leaf{}).Chain
@@ -495,7 +496,7 @@ func TestParseCopies(t *testing.T) {
 	h := newHouse(t)
 	raw := h.leaf(h.sub, pki.Leaf{}).Chain
 	der := bytes.Clone(raw[0])
-	chain, err := Parse([][]byte{der, raw[1]})
+	chain, err := Parse([][]byte{der, raw[1]}, config.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -711,7 +712,7 @@ func FuzzStaple(f *testing.F) {
 		}
 		f.Add(der)
 	}
-	chain, err := Parse(i.Chain)
+	chain, err := Parse(i.Chain, config.DefaultLimits())
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -103,6 +103,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
 	c := &client{cfg: cfg, params: params, table: clientHellos, again: clientAgain}
+	o.Limits = params.Limits
 	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return c, nil
 }

@@ -10,10 +10,6 @@ import (
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
-// MaxMessage is the size of the largest handshake message, in bytes: the largest
-// certificate list and its frame.
-const MaxMessage = 1<<18 + 1<<15
-
 // offerCompression offers to read compressed certificates (RFC 8879, Section 3).
 func (c *client) offerCompression() {
 	if len(c.cfg.CertificateCompression) > 0 && slices.Contains(c.params.Versions, iana.TLS13) {
@@ -41,8 +37,8 @@ func (c *client) expand(msg []byte) ([]byte, error) {
 	if !c.hello.CertCompressions.Has(m.Algorithm) {
 		return nil, fault.CertCompression.In("algorithm").Saw(m.Algorithm, join(c.hello.CertCompressions.Slice()))
 	}
-	if m.Length > MaxMessage {
-		return nil, fault.CertExpandTooLarge.In("uncompressed_length").Saw(m.Length, MaxMessage)
+	if most := c.Limits.MessageBytes; int(m.Length) > most {
+		return nil, fault.CertExpandTooLarge.In("uncompressed_length").Saw(m.Length, most)
 	}
 	body, err := expand.Bytes(m.Algorithm, m.Data, int(m.Length))
 	if err != nil {

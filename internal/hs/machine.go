@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -105,6 +106,8 @@ type Options struct {
 
 	// NoEarly has a client offer no 0-RTT data though it is set up to.
 	NoEarly bool
+	// Limits are the configuration's, which the Machine fills in when it is made.
+	Limits config.Limits
 
 	// Watch may be nil.
 	Watch func(*flow.Event)

@@ -2,6 +2,7 @@ package hs
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"fmt"
 	"slices"
 
@@ -123,7 +124,7 @@ func (c *client) checkRenegotiation(sh *wire.ServerHello) error {
 	if p == nil {
 		return nil
 	}
-	if !sh.Extensions.Has(iana.ExtRenegotiationInfo) || !bytes.Equal(sh.RenegotiationInfo, append(bytes.Clone(p.client), p.server...)) {
+	if !sh.Extensions.Has(iana.ExtRenegotiationInfo) || !hmac.Equal(sh.RenegotiationInfo, append(bytes.Clone(p.client), p.server...)) {
 		return fault.RenegotiationUntied.In("renegotiation_info")
 	}
 	if ems := sh.Extensions.Has(iana.ExtExtendedMasterSecret); ems != p.info.ExtendedMasterSecret {

@@ -103,6 +103,7 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 		return nil, err
 	}
 	s := &server{cfg: cfg, params: params, table: serverHellos}
+	o.Limits = params.Limits
 	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return s, nil
 }
