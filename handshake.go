@@ -194,7 +194,7 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	}
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server, Cipher: a.Cipher,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {

@@ -32,8 +32,8 @@ var (
 		"A certificate is not valid yet.",
 		"Set the clock of this machine (NTP); if it is right, wait until the certificate begins or reissue it with an earlier date.")
 	CertKeyUsage = rule("cert-key-usage", iana.UnsupportedCertificate, Peer, "RFC 9846, Section 4.5.1.2",
-		"The peer's certificate does not allow its key to sign, and this handshake needs a signature.",
-		"Reissue the certificate with the key usage digitalSignature.")
+		"The peer's certificate does not allow its key to be used as this handshake needs it: to sign or, with RSA key transport, to decrypt.",
+		"Reissue the certificate with the key usage digitalSignature; for RSA key transport, keyEncipherment too.")
 	CertCriticalExtension = rule("cert-critical-extension", iana.UnsupportedCertificate, Peer, "RFC 5280, Section 4.2",
 		"A certificate has a critical extension that we do not know, so it must be refused.",
 		"Reissue the certificate without the extension, or with the extension marked as not critical.")

@@ -44,8 +44,8 @@ func NewSignAsk(s sign.Signer, scheme iana.SignatureScheme, message []byte, repl
 }
 
 // A VerifyAsk wants a verdict on the peer's certificate chain. The signature
-// that proves possession of the leaf's key has been checked already, if need be
-// in an earlier connection.
+// that proves possession of the leaf's key has been checked already, if there is
+// one, if need be in an earlier connection.
 //
 // A server's Ask comes also for a client that showed none, if its policy lets
 // that pass: then Chain is empty and the answer, if it is not a refusal, is an
@@ -55,6 +55,7 @@ type VerifyAsk struct {
 	Server *config.ServerConfig // of a client's chain: the configuration with the policy; else nil
 	Name   string               // the name it must be valid for; "" if none is demanded
 	Chain  []*x509.Certificate
+	Cipher bool     // a secret is encrypted to the leaf's key, which signs nothing
 	Resume bool     // it was shown in an earlier connection, which is to be resumed
 	OCSP   []byte   // stapled OCSPResponse of the leaf, DER; may be empty
 	SCTs   [][]byte // stapled signed certificate timestamps of the leaf

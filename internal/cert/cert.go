@@ -50,6 +50,7 @@ type Request struct {
 	Roots      *x509.CertPool      // nil: the system's
 	Now        time.Time
 	ServerAuth bool              // the chain is a server's, else a client's
+	Cipher     bool              // a secret is encrypted to the leaf's key, which signs nothing
 	OCSPStaple []byte            // DER of the OCSPResponse; nil if none was sent
 	SCTs       [][]byte          // carried only
 	Memory     *session.Verdicts // nil: the chain is judged whatever was found before

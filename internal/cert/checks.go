@@ -120,8 +120,12 @@ func (v *verifier) usage() {
 			break
 		}
 	}
-	if u := v.leaf.KeyUsage; u != 0 && u&x509.KeyUsageDigitalSignature == 0 {
-		v.failed(usageCheck, fault.CertKeyUsage.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), "digitalSignature"))
+	need := x509.KeyUsageDigitalSignature
+	if v.Cipher {
+		need = x509.KeyUsageKeyEncipherment // RFC 5246, Section 7.4.2
+	}
+	if u := v.leaf.KeyUsage; u != 0 && u&need == 0 {
+		v.failed(usageCheck, fault.CertKeyUsage.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), keyUsages(need)))
 	}
 	if len(v.Failed) == before {
 		v.passed(usageCheck)

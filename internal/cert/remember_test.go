@@ -25,7 +25,7 @@ func memory(t *testing.T) *session.Verdicts {
 // TestRemembered: a verdict is found again for the same question, and for no other.
 func TestRemembered(t *testing.T) {
 	h := newHouse(t)
-	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), Names: []string{host, "other.example.org"}})
+	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), KeyUsage: x509.KeyUsageDigitalSignature, Names: []string{host, "other.example.org"}})
 	staple := h.answer(leaf, pki.Answer{NextUpdate: now.Add(5 * time.Minute)})
 	good := h.request(leaf.Chain)
 	good.OCSPStaple, good.Memory = staple, memory(t)
@@ -44,6 +44,7 @@ func TestRemembered(t *testing.T) {
 		"a wrong name":         {func(r *sent) { r.Name = "www.example.com" }, false, fault.CertWrongName},
 		"no name":              {func(r *sent) { r.Name = "" }, false, nil},
 		"another purpose":      {func(r *sent) { r.ServerAuth = false }, false, nil},
+		"another use":          {func(r *sent) { r.Cipher = true }, false, fault.CertKeyUsage},
 		"an equal pool":        {func(r *sent) { r.Roots = h.root.Pool() }, false, nil},
 		"other roots":          {func(r *sent) { r.Roots = x509.NewCertPool() }, false, fault.CertUnknownIssuer},
 		"without the staple":   {func(r *sent) { r.OCSPStaple = nil }, false, nil},

@@ -174,6 +174,11 @@ func TestRules(t *testing.T) {
 		{fault.CertKeyUsage, iana.UnsupportedCertificate, "only keyEncipherment", func(h *house) sent {
 			return h.request(h.leaf(h.sub, pki.Leaf{KeyUsage: x509.KeyUsageKeyEncipherment}).Chain)
 		}},
+		{fault.CertKeyUsage, iana.UnsupportedCertificate, "only digitalSignature", func(h *house) sent {
+			r := h.request(h.leaf(h.sub, pki.Leaf{KeyUsage: x509.KeyUsageDigitalSignature}).Chain)
+			r.Cipher = true
+			return r
+		}},
 		{fault.CertCriticalExtension, iana.UnsupportedCertificate, "1.2.3.4", func(h *house) sent {
 			return h.request(h.leaf(h.sub, pki.Leaf{Extra: []pkix.Extension{ext(true, []byte{5, 0}, 1, 2, 3, 4)}}).Chain)
 		}},

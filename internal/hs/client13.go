@@ -277,7 +277,7 @@ func (c *client) certificateVerify(msg []byte) (fault.State, error) {
 // askVerdict asks whether to believe the server's chain.
 func (c *client) askVerdict() {
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
-		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
+		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, Cipher: c.suite.Exchange.Transport(), OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
 	}, c.judged))
 }
 

@@ -69,7 +69,7 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		return c.greet()
 	}
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
-		Of: fault.Server, Resume: true, Name: c.cfg.ServerName, Chain: c.chain, OCSP: s.OCSP, SCTs: s.SCTs,
+		Of: fault.Server, Resume: true, Name: c.cfg.ServerName, Chain: c.chain, Cipher: suite.ByID(s.CipherSuite).Exchange.Transport(), OCSP: s.OCSP, SCTs: s.SCTs,
 	}, c.judged))
 	return fault.Judging, nil
 }

@@ -78,7 +78,7 @@ func (l *link) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 		}
 		return v, nil
 	}
-	looked, _ := cert.Verify(cert.Request{Chain: a.Chain, Name: a.Name, Now: l.home.now(), ServerAuth: a.Of == fault.Server, Insecure: true})
+	looked, _ := cert.Verify(cert.Request{Chain: a.Chain, Name: a.Name, Now: l.home.now(), ServerAuth: a.Of == fault.Server, Cipher: a.Cipher, Insecure: true})
 	for _, f := range looked.Failed {
 		if f.Rule == fault.CertKeyUsage {
 			return v, f // which is no matter of trust
