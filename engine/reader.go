@@ -99,6 +99,9 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
+		if len(e.handshake) > 0 {
+			return nil, fault.RecordInterleaved.New().Saw(t, iana.ContentHandshake)
+		}
 		return nil, e.skip(len(rec))
 	}
 	overhead := e.in.Overhead()
@@ -216,9 +219,19 @@ func (e *Engine) messages() error {
 		if err := e.checkRest(); err != nil {
 			return err
 		}
+		if _, ok := e.machine.Ask().(*flow.RenegotiateAsk); ok && e.saidGoodbye() {
+			return fault.Renegotiation.In("hello_request").Saw("a request after our close_notify", nil)
+		}
 		e.advanced()
 	}
 	return nil
+}
+
+// saidGoodbye reports whether this side sends no more.
+func (e *Engine) saidGoodbye() bool {
+	e.lock()
+	defer e.unlock()
+	return e.closed
 }
 
 // checkRest refuses handshake data in the record of a message that it can't belong

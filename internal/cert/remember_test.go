@@ -26,7 +26,7 @@ func memory(t *testing.T) *session.Verdicts {
 // TestRemembered: a verdict is found again for the same question, and for no other.
 func TestRemembered(t *testing.T) {
 	h := newHouse(t)
-	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), Names: []string{host, "other.example.org"}})
+	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), KeyUsage: x509.KeyUsageDigitalSignature, Names: []string{host, "other.example.org"}})
 	staple := h.answer(leaf, pki.Answer{NextUpdate: now.Add(5 * time.Minute)})
 	good := h.request(leaf.Chain)
 	good.OCSPStaple, good.Memory = staple, memory(t)

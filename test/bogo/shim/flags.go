@@ -60,6 +60,12 @@ type settings struct {
 	EnableGREASE     bool     `flag:"-enable-grease"`
 	PermuteExts      bool     `flag:"-permute-extensions"`
 
+	FIPS202205 bool `flag:"-fips-202205"`
+	WPA202304  bool `flag:"-wpa-202304"`
+	CNSA202407 bool `flag:"-cnsa-202407"`
+	CNSA1      bool `flag:"-cnsa1-202603"`
+	CNSA2      bool `flag:"-cnsa2-202603"`
+
 	// Who is who.
 	HostName             string   `flag:"-host-name"`
 	VerifyPeer           bool     `flag:"-verify-peer"`
@@ -92,6 +98,14 @@ type settings struct {
 	SkipTicket             bool   `flag:"-skip-ticket"`
 	EnableEarlyData        bool   `flag:"-enable-early-data"`
 	EarlyWriteAfterMessage uint16 `flag:"-early-write-after-message"`
+
+	// Renegotiation.
+	RenegotiateIgnore    bool `flag:"-renegotiate-ignore"`
+	RenegotiateOnce      bool `flag:"-renegotiate-once"`
+	RenegotiateFreely    bool `flag:"-renegotiate-freely"`
+	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"` // as always here: the engine asks when it may
+	ForbidRenegotiation  bool `flag:"-forbid-renegotiation-after-handshake"`
+	ExpectRenegotiations int  `flag:"-expect-total-renegotiations"`
 
 	// What happens after the handshake.
 	ExportKeyingMaterial    int    `flag:"-export-keying-material"`

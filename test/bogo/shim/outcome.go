@@ -139,7 +139,10 @@ func (l *link) checkSession(info *flow.Info) error {
 	if err := is("resumption", info.Resumed, l.resume && !l.ExpectSessionMiss); err != nil {
 		return err
 	}
-	if l.Server || info.Version == iana.TLS13 || true {
+	if kept := l.home.cached.puts > 0; !l.resume && (kept && l.ExpectNoSessionID || !kept && l.ExpectSessionID) {
+		return is("a session under its ID", kept, !kept)
+	}
+	if l.Server || info.Version == iana.TLS13 {
 		return nil
 	}
 	l.errands()
@@ -195,6 +198,9 @@ func (l *link) earlyReason(info *flow.Info) string {
 		return "protocol_version"
 	case !l.EnableEarlyData:
 		return "disabled"
+	}
+	if l.Server && info.EarlyData.Reason == "" { // nobody thought of it
+		return map[bool]string{true: "peer_declined", false: "no_session_offered"}[info.Resumed]
 	}
 	for _, r := range earlyReasons {
 		if strings.Contains(info.EarlyData.Reason, r.ours) {
