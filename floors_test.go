@@ -45,11 +45,12 @@ const annexes = `
 	internal/pki:
 	internal/clients:        iana internal/wire internal/record
 	explain:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite internal/expand
+	explain/page: iana fault explain
 	capture:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite explain
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect"
+const aboveRoot = "httptls internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{
@@ -121,7 +122,7 @@ func allowed() map[string][]string {
 	}
 	for p := range strings.FieldsSeq(aboveRoot) {
 		may[p] = append(may[p], below...)
-		may[p] = append(may[p], "explain", "internal/pki", "internal/clients", "capture", "httptls")
+		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls")
 	}
 	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "internal/lab")
 	return may

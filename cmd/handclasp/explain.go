@@ -23,7 +23,7 @@ import (
 
 func (a *app) explainCmd() *cobra.Command {
 	var flags client
-	var page page
+	var form form
 	var shows demoList
 	cmd := &cobra.Command{
 		Use:   "explain [HOST[:PORT]]",
@@ -41,6 +41,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 		Example: `  handclasp explain                              all on this machine
   handclasp explain example.com                  a real server
   handclasp explain --bytes | less -R            every byte with its meaning
+  handclasp explain example.com --html page.html   a page to look at
   handclasp explain example.com --json           for programs
   handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
@@ -51,29 +52,33 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(shows) == 0 {
-				return a.explain(cmd.Context(), args, &flags, page, nil)
+				return a.explain(cmd.Context(), args, &flags, form, nil)
 			}
 			if len(args) > 0 {
 				return &usageError{"--demo shows handshakes with a server of its own, and takes no host.", "Leave out " + quote(args[0]) + ", or --demo."}
 			}
-			return a.demonstrate(cmd.Context(), shows, &flags, page)
+			return a.demonstrate(cmd.Context(), shows, &flags, form)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&page.bytes, "bytes", false, "show every byte, with its field's name and value")
-	f.BoolVar(&page.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	f.BoolVar(&form.bytes, "bytes", false, "show every byte, with its field's name, value and meaning")
+	f.BoolVar(&form.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
 	flags.declare(f)
 	complete(cmd)
 	return cmd
 }
 
-// A page says how the story is printed.
-type page struct{ bytes, json bool }
+// A form says how the story is printed.
+type form struct {
+	bytes, json bool
+	html        string // also as a page in this file
+}
 
-func (a *app) explain(ctx context.Context, args []string, flags *client, page page, d *demo) (err error) {
+func (a *app) explain(ctx context.Context, args []string, flags *client, form form, d *demo) (err error) {
 	t := target{host: "localhost"}
 	if len(args) > 0 {
 		if t, err = parseTarget(args[0], "443", string(flags.starttls)); err != nil {
@@ -103,17 +108,17 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, page pa
 		err = a.explainOwn(ctx, flags, cfg, out, rec, d)
 	}
 	if err == nil || rec.Story().Error != nil {
-		err = cmp.Or(a.print(rec.Story(), page), a.ended(broken(err, rec), page))
+		err = cmp.Or(a.print(rec.Story(), form), a.save(rec.Story(), form.html, d), a.ended(broken(err, rec), form))
 	}
 	return errors.Join(err, out.close())
 }
 
 // print writes the story to stdout.
-func (a *app) print(story *explain.Story, page page) error {
-	if !page.json {
-		return story.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: page.bytes})
+func (a *app) print(story *explain.Story, form form) error {
+	if !form.json {
+		return story.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: form.bytes})
 	}
-	if !page.bytes {
+	if !form.bytes {
 		story = story.WithoutBytes()
 	}
 	b, err := story.JSON()
@@ -125,8 +130,8 @@ func (a *app) print(story *explain.Story, page page) error {
 
 // ended is the error of a story that was printed. The text tells it at its end;
 // JSON is for programs, so people get it on stderr.
-func (a *app) ended(err error, page page) error {
-	if err == nil || page.json {
+func (a *app) ended(err error, form form) error {
+	if err == nil || form.json {
 		return err
 	}
 	return errTold{err}
