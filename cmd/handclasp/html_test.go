@@ -162,6 +162,26 @@ func TestPageInUse(t *testing.T) {
 	fits(t, p, looking[0])
 }
 
+// TestServedPage: the page that serve answers with, over Chromium's own handshake.
+func TestServedPage(t *testing.T) {
+	b := chromium(t)
+	_, port := serving(t, "--ca-out", filepath.Join(t.TempDir(), "ca.pem"))
+	for _, v := range looking {
+		v.Trusting = true
+		p, err := b.Open("https://127.0.0.1:"+port+"/", v)
+		check(t, err)
+		check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+		fits(t, p, v)
+		var text string
+		check(t, p.Eval("document.body.textContent", &text))
+		for _, want := range []string{"This page came over TLS 1.3", "Asked in", "HTTP/2", "ClientHello", "GREASE", "Finished"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the page does not say %q", want)
+			}
+		}
+	}
+}
+
 // TestPageReads: with a screen reader in mind: pictures have words, controls have
 // names, headings do not jump, and text stands out from its ground.
 func TestPageReads(t *testing.T) {

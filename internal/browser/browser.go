@@ -172,6 +172,7 @@ type View struct {
 	Width, Height int // CSS pixels
 	Scale         float64
 	Dark, Phone   bool
+	Trusting      bool // of any certificate
 }
 
 // A Page is a tab.
@@ -199,6 +200,11 @@ func (b *Browser) Open(url string, v View) (*Page, error) {
 	b.mu.Lock()
 	b.pages[p.session] = p
 	b.mu.Unlock()
+	if v.Trusting {
+		if err := p.call("Security.setIgnoreCertificateErrors", map[string]any{"ignore": true}, nil); err != nil {
+			return nil, err
+		}
+	}
 	for _, domain := range []string{"Page", "Runtime", "Network", "Log"} {
 		if err := p.call(domain+".enable", nil, nil); err != nil {
 			return nil, err
