@@ -26,7 +26,7 @@ import (
 // elements are all that a page is made of, but for what stands in its head.
 var elements = strings.Fields(`html head meta link title style body svg symbol path use a header p h1 strong ul li b span section dl div dt dd
 	nav button main h2 small ol details summary code h3 pre i cite article h4 label output input table thead tr th tbody td g rect text line
-	em footer script`)
+	em footer script label`)
 
 // sound takes a page apart and checks that it holds nothing but what its template
 // has: one script, no handler, no address beyond itself and the RFCs'. It returns
@@ -36,12 +36,18 @@ func sound(t testing.TB, s *explain.Story, o page.Options) (text string, count m
 	var b bytes.Buffer
 	check(t, page.Write(&b, s, o))
 	size = b.Len()
+	text, count = apart(t, &b)
+	return text, count, size
+}
+
+func apart(t testing.TB, page io.Reader) (text string, count map[string]int) {
+	t.Helper()
 	count = map[string]int{}
 	var words strings.Builder
 	var open []string
 	ids := map[string]bool{}
 	var links []string
-	for z := html.NewTokenizer(&b); ; {
+	for z := html.NewTokenizer(page); ; {
 		kind := z.Next()
 		if kind == html.ErrorToken {
 			if z.Err() != io.EOF {
@@ -94,7 +100,7 @@ func sound(t testing.TB, s *explain.Story, o page.Options) (text string, count m
 			t.Errorf("a link to #%s, which is not there", to)
 		}
 	}
-	return strings.Join(strings.Fields(words.String()), " "), count, size
+	return strings.Join(strings.Fields(words.String()), " "), count
 }
 
 // ordinary is the size, in bytes, that the page of an ordinary handshake stays

@@ -153,7 +153,8 @@ func (a *app) demonstrate(ctx context.Context, list demoList, flags *client, for
 		if dir != "" && len(list) > 1 {
 			form.html = filepath.Join(dir, d.name+".html")
 		}
-		if err := a.explain(ctx, nil, flags, form, d); err != nil {
+		one := *flags // a demonstration may change them
+		if err := a.explain(ctx, nil, &one, form, d); err != nil {
 			return err
 		}
 	}

@@ -74,16 +74,17 @@ func fits(t *testing.T, p *browser.Page, v browser.View) {
 func TestPagesInBrowser(t *testing.T) {
 	b := chromium(t)
 	dir := t.TempDir()
-	make := func(args ...string) {
-		if code := run(t.Context(), append([]string{"explain"}, args...), nil, io.Discard, io.Discard); code != 0 && len(args) < 5 {
+	make := func(want int, args ...string) {
+		if code := run(t.Context(), append([]string{"explain"}, args...), nil, io.Discard, io.Discard); code != want {
 			t.Fatalf("%q: exit code %d", args, code)
 		}
 	}
-	make("--demo", "all", "--html", dir)
-	make("--name", "wrong.example", "--html", filepath.Join(dir, "fails.html"), "--json")
+	make(0, "--demo", "all", "--html", dir)
+	make(1, "--name", "wrong.example", "--html", filepath.Join(dir, "fails.html"))
+	make(0, "--compare", "hrr", "dhe", "--html", filepath.Join(dir, "both.html"))
 	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
 	check(t, err)
-	if len(pages) != len(demos)+1 {
+	if len(pages) != len(demos)+2 {
 		t.Fatalf("%d pages", len(pages))
 	}
 	for _, file := range pages {

@@ -27,7 +27,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 )
 
-//go:embed page.html page.css page.js
+//go:embed page.html compare.html page.css page.js
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
@@ -38,7 +38,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"short":  short,
 	"cite":   cite,
 	"hex":    func(b []byte) string { return hex.EncodeToString(b) },
-}).ParseFS(files, "page.html"))
+}).ParseFS(files, "*.html"))
 
 // Options say what stands on the page besides the story.
 type Options struct {
@@ -49,19 +49,32 @@ type Options struct {
 
 // Write writes the page of s. Its error is w's, or says that s can't be shown.
 func Write(w io.Writer, s *explain.Story, o Options) error {
-	v := &view{Story: s, Options: o, Style: style, Script: script, Policy: Policy()}
+	v := &view{Story: s, Options: o, frame: whole}
 	v.Outcome, v.Word, v.Text = s.Outcome()
 	v.Rows = sequence(s)
 	v.Choices = choices(s)
 	v.Keys = schedule(s)
 	v.Chains = chains(s)
+	return execute(w, "page.html", v)
+}
+
+func execute(w io.Writer, name string, v any) error {
 	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, "page.html", v); err != nil {
+	if err := pages.ExecuteTemplate(&b, name, v); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
+
+// A frame is what each page has.
+type frame struct {
+	Style  template.CSS
+	Script template.JS
+	Policy string
+}
+
+var whole = frame{style, script, policy}
 
 // Policy is the Content-Security-Policy of a page, for who serves it: nothing
 // loads, and nothing runs but our own script and style.
@@ -91,9 +104,7 @@ func digest(s string) string {
 type view struct {
 	*explain.Story
 	Options
-	Style               template.CSS
-	Script              template.JS
-	Policy              string
+	frame
 	Outcome, Word, Text string
 	Rows                []row
 	Choices             []choice
@@ -126,8 +137,10 @@ func (v *view) Date() string {
 }
 
 // Figures are the numbers at the top.
-func (v *view) Figures() []explain.Line {
-	sum := &v.Summary
+func (v *view) Figures() []explain.Line { return figures(v.Story) }
+
+func figures(s *explain.Story) []explain.Line {
+	sum := &s.Summary
 	var out []explain.Line
 	add := func(label, text string) { out = append(out, explain.Line{Label: label, Text: text}) }
 	if sum.Version != "" {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
@@ -146,7 +147,7 @@ func trips(s *explain.Story, rows []row) {
 			rows[first].Trip, r.Trip = "first", "last"
 			r.TripText = fmt.Sprintf("round trip %d", number)
 			if s.Role == fault.Client.String() {
-				r.TripText += ": " + explain.Span(r.At-rows[first].At)
+				r.TripText += ": " + strings.ReplaceAll(explain.Span(r.At-rows[first].At), " ", "\u00a0")
 			}
 			first = -1
 		}
