@@ -107,15 +107,18 @@ var terms = map[string]term{
 	"certificate_extension_values":   {"The values that it must have, in DER.", ""},
 
 	// certificates and proofs
-	"certificate_request_context":  {"Which request a certificate answers. In the handshake it is empty, for there is only one.", "RFC 9846, Section 4.5.1"},
-	"certificate_list":             {"The chain: first the sender's own certificate, then those that vouch for the one before.", "RFC 9846, Section 4.5.1"},
-	"cert_data":                    {"A certificate, in DER: a name and a public key, signed by an authority (RFC 5280).", "RFC 9846, Section 4.5.1"},
-	"asn1_cert":                    {"A certificate, in DER: a name and a public key, signed by an authority (RFC 5280).", "RFC 5246, Section 7.4.2"},
-	"certificate_verify/algorithm": {"The kind of key together with the hash with which the signature is made.", "RFC 9846, Section 4.5.2"},
-	"certificate_verify/signature": {"The signature over everything that was said so far. Only who has the private key of the certificate can make it.", "RFC 9846, Section 4.5.2"},
-	"verify_data":                  {"A keyed checksum over the whole handshake so far. In TLS 1.3 it is as long as the hash, before it 12 bytes.", "RFC 9846, Section 4.5.3"},
-	"certificate_types":            {"The kinds of key that a client's certificate may have.", "RFC 5246, Section 7.4.4"},
-	"certificate_authorities":      {"The authorities that may vouch for the client, by their names. None: any.", "RFC 5246, Section 7.4.4"},
+	"certificate_request_context":      {"Which request a certificate answers. In the handshake it is empty, for there is only one.", "RFC 9846, Section 4.5.1"},
+	"certificate_list":                 {"The chain: first the sender's own certificate, then those that vouch for the one before.", "RFC 9846, Section 4.5.1"},
+	"cert_data":                        {"A certificate, in DER: a name and a public key, signed by an authority (RFC 5280).", "RFC 9846, Section 4.5.1"},
+	"asn1_cert":                        {"A certificate, in DER: a name and a public key, signed by an authority (RFC 5280).", "RFC 5246, Section 7.4.2"},
+	"certificate_verify/algorithm":     {"The kind of key together with the hash with which the signature is made.", "RFC 9846, Section 4.5.2"},
+	"certificate_verify/signature":     {"The signature over everything that was said so far. Only who has the private key of the certificate can make it.", "RFC 9846, Section 4.5.2"},
+	"verify_data":                      {"A keyed checksum over the whole handshake so far. In TLS 1.3 it is as long as the hash, before it 12 bytes.", "RFC 9846, Section 4.5.3"},
+	"compressed_certificate/algorithm": {"How the Certificate message is compressed, one of the ways that the receiver has offered.", "RFC 8879, Section 4"},
+	"uncompressed_length":              {"How many bytes the Certificate message has when it is undone, so that the receiver can set a limit beforehand.", "RFC 8879, Section 4"},
+	"compressed_certificate_message":   {"The Certificate message, compressed.", "RFC 8879, Section 4"},
+	"certificate_types":                {"The kinds of key that a client's certificate may have.", "RFC 5246, Section 7.4.4"},
+	"certificate_authorities":          {"The authorities that may vouch for the client, by their names. None: any.", "RFC 5246, Section 7.4.4"},
 
 	"certificate_request/certificate_type": {"One kind of key.", "RFC 5246, Section 7.4.4"},
 
