@@ -110,7 +110,7 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
 		CertificateCompression: c.compress.values,
-		Limits: c.limits(),
+		Limits:                 c.limits(),
 	}
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)
