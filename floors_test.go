@@ -50,7 +50,7 @@ const annexes = `
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect"
+const aboveRoot = "httptls internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect docs/handshakes"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{

@@ -101,6 +101,23 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 }
 
+// TestPagesOfDocs: docs/handshakes has a page of each demonstration, and says so.
+func TestPagesOfDocs(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "handshakes")
+	index, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	check(t, err)
+	for _, d := range demos {
+		page, err := os.ReadFile(filepath.Join(dir, d.name+".html"))
+		check(t, err)
+		if len(page) > 300_000 || !strings.Contains(string(page), "</html>") {
+			t.Errorf("%s: %d bytes; make it anew with 'go run ./docs/handshakes'", d.name, len(page))
+		}
+		if row := fmt.Sprintf("| [%[1]s.html](%[1]s.html) | %[2]s |", d.name, d.about); !strings.Contains(string(index), row) {
+			t.Errorf("the index has no row %s", row)
+		}
+	}
+}
+
 // TestPageInUse: a person opens a message, follows a byte to its field and a field
 // to its bytes, with the mouse and with keys, and moves the key schedule in time.
 func TestPageInUse(t *testing.T) {

@@ -161,7 +161,7 @@ type label struct {
 
 // draw lays the stages out, one below the other.
 func draw(stages []stage, born map[string]*key, wide bool) *figure {
-	const boxH, keyH, gap = 44, 40, 12
+	const boxH, keyH, gap = 40, 40, 12
 	f := &figure{Class: "narrow", W: 340}
 	stageX, stageW, keyX, keyW := 0, 340, 24, 316
 	if wide {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 )
 
 // The sequence diagram: the client's line on the left, the server's on the right,
@@ -130,7 +131,8 @@ func trips(s *explain.Story, rows []row) {
 		if r.Kind == explain.KindConnect && r.Outcome == explain.Passed && s.Summary.RoundTripsTCP > 0 {
 			r.Trip, r.TripText = "whole", "TCP: 1 round trip"
 		}
-		if r.Kind != explain.KindMessage && r.Kind != explain.KindCCS && r.Kind != explain.KindAlert {
+		dummy := r.Kind == explain.KindCCS && s.Summary.Version == iana.TLS13.String() // it answers nothing
+		if dummy || r.Kind != explain.KindMessage && r.Kind != explain.KindCCS && r.Kind != explain.KindAlert {
 			continue
 		}
 		if done["client"] && done["server"] {
