@@ -125,6 +125,7 @@ func allowed() map[string][]string {
 		may[p] = append(may[p], below...)
 		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls")
 	}
+	may["docs/handshakes"] = append(may["docs/handshakes"], "internal/browser")
 	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "internal/lab")
 	return may
 }
