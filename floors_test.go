@@ -45,17 +45,18 @@ const annexes = `
 	internal/pki:
 	internal/clients:        iana internal/wire internal/record
 	explain:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite internal/expand
+	explain/page: iana fault explain
 	capture:      iana fault flow internal/wire internal/keys internal/kex internal/record internal/suite explain
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect"
+const aboveRoot = "httptls internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect docs/handshakes"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{
 	"iana/constants_test.go imports crypto/tls":     "it compares our code points with the standard library's",
 	"explain/crypto_tls_test.go imports crypto/tls": "it narrates handshakes with a stranger",
-	"diagnose/hello_test.go imports crypto/tls":     "it has crypto/tls make the hello of a client",
+	"diagnose/hello_test.go imports crypto/tls":     "it replays the hello of a stranger",
 	"internal/pki/pki_test.go imports crypto/tls":   "it checks that crypto/tls takes the files that pki writes",
 	"session/database.go imports os":                "it is the store in a file",
 	"session/abandon_flock.go imports os":           "it is part of the store in a file",
@@ -122,8 +123,9 @@ func allowed() map[string][]string {
 	}
 	for p := range strings.FieldsSeq(aboveRoot) {
 		may[p] = append(may[p], below...)
-		may[p] = append(may[p], "explain", "internal/pki", "internal/clients", "capture", "httptls")
+		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls")
 	}
+	may["docs/handshakes"] = append(may["docs/handshakes"], "internal/browser")
 	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "internal/lab")
 	return may
 }

@@ -28,20 +28,21 @@ type shape struct {
 func (f *settled) shape() shape {
 	s := shape{tag: 16}
 	x := suite.ByID(f.suite)
-	if x != nil && strings.Contains(x.ID.String(), "CCM_8") {
-		s.tag = 8
-	}
 	switch {
-	case !old(f.version): // whatever the suite: a hostile hello may name one of TLS 1.2
-		s.kind = 1
-	case x == nil:
-	case x.CBC():
+	case x != nil && x.CBC():
 		s = shape{mac: x.MAC.Size(), block: true, outside: f.etm}
 		if f.version > iana.TLS10 {
 			s.lead = x.IVLen // as long as a block
 		}
-	default:
+		return s
+	case x != nil:
 		s.lead = x.Explicit
+		if strings.Contains(x.ID.String(), "CCM_8") {
+			s.tag = 8
+		}
+	}
+	if !old(f.version) {
+		s.kind = 1
 	}
 	return s
 }
@@ -67,6 +68,7 @@ func (f *settled) dissect(s *Step) {
 	for i := range s.Records {
 		if rec := &s.Records[i]; len(rec.Header) == record.HeaderLen {
 			rec.Fields = append(header(rec), f.body(s, rec)...)
+			explainFields("record", rec.Header, rec.Fields)
 		}
 	}
 }

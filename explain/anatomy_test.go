@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/explain"
@@ -249,36 +248,5 @@ func TestAlertBytes(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-	}
-}
-
-// TestSuiteOfAnotherVersion: a hello of TLS 1.3 that names a suite of TLS 1.2 is
-// refused, but told first, and its records are those of TLS 1.3.
-func TestSuiteOfAnotherVersion(t *testing.T) {
-	var hello []byte
-	for _, step := range newPair(t).run(t).Steps {
-		if step.Message == "server_hello" {
-			hello = step.Bytes
-		}
-	}
-	const suiteAt = 4 + 2 + 32 + 1 + 32
-	for _, id := range []iana.CipherSuite{
-		iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-		iana.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-		iana.TLS_RSA_WITH_AES_128_CCM_8,
-	} {
-		r := explain.New(fault.Client, func() time.Time { return birth })
-		msg := bytes.Clone(hello)
-		msg[suiteAt], msg[suiteAt+1] = byte(id>>8), byte(id)
-		r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentHandshake, Size: 5 + len(msg), Bytes: []byte{22, 3, 3, 0, byte(len(msg))}})
-		r.Watch(&flow.Event{Kind: flow.Message, Type: iana.ServerHello, Bytes: msg})
-		r.Watch(&flow.Event{Kind: flow.Record, Content: iana.ContentApplicationData, Size: 5 + 64, Bytes: []byte{23, 3, 3, 0, 64}, Epoch: flow.Handshake})
-		r.Watch(&flow.Event{Kind: flow.Message, Type: iana.EncryptedExtensions, Bytes: []byte{8, 0, 0, 2, 0, 0}, Epoch: flow.Handshake})
-		steps := r.Story().Steps
-		rec := steps[len(steps)-1].Records
-		if len(rec) != 1 || len(rec[0].Fields) == 0 {
-			t.Fatalf("%v: %+v", id, rec)
-		}
-		covers(t, make([]byte, rec[0].Size), rec[0].Fields)
 	}
 }

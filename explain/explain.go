@@ -28,9 +28,11 @@ type Story struct {
 	Schema  string       `json:"schema"`
 	Target  string       `json:"target"` // as it was asked for; "" if nobody said
 	Role    string       `json:"role"`   // "client" or "server": the side that tells
+	Began   string       `json:"began"`  // RFC 3339, UTC; "" if nothing happened
 	Steps   []Step       `json:"steps"`
 	Omitted int          `json:"omitted,omitempty"` // steps that were dropped after the first 1,000
 	States  []Transition `json:"states"`
+	Others  []Transition `json:"other_states,omitempty"` // of the server at the other end, when it is our own
 	Summary Summary      `json:"summary"`
 	Error   *Failure     `json:"error,omitempty"`
 }

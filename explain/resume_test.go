@@ -135,7 +135,7 @@ func TestSessionIDs(t *testing.T) {
 // TestEmptyTicket: a server that promised a ticket may have none.
 func TestEmptyTicket(t *testing.T) {
 	got := told12(t, new(wire.NewSessionTicket12))
-	if !strings.Contains(got, "This one is empty") || strings.Contains(got, "good for") {
+	if !strings.Contains(got, "This one is empty") || strings.Contains(got, "good for ") {
 		t.Error(got)
 	}
 	if got := told12(t, &wire.NewSessionTicket12{Ticket: []byte{1}}); !strings.Contains(got, "does not say for how long") {

@@ -237,15 +237,6 @@ func testServer(t *testing.T, f func(*handclasp.Conn)) string {
 	return l.Addr().String()
 }
 
-// What a client sent stands on the page escaped.
-func TestPageEscapes(t *testing.T) {
-	var page bytes.Buffer
-	err := pageTemplate.Execute(&page, map[string]any{"Rows": []row{{"Name", "<script>", "a&b", []string{"<b>"}}}})
-	if err != nil || strings.Contains(page.String(), "<script>") || strings.Contains(page.String(), "<b>") {
-		t.Errorf("%v: %s", err, &page)
-	}
-}
-
 // An error in the log is one line, whatever its cause says.
 func TestInLine(t *testing.T) {
 	e := fault.TransportFailed.Because(errors.New("two\nlines \x1b[31m"))

@@ -38,9 +38,9 @@ func (a *app) serveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a page about each handshake over HTTPS, or an echo",
-		Long: `serve is a TLS server to try clients against. It answers HTTP GET with a short
-page about the handshake the page was asked over, in HTTP/2 or HTTP/1.1, or
-echoes with --echo. Each connection gets a line on stderr: who, what was agreed,
+		Long: `serve is a TLS server to try clients against. It answers HTTP GET with the story
+of the handshake that it came over, in HTTP/2 or HTTP/1.1: a page to browsers, JSON
+to who asks for that, and text to others, such as curl; or it echoes with --echo. Each connection gets a line on stderr: who, what was agreed,
 or why it failed and what to do. Listening at :8443 means at all addresses of
 this machine.
 

@@ -98,13 +98,13 @@ func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn)
 		return
 	}
 	v.agreed.Store(true)
-	v.took, v.choices = time.Since(start), choices(rec.Story())
+	v.rec = rec
 	info := v.Info()
 	line := describe(info)
 	if who := visitor(info); who != "" {
 		line += ", client " + who
 	}
-	v.tell("%s, in %s", line, took(v.took))
+	v.tell("%s, in %s", line, took(time.Since(start)))
 	if s.web != nil {
 		s.web.take(v)
 		return
@@ -116,23 +116,14 @@ func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn)
 	v.Close()
 }
 
-// choices are what this side decided, in the order in which it was told.
-func choices(story *explain.Story) (list []explain.Choice) {
-	for _, s := range story.Steps {
-		list = append(list, s.Choices...)
-	}
-	return list
-}
-
 // A visit is a connection that the server has taken.
 type visit struct {
 	*handclasp.Conn
-	log     *lines
-	name    string // its address
-	wants   handclasp.ClientAuthType
-	agreed  atomic.Bool
-	took    time.Duration // the handshake
-	choices []explain.Choice
+	log    *lines
+	name   string // its address
+	wants  handclasp.ClientAuthType
+	agreed atomic.Bool // then what comes is the application's, and not told
+	rec    *explain.Recorder
 
 	identify func() bool   // ask, once
 	patience time.Duration // for the answer
@@ -149,6 +140,8 @@ func (v *visit) ask() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), v.patience)
 	defer cancel()
+	v.agreed.Store(false)
+	defer v.agreed.Store(true)
 	start := time.Now()
 	err := v.RequestClientCertificate(ctx)
 	switch {
