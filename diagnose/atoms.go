@@ -69,7 +69,10 @@ func (a atom) words() string {
 
 func ext(t iana.ExtensionType) atom { return atom{extension, uint16(t), ""} }
 
-var nameAtom = ext(iana.ExtServerName)
+var (
+	nameAtom = ext(iana.ExtServerName)
+	tls13    = atom{version, uint16(iana.TLS13), ""}
+)
 
 // A set is the atoms of a hello.
 type set map[atom]bool
@@ -93,24 +96,11 @@ func (s set) without(less ...atom) set {
 	return out
 }
 
-// closed is the set with what its key shares can't be without: TLS 1.3, and their
-// groups in the list.
-func (s set) closed() set {
-	out := s.with()
-	for a := range s {
-		if a.kind == share {
-			out[atom{group, a.code, ""}] = true
-			out[atom{version, uint16(iana.TLS13), ""}] = true
-		}
-	}
-	return out
-}
-
 // rid is the set without an atom, and without what can't be without it.
 func (s set) rid(a atom) set {
 	out := s.without(a)
 	for b := range s {
-		if b.kind == share && (a.kind == group && a.code == b.code || a == atom{version, uint16(iana.TLS13), ""}) {
+		if b.kind == share && (a.kind == group && a.code == b.code || a == tls13) {
 			delete(out, b)
 		}
 	}
@@ -131,6 +121,9 @@ type model struct {
 var implied = []iana.ExtensionType{
 	iana.ExtSupportedGroups, iana.ExtSignatureAlgorithms, iana.ExtSupportedVersions, iana.ExtKeyShare, iana.ExtALPN, iana.ExtPadding,
 }
+
+// stale are the extensions of a recorded hello that belong to another connection.
+var stale = []iana.ExtensionType{iana.ExtPreSharedKey, iana.ExtEarlyData, iana.ExtCookie}
 
 // atomsOf takes a hello apart.
 func atomsOf(h *wire.ClientHello) (list []atom) {
@@ -168,7 +161,7 @@ func atomsOf(h *wire.ClientHello) (list []atom) {
 		list = append(list, atom{kind: sessionID})
 	}
 	for _, t := range h.Extensions.Types() {
-		if !slices.Contains(implied, t) {
+		if !slices.Contains(implied, t) && !slices.Contains(stale, t) {
 			add(extension, uint16(t))
 		}
 	}
@@ -192,7 +185,7 @@ func modelOf(hellos ...*wire.ClientHello) *model {
 			}
 		}
 		for _, t := range h.Extensions.Types() {
-			if !slices.Contains(m.order, t) {
+			if !slices.Contains(m.order, t) && !slices.Contains(stale, t) {
 				m.order = append(m.order, t)
 				if !hellos[0].Extensions.Has(t) {
 					m.adopt(h, t)
@@ -252,47 +245,63 @@ func values[T ~uint16](codes []uint16) []T {
 // A hello is what one probe offers, and how it goes out.
 type hello struct {
 	set
-	name     int // of the model's names
-	length   int // of the message in bytes, filled up with padding; 0: as it is
-	segments int // TCP segments to cut it into; 0 and 1: none
-	records  int // TLS records, likewise
+	name int     // of the model's names
+	much amounts // to fill it up to, and to cut it into; what is not there is as it comes
+}
+
+// closed is the hello's set with what key shares can't be without: TLS 1.3, and
+// their groups in the list.
+func (h hello) closed() set {
+	out := h.set.with()
+	for a := range h.set {
+		if a.kind == share {
+			out[atom{group, a.code, ""}], out[tls13] = true, true
+		}
+	}
+	return out
 }
 
 // key names a hello: equal ones get equal keys.
 func (m *model) key(h hello) string {
 	var b strings.Builder
-	closed := h.set.closed()
+	closed := h.closed()
 	for i, a := range m.atoms {
 		if closed[a] {
 			fmt.Fprintf(&b, "%d ", i)
 		}
 	}
-	fmt.Fprintf(&b, "n%d l%d s%d r%d", h.name, h.length, h.segments, h.records)
+	fmt.Fprintf(&b, "n%d", h.name)
+	for _, x := range measures {
+		fmt.Fprintf(&b, " %d", h.much[x])
+	}
 	return b.String()
 }
 
-// write puts the hello into m2, which the engine has filled with fresh random
+// write puts the hello into out, which the engine has filled with fresh random
 // values and key shares.
 func (m *model) write(h hello, out *wire.ClientHello) error {
-	random, session, shares := out.Random, out.SessionID, out.KeyShares
 	greased := h.set[atom{kind: grease}]
 	body := m.body
-	body.Random, body.SessionID = random, nil
+	body.Random, body.SessionID = out.Random, nil
 	if h.set[atom{kind: sessionID}] {
-		body.SessionID = session
+		body.SessionID = out.SessionID
 	}
-	versions := values[iana.Version](m.of(h.set, version))
-	top := slices.Max(append(versions, iana.TLS10))
+	body.KeyShares = m.shares(h, greased, out.KeyShares)
+	list := func(k kind, of measure, fill uint16) []uint16 {
+		return filled(greaseOr(m.of(h.set, k), greased), h.much[of], fill)
+	}
+	top := slices.Max(append(values[iana.Version](m.of(h.set, version)), iana.TLS10))
 	body.LegacyVersion = min(top, iana.TLS12)
-	body.CipherSuites = wire.MakeList16(values[iana.CipherSuite](greaseOr(m.of(h.set, cipher), greased))...)
-	body.Groups = wire.MakeList16(values[iana.Group](greaseOr(m.of(h.set, group), greased))...)
-	body.SignatureSchemes = wire.MakeList16(values[iana.SignatureScheme](greaseOr(m.of(h.set, sigalg), greased))...)
-	body.SupportedVersions = wire.MakeList16(values[iana.Version](greaseOr(m.of(h.set, version), greased))...)
-	body.KeyShares = nil
-	if greased && body.Groups.Len() > 0 {
-		body.KeyShares = append(body.KeyShares, wire.KeyShare{Group: body.Groups.At(0), Key: []byte{0}})
+	body.CipherSuites = wire.MakeList16(values[iana.CipherSuite](list(cipher, suites, fillSuite))...)
+	offered := list(group, groups, fillGroup)
+	for _, s := range body.KeyShares { // each needs its group in the list (RFC 9846, Section 4.3.8)
+		if !slices.Contains(offered, uint16(s.Group)) {
+			offered = append(offered, uint16(s.Group))
+		}
 	}
-	body.KeyShares = append(body.KeyShares, shares...)
+	body.Groups = wire.MakeList16(values[iana.Group](offered)...)
+	body.SignatureSchemes = wire.MakeList16(values[iana.SignatureScheme](list(sigalg, sigalgs, fillSigalg))...)
+	body.SupportedVersions = wire.MakeList16(values[iana.Version](list(version, "", 0))...)
 	body.ALPN = nil
 	for _, a := range m.atoms {
 		if a.kind == protocol && h.set[a] {
@@ -304,7 +313,30 @@ func (m *model) write(h hello, out *wire.ClientHello) error {
 	}
 	m.extensions(h, top, greased, &body)
 	*out = body
-	return m.pad(h.length, out)
+	return m.pad(h.much[length], out)
+}
+
+// shares are the key shares: fresh ones, and of groups that we can't do those of
+// the hello that was recorded.
+func (m *model) shares(h hello, greased bool, fresh []wire.KeyShare) (list []wire.KeyShare) {
+	if greased && len(m.of(h.set, group)) > 0 {
+		list = append(list, wire.KeyShare{Group: greaseValue, Key: []byte{0}})
+	}
+	for _, g := range values[iana.Group](m.of(h.set, share)) {
+		is := func(s wire.KeyShare) bool { return s.Group == g }
+		if i := slices.IndexFunc(fresh, is); i >= 0 {
+			list = append(list, fresh[i])
+		} else if i := slices.IndexFunc(m.body.KeyShares, is); i >= 0 {
+			list = append(list, m.body.KeyShares[i])
+		}
+	}
+	if !h.set[tls13] {
+		return list // before TLS 1.3 there are none
+	}
+	for i := 0; len(list) < h.much[shares]; i++ {
+		list = append(list, wire.KeyShare{Group: fillGroup + iana.Group(i), Key: []byte{0}})
+	}
+	return list
 }
 
 // greaseValue is the one that stands in lists; which of the sixteen means nothing.
@@ -343,6 +375,13 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 			out.Extensions.AddRaw(t, raw.Raw(t)) // declared ones stand in fields
 		}
 	}
+	padding := 0
+	if h.much[length] > 0 {
+		padding = 1
+	}
+	for i := 0; out.Extensions.Len()+padding < h.much[extensions]; i++ {
+		out.Extensions.AddRaw(fillExtension+iana.ExtensionType(i), nil)
+	}
 }
 
 // pad fills the hello up to a length with the padding extension (RFC 7685).
@@ -353,9 +392,24 @@ func (m *model) pad(length int, out *wire.ClientHello) error {
 	n, err := size(out)
 	if short := length - n - paddingFrame; err == nil && short >= 0 {
 		out.Padding = make([]byte, short)
-		out.Extensions.Add(iana.ExtPadding)
+		out.Extensions.Insert(m.paddingAt(out), iana.ExtPadding)
 	}
 	return err
+}
+
+// paddingAt is the place of the padding: where a recorded hello has it, or last.
+func (m *model) paddingAt(out *wire.ClientHello) int {
+	at := slices.Index(m.order, iana.ExtPadding)
+	if at < 0 {
+		return out.Extensions.Len()
+	}
+	n := 0
+	for _, t := range m.order[:at] {
+		if out.Extensions.Has(t) {
+			n++
+		}
+	}
+	return n
 }
 
 // paddingFrame is what an empty padding extension adds, in bytes.

@@ -13,9 +13,10 @@ import (
 // A comparison is the search for what in a hello makes a server refuse it.
 type comparison struct {
 	*diagnosis
-	first *outcome // how the client's handshake fails
-	pass  set      // a least hello that the server takes
-	more  set      // that it takes too, and that has little in common with pass; nil if there is none
+	first *outcome  // how the client's handshake fails
+	pass  set       // a least hello that the server takes
+	more  set       // that it takes too, and that has little in common with pass; nil if there is none
+	unfit []measure // of which nothing can be said, since the server minds what hellos are filled up with
 }
 
 // compare finds out what about the client's hello the server dislikes, by making
@@ -56,25 +57,32 @@ func (c *comparison) better(o *outcome) bool {
 	return o.good() || o.stage > c.first.stage
 }
 
-// passes reports whether a hello comes further than the client's. What was tried is
-// not tried again.
+// passes reports whether a hello comes further than the client's.
 func (c *comparison) passes(ctx context.Context, what string, h hello) (bool, error) {
-	if known := c.p.known[c.p.model.key(h)]; len(known) > 0 {
-		return c.better(known[0]), nil
-	}
-	o, err := c.try(ctx, what, h, false)
-	if err != nil {
-		return false, err
-	}
-	if o.ending == NoAnswer {
-		return false, errUnsteady
-	}
-	return c.better(o), nil
+	o, err := c.once(ctx, what, h)
+	return err == nil && c.better(o), err
 }
 
-func (c *comparison) refuses(ctx context.Context, s set) (bool, error) {
-	ok, err := c.passes(ctx, "part of the hello", hello{set: s})
-	return !ok, err
+// refuses reports whether a hello fails as the client's does. If it fails in another
+// way, it has come past what refuses the client's.
+func (c *comparison) refuses(ctx context.Context, h hello) (bool, error) {
+	o, err := c.once(ctx, "part of the hello", h)
+	return err == nil && o.alike(c.first), err
+}
+
+// once is what becomes of a hello; what was tried is not tried again.
+func (c *comparison) once(ctx context.Context, what string, h hello) (*outcome, error) {
+	if known := c.p.known[c.p.model.key(h)]; len(known) > 0 {
+		return known[0], nil
+	}
+	o, err := c.try(ctx, what, h, false)
+	if err == nil && o.lost() && o.ending != c.first.ending { // perhaps only this once
+		o, err = c.try(ctx, what, h, false)
+	}
+	if err == nil && o.ending == NoAnswer {
+		err = errUnsteady
+	}
+	return o, err
 }
 
 // leastThatPasses finds a least hello that the server takes. If there is none, that
@@ -171,9 +179,9 @@ func (d *diagnosis) always(o *outcome) string {
 // something not in common.
 func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error {
 	additions := c.p.model.list(with.without(c.p.model.list(c.user)...))
-	needed, err := minimal(ctx, c.user, additions, func(ctx context.Context, s set) (bool, error) {
-		return c.passes(ctx, "the client's hello with an addition", hello{set: s})
-	}, nil)
+	needed, err := minimal(ctx, additions, func(ctx context.Context, some []atom) (bool, error) {
+		return c.passes(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
+	})
 	if err != nil {
 		return err
 	}

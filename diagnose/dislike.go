@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -21,35 +21,74 @@ func (c *comparison) dislikes(ctx context.Context) error {
 	if err := c.findMore(ctx); err != nil {
 		return err
 	}
-	left := c.user // what remains of the client's hello
 	var triggers []trigger
-	fails := c.mine()
-	for range mostTriggers {
-		t, at, err := c.trigger(ctx, left)
+	var fails, passes *hello
+	open := []hello{c.mine()} // what may be refused, beginning with the client's own
+	for len(open) > 0 && len(triggers) < mostTriggers {
+		left := open[0]
+		open = open[1:]
+		refused, err := c.refuses(ctx, left)
 		if err != nil {
 			return err
 		}
-		triggers = append(triggers, t)
-		if len(triggers) == 1 {
-			fails = at
+		if !refused {
+			if passes == nil {
+				passes = &left
+			}
+			continue
 		}
-		if t.much == "segments" {
-			return c.conclude(ctx, triggers, fails, hello{set: c.pass})
-		}
-		next, ok := c.avoid(left, t)
-		if !ok {
-			return c.conclude(ctx, triggers, fails, hello{set: c.pass})
-		}
-		left = next
-		passes, err := c.passes(ctx, "the client's hello without "+t.String(), hello{set: left})
+		t, shows, err := c.trigger(ctx, left)
 		if err != nil {
 			return err
 		}
-		if passes {
-			return c.conclude(ctx, triggers, fails, hello{set: left})
+		if triggers = append(triggers, t); fails == nil {
+			fails = &shows
+		}
+		if next, ok := c.avoid(left, t); ok {
+			open = append(open, next)
+			open = append(open, c.apart(left, next, t)...)
 		}
 	}
-	return c.conclude(ctx, triggers, fails, hello{set: c.pass})
+	if passes == nil {
+		passes = &hello{set: c.pass}
+	}
+	return c.conclude(ctx, triggers, *fails, *passes)
+}
+
+// apart are hellos with what was left out because it was too much, so little at a
+// time that it is not: perhaps some of it is minded besides.
+func (c *comparison) apart(left, next hello, t trigger) (list []hello) {
+	if len(t.atoms) > 0 {
+		return nil
+	}
+	fits := func(s set) bool {
+		n, err := c.p.model.amountsOf(hello{set: s})
+		for m, most := range t.over {
+			if m != segments && m != records && n[m] > most {
+				return false
+			}
+		}
+		return err == nil
+	}
+	rest := c.p.model.list(left.set.without(c.p.model.list(next.set)...))
+	for _, base := range []set{c.pass, c.more} {
+		some := base
+		rest = slices.DeleteFunc(rest, func(a atom) bool {
+			switch {
+			case base == nil || base[a] || !fits(base.with(a)):
+				return false
+			case !fits(some.with(a)):
+				list = append(list, hello{set: some})
+				some = base
+			}
+			some = some.with(a)
+			return true
+		})
+		if len(some) > len(base) {
+			list = append(list, hello{set: some})
+		}
+	}
+	return list
 }
 
 // findMore looks for a second hello that passes and has little in common with the
@@ -88,251 +127,174 @@ func common(a, b set) bool {
 }
 
 // trigger finds one trigger in left, which the server refuses, and a hello that
-// shows it.
-func (c *comparison) trigger(ctx context.Context, left set) (trigger, hello, error) {
-	if t, h, err := c.size(ctx, left); t.much != "" || err != nil {
-		return t, h, err
-	}
-	candidates := c.p.model.list(left.without(c.p.model.list(c.pass)...))
-	var counted trigger
-	found, err := minimal(ctx, c.pass, candidates, c.refuses, func(found []atom) (bool, error) {
-		var err error
-		counted, err = c.count(ctx, left, found)
-		return counted.much != "", err
-	})
+// shows it: first the atoms, in hellos that have as much of everything as left has;
+// then which of that matters, and from where on.
+func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows hello, err error) {
+	full, which, err := c.exceeds(left)
 	if err != nil {
-		return trigger{}, hello{}, err
+		return t, shows, err
 	}
-	if counted.much != "" {
-		return counted, hello{set: left}, nil
+	base := c.pass
+	with := func(some []atom, which []measure) hello {
+		return hello{set: base.with(some...), much: c.fitting(full, which)}
 	}
-	any, err := c.anyOf(ctx, candidates, found)
+	candidates := c.p.model.list(left.set.without(c.p.model.list(c.pass)...))
+	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) { return c.refuses(ctx, with(some, which)) })
 	if err != nil {
-		return trigger{}, hello{}, err
+		return t, shows, err
 	}
-	if any {
-		k, _ := alike(found)
-		return trigger{much: plural[k], over: c.number(k, c.pass.with(found...)) - 1}, hello{set: c.pass.with(found...)}, nil
+	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) { return c.refuses(ctx, with(t.atoms, some)) })
+	if err != nil {
+		return t, shows, err
 	}
-	return c.complete(ctx, found)
-}
-
-// anyOf reports whether atoms of one kind are a trigger only by how many they are:
-// whether others of the kind would do as well.
-func (c *comparison) anyOf(ctx context.Context, candidates, found []atom) (bool, error) {
-	k, ok := alike(found)
-	if !ok || len(found) > 2 {
-		return ok, nil // so many, each needed, are a number and not those values
+	if c.more != nil { // with another least hello in its place, does it show too?
+		base = c.more
+		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
+			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
+		})
+		if err != nil {
+			return t, shows, err
+		}
+		t.atoms = slices.Concat(t.atoms, rest)
 	}
-	var others []atom
-	for _, a := range candidates {
-		if a.kind == k && !slices.Contains(found, a) {
-			others = append(others, a)
+	if len(which) > 0 {
+		base = c.pass
+	}
+	shows = with(t.atoms, which)
+	if t.over, shows.much, err = c.thresholds(ctx, shows); err != nil {
+		return t, shows, err
+	}
+	if _, ok := t.over[shares]; ok { // which only TLS 1.3 has
+		t.atoms = slices.DeleteFunc(t.atoms, func(a atom) bool { return a == tls13 })
+	}
+	for m := range t.over {
+		if real, err := c.real(ctx, left, shows, t, m); err != nil || !real {
+			c.unfit = append(c.unfit, m)
+			return c.trigger(ctx, left)
 		}
 	}
-	// Two trials, so that one other atom that is disliked too does not mislead.
-	n := len(found)
-	if len(others) < 2 {
-		return false, nil
+	return t, shows, nil
+}
+
+// exceeds is how much a hello has, and of what it has more than the least one.
+func (c *comparison) exceeds(left hello) (full amounts, which []measure, err error) {
+	full, err = c.p.model.amountsOf(left)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, some := range [][]atom{others[:n], slices.Concat(found[1:], others[len(others)-1:])} {
-		if no, err := c.refuses(ctx, c.pass.with(some...)); err != nil || !no {
+	little, err := c.p.model.amountsOf(hello{set: c.pass})
+	for _, m := range measures {
+		if full[m] > little[m] && !slices.Contains(c.unfit, m) {
+			which = append(which, m)
+		}
+	}
+	return full, which, err
+}
+
+// fitting are some of the amounts. A hello that shall come in one segment is not
+// filled up beyond that.
+func (c *comparison) fitting(full amounts, which []measure) amounts {
+	some := full.only(which)
+	if n := some[length]; n > 0 && full[segments] > 1 && some[segments] == 0 {
+		some[length] = min(n, fitsSegment)
+	}
+	return some
+}
+
+// thresholds finds from which amounts on the server refuses a hello that it refuses
+// as it is: over are the largest that it takes, and much those that show it.
+func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amounts, err error) {
+	bare, err := c.p.model.amountsOf(hello{set: h.set})
+	if err != nil {
+		return nil, nil, err
+	}
+	over, much = amounts{}, maps.Clone(h.much)
+	for _, m := range measures {
+		if much[m] == 0 {
+			continue
+		}
+		low := bare[m]
+		if m == length {
+			low += paddingFrame - 1
+		}
+		n, err := least(low, much[m], func(n int) (bool, error) {
+			some := maps.Clone(much)
+			some[m] = n
+			return c.refuses(ctx, hello{set: h.set, much: some})
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		over[m], much[m] = n-1, n
+	}
+	if much[segments] > 1 && much[length] > 0 { // is it the length alone?
+		some := maps.Clone(much)
+		delete(some, segments)
+		alone, err := c.refuses(ctx, hello{set: h.set, much: some})
+		if err != nil {
+			return nil, nil, err
+		}
+		if alone {
+			delete(over, segments)
+			much = some
+		}
+	}
+	return over, much, nil
+}
+
+// real reports whether what is in the client's hello, and not only what means
+// nothing, makes too much of a measure.
+func (c *comparison) real(ctx context.Context, left, shows hello, t trigger, m measure) (bool, error) {
+	if m == segments || m == records {
+		return true, nil
+	}
+	h := hello{set: shows.set, much: maps.Clone(shows.much)}
+	delete(h.much, m)
+	more := c.p.model.list(left.set.without(c.p.model.list(h.set)...))
+	slices.SortStableFunc(more, func(a, b atom) int { return bulk(b) - bulk(a) })
+	for _, a := range more {
+		n, err := c.p.model.amountsOf(h)
+		if err != nil {
 			return false, err
 		}
-	}
-	return true, nil
-}
-
-// complete adds what of the least hello belongs to the trigger: with another least
-// hello in its place, the refusal would be gone.
-func (c *comparison) complete(ctx context.Context, found []atom) (trigger, hello, error) {
-	t := trigger{atoms: found}
-	if c.more == nil {
-		return t, hello{set: c.pass.with(found...)}, nil
-	}
-	refused, err := c.refuses(ctx, c.more.with(found...))
-	if err != nil || refused {
-		return t, hello{set: c.more.with(found...)}, err
-	}
-	rest, err := minimal(ctx, c.more.with(found...), c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), c.refuses, nil)
-	t.atoms = slices.Concat(found, rest)
-	return t, hello{set: c.more.with(t.atoms...)}, err
-}
-
-// number is how many of a kind a set has, as a server counts them.
-func (c *comparison) number(k kind, s set) int {
-	s = s.closed()
-	if k != extension {
-		return len(c.p.model.of(s, k))
-	}
-	var h wire.ClientHello
-	if c.p.model.write(hello{set: s}, &h) != nil {
-		return 0
-	}
-	return h.Extensions.Len()
-}
-
-// count finds out whether it is how many there are of a kind that the server
-// minds. Two atoms that are each needed, of one kind, raise the suspicion; then as
-// many others of the kind must be refused too, and one fewer not.
-func (c *comparison) count(ctx context.Context, left set, found []atom) (trigger, error) {
-	k, ok := alike(found)
-	if !ok || len(found) != 2 {
-		return trigger{}, nil
-	}
-	pool := c.p.model.list(left.without(c.p.model.list(c.pass)...))
-	pool = slices.DeleteFunc(pool, func(a atom) bool { return a.kind != k })
-	base := c.pass
-	if all, err := c.refuses(ctx, base.with(pool...)); err != nil || !all {
-		return trigger{}, err // other kinds take part
-	}
-	// The shortest prefix and the shortest suffix that are refused are equally long.
-	length := func(from []atom) (int, error) {
-		low, high := 0, len(from)
-		for high-low > 1 {
-			mid := (low + high) / 2
-			switch no, err := c.refuses(ctx, base.with(from[:mid]...)); {
-			case err != nil:
-				return 0, err
-			case no:
-				high = mid
-			default:
-				low = mid
-			}
+		if n[m] > t.over[m] {
+			break
 		}
-		return high, nil
-	}
-	prefix, err := length(pool)
-	if err != nil || prefix < 3 {
-		return trigger{}, err
-	}
-	back := slices.Clone(pool)
-	slices.Reverse(back)
-	suffix, err := length(back)
-	if err != nil || suffix != prefix {
-		return trigger{}, err
-	}
-	// A pair may lie so by chance; then both ends without the rest are refused.
-	pair, err := c.refuses(ctx, base.with(pool[prefix-1], back[suffix-1]))
-	if err != nil || pair {
-		return trigger{}, err
-	}
-	return trigger{much: plural[k], over: c.number(k, base.with(pool[:prefix]...)) - 1}, nil
-}
-
-// size finds out whether the length of the hello, or that it comes in two
-// segments, is what the server minds.
-func (c *comparison) size(ctx context.Context, left set) (trigger, hello, error) {
-	long, err := c.lengthOf(left)
-	if err != nil || c.first.stage != atHello {
-		return trigger{}, hello{}, err
-	}
-	least, err := c.lengthOf(c.pass)
-	if err != nil || long <= least+paddingFrame {
-		return trigger{}, hello{}, err
-	}
-	if long > fitsSegment {
-		cut := hello{set: c.pass, segments: 2}
-		if ok, err := c.passes(ctx, "a least hello in two TCP segments", cut); err != nil || !ok {
-			return trigger{much: "segments", over: 1}, cut, err
+		if m == length || a.kind == m.of() {
+			h.set = h.set.with(a)
 		}
 	}
-	filled := func(n int) (bool, error) {
-		return c.passes(ctx, fmt.Sprintf("a least hello filled up to %d bytes", n), hello{set: c.pass, length: n})
+	if n, err := c.p.model.amountsOf(h); err != nil || n[m] <= t.over[m] {
+		return true, err // there is not enough to tell
 	}
-	if ok, err := filled(long); ok || err != nil {
-		return trigger{}, hello{}, err
-	}
-	low, high := least+paddingFrame, long // low passes, unless it is the padding itself
-	if ok, err := filled(low); !ok || err != nil {
-		return trigger{}, hello{}, err
-	}
-	for high-low > 1 {
-		mid := (low + high) / 2
-		switch ok, err := filled(mid); {
-		case err != nil:
-			return trigger{}, hello{}, err
-		case ok:
-			low = mid
-		default:
-			high = mid
-		}
-	}
-	return trigger{much: "length", over: low}, hello{set: c.pass, length: high}, nil
-}
-
-// fitsSegment is what fits one TCP segment everywhere, in bytes.
-const fitsSegment = 1200
-
-// lengthOf is how long the hello of a set is, in bytes.
-func (c *comparison) lengthOf(s set) (int, error) {
-	s = s.closed()
-	var h wire.ClientHello
-	h.SessionID = make([]byte, 32)
-	for _, g := range values[iana.Group](c.p.model.of(s, share)) {
-		key, err := kex.Generate(g, c.random())
-		if err != nil {
-			return 0, err
-		}
-		h.KeyShares = append(h.KeyShares, wire.KeyShare{Group: g, Key: key.Public()})
-	}
-	if err := c.p.model.write(hello{set: s}, &h); err != nil {
-		return 0, err
-	}
-	return size(&h)
+	return c.refuses(ctx, h)
 }
 
 // avoid is the hello without what the trigger needs, as little changed as can be.
 // It reports false if that leaves no hello.
-func (c *comparison) avoid(left set, t trigger) (set, bool) {
-	switch {
-	case t.much == "":
-		return left.rid(cheapest(slices.DeleteFunc(slices.Clone(t.atoms), func(a atom) bool { return c.pass[a] }))), true
-	case t.much == "length":
-		return c.shorten(left, t.over)
+func (c *comparison) avoid(left hello, t trigger) (hello, bool) {
+	left.much = maps.Clone(left.much)
+	if some := slices.DeleteFunc(slices.Clone(t.atoms), func(a atom) bool { return c.pass[a] }); len(some) > 0 {
+		left.set = left.set.rid(cheapest(some))
+		return left, true
 	}
-	for k, name := range plural {
-		if name == t.much {
-			return c.fewer(left, k, t.over)
+	for _, m := range slices.Backward(measures) {
+		most, ok := t.over[m]
+		switch {
+		case !ok:
+		case m == length:
+			return c.p.model.shorten(left, c.pass, most)
+		case m == segments:
+			delete(left.much, segments)
+			return c.p.model.shorten(left, c.pass, fitsSegment)
+		case m == records:
+			delete(left.much, records)
+			return left, true
+		default:
+			return c.p.model.fewer(left, c.pass, m, most)
 		}
 	}
-	return nil, false
-}
-
-// shorten leaves out the long key shares, and then what else is not in the least
-// hello, until a hello is short enough.
-func (c *comparison) shorten(s set, most int) (set, bool) {
-	optional := c.p.model.list(s.without(c.p.model.list(c.pass)...))
-	slices.SortStableFunc(optional, func(a, b atom) int { return bulk(b) - bulk(a) })
-	for _, a := range optional {
-		if n, err := c.lengthOf(s); err != nil || n <= most {
-			return s, err == nil
-		}
-		s = s.rid(a)
-	}
-	n, err := c.lengthOf(s)
-	return s, err == nil && n <= most
-}
-
-// bulk is about how long an atom makes a hello.
-func bulk(a atom) int {
-	if a.kind == share && kex.PostQuantum(iana.Group(a.code)) {
-		return 1000
-	}
-	return map[kind]int{share: 100, sessionID: 32, extension: 8}[a.kind]
-}
-
-// fewer leaves out what is not in the least hello until there are few enough.
-func (c *comparison) fewer(s set, k kind, most int) (set, bool) {
-	list := c.p.model.list(s)
-	for i := len(list) - 1; i >= 0 && c.number(k, s) > most; i-- {
-		a := list[i]
-		if a.kind != k || c.pass[a] {
-			continue
-		}
-		s = s.rid(a)
-	}
-	return s, c.number(k, s) <= most
+	return left, false
 }
 
 // conclude repeats what decides, and says what was found.
@@ -342,13 +304,17 @@ func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, pa
 	}
 	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
 	switch only := triggers[0]; {
-	case len(triggers) == 1 && only.much == "length":
-		id, detail = "hello-length", fmt.Sprintf("A ClientHello of %d bytes passes, and one of %d does not.", only.over, only.over+1)
-	case len(triggers) == 1 && only.much == "segments":
+	case len(triggers) > 1:
+	case only.is(length):
+		id, detail = "hello-length", fmt.Sprintf("A ClientHello of %d bytes passes, and one of %d does not.", only.over[length], only.over[length]+1)
+	case only.is(segments):
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
-	case len(triggers) == 1 && c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
+	case only.is(records):
+		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
+	case len(only.over) > 0:
+	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
 		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
-	case len(triggers) == 1 && len(only.atoms) == 1 && only.atoms[0] == nameAtom:
+	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
 		id, detail = "name-unknown", "Without a name the server goes on."
 	}
 	shows := c.evidence("a hello with "+join(triggers[:1]), fails)

@@ -9,7 +9,7 @@ import (
 // A least hello offers little: one version, one group, and of suites and signature
 // algorithms what the usual kinds of certificates need. Several that have little
 // in common serve to find one that passes, and to see what does not matter.
-type least struct {
+type leastHello struct {
 	version iana.Version
 	suites  []iana.CipherSuite
 	inert   iana.CipherSuite // of TLS 1.3, beside a version that has no use for it
@@ -17,7 +17,7 @@ type least struct {
 	schemes []iana.SignatureScheme
 }
 
-var leastHellos = []least{
+var leastHellos = []leastHello{
 	{iana.TLS13, []iana.CipherSuite{iana.TLS_AES_128_GCM_SHA256}, 0, iana.X25519,
 		[]iana.SignatureScheme{iana.ECDSA_SECP256R1_SHA256, iana.RSA_PSS_RSAE_SHA256}},
 	{iana.TLS12, []iana.CipherSuite{iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, iana.TLS_AES_256_GCM_SHA384, iana.Secp256r1,
@@ -31,7 +31,7 @@ var leastHellos = []least{
 }
 
 // set is the hello's atoms. It has a name if the client has.
-func (l least) set(named bool) set {
+func (l leastHello) set(named bool) set {
 	s := set{
 		{version, uint16(l.version), ""}: true,
 		{group, uint16(l.group), ""}:     true,

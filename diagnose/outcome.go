@@ -85,6 +85,9 @@ func (o *outcome) String() string {
 	return "no connection"
 }
 
+// lost reports whether it may be the network's doing that nothing came.
+func (o *outcome) lost() bool { return o.ending == Silent || o.ending == NoAnswer }
+
 // alike reports whether two failures look the same.
 func (o *outcome) alike(p *outcome) bool {
 	return o.ending == p.ending && o.stage == p.stage && o.alert == p.alert

@@ -97,7 +97,7 @@ func (p *prober) try(ctx context.Context, h hello, linger bool) (*outcome, error
 	if err := p.pace(ctx); err != nil {
 		return nil, err
 	}
-	h.set = h.set.closed()
+	h.set = h.closed()
 	o := p.connect(ctx, h, linger)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -155,15 +155,16 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 		}
 		raw.SetDeadline(time.Time{})
 	}
-	p.handshake(ctx, &cutter{Conn: raw, segments: h.segments, records: h.records}, h, o, linger)
+	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, linger)
 	return o
 }
 
 // handshake does it, and notes what came of it.
 func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, linger bool) {
 	cfg := wideConfig(p.user)
-	groups := slices.DeleteFunc(values[iana.Group](p.model.of(h.set, group)), func(g iana.Group) bool { return !kex.Supported(g) })
-	cfg.KeyShares = append([]iana.Group{}, values[iana.Group](p.model.of(h.set, share))...)
+	strange := func(g iana.Group) bool { return !kex.Supported(g) }
+	groups := slices.DeleteFunc(values[iana.Group](p.model.of(h.set, group)), strange)
+	cfg.KeyShares = slices.DeleteFunc(values[iana.Group](p.model.of(h.set, share)), strange)
 	cfg.CurvePreferences = slices.Concat(groups, missing(groups, cfg.CurvePreferences))
 	conn := handclasp.Client(raw, cfg)
 	conn.Watch(o.watch)

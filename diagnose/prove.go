@@ -5,8 +5,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-
-	"github.com/handclasp/handclasp/iana"
 )
 
 // prove is a command that shows a finding.
@@ -107,7 +105,7 @@ func (d *diagnosis) proveWithout(less set) string {
 		return d.command("explain")
 	}
 	var flags []string
-	if !less[atom{version, uint16(iana.TLS13), ""}] && touched[version] {
+	if !less[tls13] && touched[version] {
 		return d.command("explain", "--max-version 1.2")
 	}
 	for flag, k := range flagOf {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -89,8 +90,9 @@ type diagnosis struct {
 	*Report
 	o    *Options
 	p    *prober
-	user set // what the client offers
-	wide set // what can be offered
+	user set     // what the client offers
+	much amounts // to which a recorded hello is filled up
+	wide set     // what can be offered
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -128,6 +130,13 @@ func (d *diagnosis) prepare() error {
 		return err
 	}
 	m := modelOf(mine, all)
+	if mine.Extensions.Has(iana.ExtPadding) {
+		n, err := size(mine)
+		if err != nil {
+			return err
+		}
+		d.much = amounts{length: n}
+	}
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}
 	return d.leaveOut()
@@ -162,7 +171,7 @@ func (d *diagnosis) leaveOut() error {
 }
 
 // mine is the hello of the user's client.
-func (d *diagnosis) mine() hello { return hello{set: d.user} }
+func (d *diagnosis) mine() hello { return hello{set: d.user, much: d.much} }
 
 // try makes a connection, and says so.
 func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) (*outcome, error) {
