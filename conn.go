@@ -139,6 +139,9 @@ func (c *Conn) receive() error {
 	if c.engine.Err() != nil || c.readErr != nil {
 		c.resume() // no renegotiation goes on any more
 	}
+	if c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() {
+		c.buf, c.raw = nil, nil // nothing more is read
+	}
 	return err
 }
 
