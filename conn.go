@@ -160,6 +160,9 @@ func (c *Conn) receive() error {
 	if !c.engine.Renegotiating() || c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() || c.closed.Load() {
 		c.resume() // it is over, or will never be
 	}
+	if c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() {
+		c.buf, c.raw = nil, nil // nothing more is read
+	}
 	return err
 }
 

@@ -56,7 +56,7 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	}
 	if err != nil {
 		c.leave()
-		c.failed = err
+		c.failed, c.buf, c.raw = err, nil, nil
 		c.runErrands()
 		return err
 	}

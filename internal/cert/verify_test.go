@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -725,5 +728,79 @@ func FuzzStaple(f *testing.F) {
 			t.Fatal(err)
 		}
 		_ = fmt.Sprint(err)
+	})
+}
+
+// FuzzChain: what a peer presents is a list of certificates, each behind a length of
+// two bytes. A chain that passes is one that we issued, for a name that is its own.
+func FuzzChain(f *testing.F) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // the same each time, so that an input is, too
+	serial := int64(0)
+	issue := func(t *x509.Certificate, parent *x509.Certificate) *x509.Certificate {
+		serial++
+		t.SerialNumber, t.NotBefore, t.NotAfter = big.NewInt(serial), now.Add(-day), now.Add(day)
+		if parent == nil {
+			parent = t
+		}
+		der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return c
+	}
+	authority := func(name string) *x509.Certificate {
+		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	}
+	root := issue(authority("Root"), nil)
+	sub := issue(authority("Sub"), root)
+	leaf := issue(&x509.Certificate{DNSNames: []string{host}}, sub)
+	other := issue(&x509.Certificate{DNSNames: []string{"other.example"}, IPAddresses: []net.IP{{127, 0, 0, 1}}}, root)
+	own := issue(&x509.Certificate{DNSNames: []string{host}}, nil)
+	list := func(chain ...*x509.Certificate) (b []byte) {
+		for _, c := range chain {
+			b = append(binary.BigEndian.AppendUint16(b, uint16(len(c.Raw))), c.Raw...)
+		}
+		return b
+	}
+	for _, chain := range [][]byte{nil, list(leaf, sub), list(leaf, sub, root), list(other), list(own), list(leaf), list(sub), list(leaf, leaf, sub), {0, 1, 2}} {
+		f.Add(chain)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var raw [][]byte
+		for len(b) >= 2 {
+			n := min(int(binary.BigEndian.Uint16(b)), len(b)-2)
+			raw = append(raw, b[2:2+n])
+			b = b[2+n:]
+		}
+		chain, err := Parse(raw, config.DefaultLimits())
+		if err == nil {
+			r := Request{Chain: chain, Name: host, Roots: pool, Now: now, ServerAuth: true}
+			var v *flow.Verdict
+			v, err = Verify(r)
+			if v == nil {
+				t.Fatal("no verdict")
+			}
+			if err == nil && !bytes.Equal(raw[0], leaf.Raw) {
+				t.Fatalf("%x passes", raw[0])
+			}
+			r.Insecure = true
+			if _, err := Verify(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, ok := errors.AsType[*fault.Error](err); err != nil && !ok {
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, c := range fmt.Sprint(err) {
+			if c < ' ' || c == 0x7f {
+				t.Fatalf("%q is in %q", c, err)
+			}
+		}
 	})
 }
