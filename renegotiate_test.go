@@ -168,7 +168,9 @@ func TestRenegotiationReadDeadline(t *testing.T) {
 			client, p := manipulated(t)
 			var writer sync.WaitGroup
 			writer.Go(func() { client.Write(make([]byte, 64<<20)) }) // and nobody reads
-			time.Sleep(200 * time.Millisecond)
+			if typ, _ := p.next(); typ != iana.ContentApplicationData { // else the pause might come before the Write
+				t.Fatalf("the client sends a %v", typ)
+			}
 			p.say(iana.ContentHandshake, helloRequest)
 			deadline := func() { client.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) }
 			if later {
