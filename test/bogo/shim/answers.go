@@ -45,11 +45,10 @@ func (l *link) answer(ask flow.Ask) {
 		a.Reply(a.Config, nil, l.welcome(a.Hello))
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, l.choose(a.Request))
-	case *flow.SessionAsk:
-		a.Answer(ctx)
-	case *flow.ResumeAsk:
-		a.Answer(ctx)
-	case *flow.ReplayAsk:
+	case *flow.RenegotiateAsk:
+		l.renegotiated++
+		a.Reply()
+	case flow.Answerer:
 		a.Answer(ctx)
 	default:
 		panic(fmt.Sprintf("nobody answers a %T", ask))

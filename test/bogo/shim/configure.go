@@ -64,12 +64,18 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket,
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
 	if s.KeyShares != nil || s.NoKeyShares {
 		cfg.KeyShares = groups(s.KeyShares)
+	}
+	switch {
+	case s.RenegotiateFreely, s.RenegotiateExplicit:
+		cfg.MaxRenegotiations = 1000
+	case s.RenegotiateOnce:
+		cfg.MaxRenegotiations = 1
 	}
 	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
 	return cfg, err
@@ -78,7 +84,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	cfg := &config.ServerConfig{
 		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: true,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, Guard: h.guard,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}

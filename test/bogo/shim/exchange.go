@@ -137,7 +137,13 @@ func (l *link) talk() error {
 	if err := l.checkTicket(); err != nil {
 		return err
 	}
-	return l.shutDown()
+	if err := l.shutDown(); err != nil {
+		return err
+	}
+	return errors.Join(
+		is("the number of renegotiations", l.engine.Info().Renegotiations, l.ExpectRenegotiations),
+		is("the number of those that the engine asked for", l.renegotiated, l.ExpectRenegotiations),
+	)
 }
 
 // export writes keying material and the like to the runner, which knows it too.

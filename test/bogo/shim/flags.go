@@ -93,6 +93,13 @@ type settings struct {
 	EnableEarlyData        bool   `flag:"-enable-early-data"`
 	EarlyWriteAfterMessage uint16 `flag:"-early-write-after-message"`
 
+	// Renegotiation.
+	RenegotiateOnce      bool `flag:"-renegotiate-once"`
+	RenegotiateFreely    bool `flag:"-renegotiate-freely"`
+	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"` // as always here: the engine asks when it may
+	ForbidRenegotiation  bool `flag:"-forbid-renegotiation-after-handshake"`
+	ExpectRenegotiations int  `flag:"-expect-total-renegotiations"`
+
 	// What happens after the handshake.
 	ExportKeyingMaterial    int    `flag:"-export-keying-material"`
 	ExportLabel             string `flag:"-export-label"`

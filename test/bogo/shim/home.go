@@ -16,6 +16,8 @@ type home struct {
 	offer   *session.Session // what it may offer in this one
 	verdict *flow.Verdict    // on the peer's certificate, when it was judged last
 	tickets session.Tickets
+	cache   *session.Cache
+	cached  *counter
 	guard   *session.Guard
 }
 
@@ -29,6 +31,8 @@ func newHome() (*home, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.cached = &counter{KV: seen}
+	h.cache = session.NewCache(h.cached)
 	// A process that was started a moment ago would refuse all 0-RTT data; each test
 	// is a process, and has no past.
 	h.guard, err = session.NewGuard(session.GuardOptions{
@@ -39,6 +43,17 @@ func newHome() (*home, error) {
 
 // ageless is a store that does not say since when it remembers.
 type ageless struct{ session.KV }
+
+// A counter counts what is put into a store.
+type counter struct {
+	session.KV
+	puts int
+}
+
+func (c *counter) Put(ctx context.Context, key string, value []byte, life time.Duration) error {
+	c.puts++
+	return c.KV.Put(ctx, key, value, life)
+}
 
 func (h *home) now() time.Time { return time.Now().Add(h.late) }
 

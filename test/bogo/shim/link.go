@@ -35,6 +35,8 @@ type link struct {
 	words    []byte // of the client's first ones, what did not fit into 0-RTT
 	spoke    bool   // in 0-RTT
 	secrets  strings.Builder
+
+	renegotiated int // handshakes that the engine asked for leave to do
 }
 
 // dial connects to the runner and says which test this is.

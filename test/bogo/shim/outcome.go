@@ -139,7 +139,10 @@ func (l *link) checkSession(info *flow.Info) error {
 	if err := is("resumption", info.Resumed, l.resume && !l.ExpectSessionMiss); err != nil {
 		return err
 	}
-	if l.Server || info.Version == iana.TLS13 || true {
+	if kept := l.home.cached.puts > 0; !l.resume && (kept && l.ExpectNoSessionID || !kept && l.ExpectSessionID) {
+		return is("a session under its ID", kept, !kept)
+	}
+	if l.Server || info.Version == iana.TLS13 {
 		return nil
 	}
 	l.errands()
