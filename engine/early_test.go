@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/handclasp/handclasp/fault"
@@ -109,6 +110,24 @@ func TestJunkIsNotEarlyData(t *testing.T) {
 	if !errors.Is(p.server.err, fault.RecordType) {
 		t.Errorf("got %v, want %s", p.server.err, fault.RecordType.ID)
 	}
+}
+
+// Refused early data is no excuse to interrupt the second hello (RFC 9846, Section
+// 5.1).
+func TestEarlyDataWithinRetry(t *testing.T) {
+	p := newPair(t, retry)
+	p.client.Edit(offersEarlyData())
+	p.server.wire = p.client.Output(nil)
+	p.step(t, p.server, p.client) // hears it
+	p.step(t, p.server, p.client) // asks for another one
+	p.step(t, p.client, p.server) // hears that
+	sent := p.client.Output(nil)
+	hello := sent[bytes.Index(sent, []byte{22, 3, 3}):] // behind ChangeCipherSpec
+	at := record.HeaderLen + 10
+	part := func(b []byte) []byte { return record.AppendPlaintext(nil, iana.TLS12, iana.ContentHandshake, b) }
+	p.server.wire = slices.Concat(part(hello[record.HeaderLen:at]), junk(1, 100), part(hello[at:]))
+	p.pump(t)
+	refused(t, p.server, p.client, fault.RecordInterleaved)
 }
 
 // A second hello may not offer early data again.

@@ -34,6 +34,9 @@ func (l *layer) ChangeCipherSpec() {
 		return
 	}
 	l.ccs = true
+	if e := (*Engine)(l); !l.closed && l.err == nil && e.version() != 0 && e.version() < iana.TLS13 {
+		e.putCCS() // not a dummy before whatever comes next, but a message with its own place
+	}
 }
 
 func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {

@@ -99,6 +99,9 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
+		if len(e.handshake) > 0 {
+			return nil, fault.RecordInterleaved.New().Saw(t, iana.ContentHandshake)
+		}
 		return nil, e.skip(len(rec))
 	}
 	overhead := e.in.Overhead()
@@ -207,6 +210,9 @@ func (e *Engine) messages() error {
 		if err := e.countPost(); err != nil {
 			return err
 		}
+		if iana.HandshakeType(b[0]) == iana.HelloRequest && e.Connected() && e.saidGoodbye() {
+			return fault.Renegotiation.In("hello_request").Saw("a request after we said close_notify", "")
+		}
 		// The machine keeps the message, so its bytes are never used again.
 		e.handshake = b[n:]
 		e.keysChanged, e.turnOver = false, false
@@ -219,6 +225,13 @@ func (e *Engine) messages() error {
 		e.advanced()
 	}
 	return nil
+}
+
+// saidGoodbye reports whether this side sends no more.
+func (e *Engine) saidGoodbye() bool {
+	e.lock()
+	defer e.unlock()
+	return e.closed
 }
 
 // checkRest refuses handshake data in the record of a message that it can't belong

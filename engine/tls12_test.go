@@ -564,6 +564,19 @@ func TestRenegotiation12(t *testing.T) {
 	}
 }
 
+// Who has said close_notify can't begin another handshake, whatever its
+// configuration says.
+func TestRenegotiationAfterClose(t *testing.T) {
+	p := newPair(t, old, func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxRenegotiations = 1 }).connect(t)
+	p.client.Close()
+	inject(t, p.server, &wire.HelloRequest{})
+	p.step(t, p.server, p.client)
+	p.step(t, p.client, p.server)
+	if !errors.Is(p.client.err, fault.Renegotiation) {
+		t.Fatal(p.client.err)
+	}
+}
+
 // What each side tells of a handshake of TLS 1.2, its data and its end.
 func TestEvents12(t *testing.T) {
 	p := newPair(t, old)

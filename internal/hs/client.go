@@ -376,6 +376,9 @@ func (c *client) readHello(msg []byte, sh *wire.ServerHello) error {
 	if err := c.chosenVersion(sh); err != nil {
 		return err
 	}
+	if c.retry != nil && c.info.Version < iana.TLS13 {
+		return fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
+	}
 	if err := refuseGREASE("cipher_suite", sh.CipherSuite); err != nil {
 		return err
 	}

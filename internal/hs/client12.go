@@ -93,9 +93,6 @@ var client12 = []edge[*client]{
 
 // serverHello12 notes what the server agreed to.
 func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, error) {
-	if c.retry != nil {
-		return 0, fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
-	}
 	c.shares = nil // they were for TLS 1.3
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
 		return 0, err

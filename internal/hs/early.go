@@ -161,10 +161,10 @@ func (s *server) notEarly() string {
 	switch {
 	case s.cfg.EarlyData == 0:
 		return "This server takes none."
-	case s.info.Retried:
-		return "A HelloRetryRequest was needed."
 	case s.found == nil:
 		return "No session is resumed."
+	case s.info.Retried:
+		return "A HelloRetryRequest was needed."
 	case s.found.state == nil:
 		return "It comes with an external key."
 	case s.found.at != 0:

@@ -278,12 +278,15 @@ func (s *server) checkBinder(f *found) error {
 	return nil
 }
 
-// again finds the key of the first hello in the second, which may have left it
-// out.
+// again finds the key of the first hello in the second, which may list fewer but,
+// since that one goes with the suite, not none (RFC 9846, Section 4.2.2).
 func (s *server) again() error {
 	f := s.found
 	if f == nil {
 		return nil
+	}
+	if !s.hello.Extensions.Has(iana.ExtPreSharedKey) {
+		return fault.ExtensionMissing.In("extensions").Saw("", iana.ExtPreSharedKey)
 	}
 	f.at = slices.IndexFunc(s.identities(), func(id wire.PSKIdentity) bool { return bytes.Equal(id.Identity, f.identity) })
 	if f.at < 0 {

@@ -350,7 +350,7 @@ func (s *server) sendRetry(first []byte) error {
 	}
 	s.compat()
 	if s.hello.Extensions.Has(iana.ExtEarlyData) {
-		s.refuseEarly("A HelloRetryRequest is needed.")
+		s.refuseEarly(s.notEarly())
 		s.Layer.SkipEarlyData(flow.Clear, s.cfg.EarlyData)
 	}
 	return nil

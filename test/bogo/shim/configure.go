@@ -64,7 +64,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket,
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
@@ -84,7 +84,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	cfg := &config.ServerConfig{
 		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: true,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}
@@ -121,7 +121,7 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 func (s *settings) versions() (lowest, highest iana.Version, err error) {
 	var left []iana.Version
 	for v, off := range map[iana.Version]bool{iana.TLS10: s.NoTLS1, iana.TLS11: s.NoTLS11, iana.TLS12: s.NoTLS12, iana.TLS13: s.NoTLS13} {
-		if !off && v >= iana.Version(s.MinVersion) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
+		if !off && v >= max(iana.Version(s.MinVersion), s.policy().lowest) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
 			left = append(left, v)
 		}
 	}
@@ -139,6 +139,9 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 
 func (s *settings) groups() []iana.Group {
 	if s.Curves == nil {
+		if p := s.policy(); p.groups != nil {
+			return p.groups
+		}
 		return defaultGroups
 	}
 	return groups(s.Curves)
@@ -153,10 +156,21 @@ func groups(ids []uint16) []iana.Group {
 }
 
 func (s *settings) schemes() []iana.SignatureScheme {
+	if p := s.policy(); p.schemes != nil {
+		return p.schemes
+	}
 	if s.VerifyPrefs == nil {
 		return defaultSchemes
 	}
-	return schemes(s.VerifyPrefs)
+	return slices.DeleteFunc(schemes(s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
+}
+
+// signing are what the shim signs with.
+func (s *settings) signing() []iana.SignatureScheme {
+	if p := s.policy(); p.schemes != nil {
+		return p.schemes
+	}
+	return sign.All()
 }
 
 func schemes(ids []uint16) []iana.SignatureScheme {
@@ -256,7 +270,7 @@ func timestamps(list []byte) (scts [][]byte, err error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	if len(list) < 2 || int(list[0])<<8+int(list[1]) != len(list)-2 {
+	if len(list) < 2+2+1 || int(list[0])<<8+int(list[1]) != len(list)-2 {
 		return nil, errors.New("-signed-cert-timestamps: no list")
 	}
 	for rest := list[2:]; len(rest) > 0; {

@@ -60,6 +60,12 @@ type settings struct {
 	EnableGREASE     bool     `flag:"-enable-grease"`
 	PermuteExts      bool     `flag:"-permute-extensions"`
 
+	FIPS202205 bool `flag:"-fips-202205"`
+	WPA202304  bool `flag:"-wpa-202304"`
+	CNSA202407 bool `flag:"-cnsa-202407"`
+	CNSA1      bool `flag:"-cnsa1-202603"`
+	CNSA2      bool `flag:"-cnsa2-202603"`
+
 	// Who is who.
 	HostName             string   `flag:"-host-name"`
 	VerifyPeer           bool     `flag:"-verify-peer"`

@@ -199,6 +199,9 @@ func (l *link) earlyReason(info *flow.Info) string {
 	case !l.EnableEarlyData:
 		return "disabled"
 	}
+	if l.Server && info.EarlyData.Reason == "" { // nobody thought of it
+		return map[bool]string{true: "peer_declined", false: "no_session_offered"}[info.Resumed]
+	}
 	for _, r := range earlyReasons {
 		if strings.Contains(info.EarlyData.Reason, r.ours) {
 			return r.theirs
