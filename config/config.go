@@ -174,7 +174,8 @@ type ClientConfig struct {
 
 	// MaxRenegotiations is how often a server of TLS 1.2 or below may ask for another
 	// handshake on a connection, which it needs to see a client certificate after
-	// the first request. Zero refuses it. The server must tie its handshakes
+	// the first request. Zero refuses it; a negative number leaves the request
+	// unanswered, for a server that only wishes it. The server must tie its handshakes
 	// together (RFC 5746) and stay the same. While one goes on, Writes wait for who
 	// reads. A server of ours never renegotiates.
 	MaxRenegotiations int

@@ -41,9 +41,6 @@ func (c *ClientConfig) checkExtras() error {
 	if n := c.MaxFragmentLength; n != 0 && n != 512 && n != 1024 && n != 2048 && n != 4096 {
 		return fault.ConfigValue.In("MaxFragmentLength").Saw(n, "512, 1024, 2048 or 4096")
 	}
-	if n := c.MaxRenegotiations; n < 0 {
-		return fault.ConfigValue.In("MaxRenegotiations").Saw(n, "0 or more")
-	}
 	return checkRecords(c.RecordSizeLimit, c.PadRecords)
 }
 

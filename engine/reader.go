@@ -210,9 +210,6 @@ func (e *Engine) messages() error {
 		if err := e.countPost(); err != nil {
 			return err
 		}
-		if iana.HandshakeType(b[0]) == iana.HelloRequest && e.Connected() && e.saidGoodbye() {
-			return fault.Renegotiation.In("hello_request").Saw("a request after we said close_notify", "")
-		}
 		// The machine keeps the message, so its bytes are never used again.
 		e.handshake = b[n:]
 		e.keysChanged, e.turnOver = false, false
@@ -221,6 +218,9 @@ func (e *Engine) messages() error {
 		}
 		if err := e.checkRest(); err != nil {
 			return err
+		}
+		if _, ok := e.machine.Ask().(*flow.RenegotiateAsk); ok && e.saidGoodbye() {
+			return fault.Renegotiation.In("hello_request").Saw("a request after our close_notify", nil)
 		}
 		e.advanced()
 	}

@@ -564,6 +564,29 @@ func TestRenegotiation12(t *testing.T) {
 	}
 }
 
+// A client may leave a wish to renegotiate unanswered (RFC 5246, Section 7.4.1.1), but
+// not one that is malformed, nor many without data between.
+func TestRenegotiationIgnored(t *testing.T) {
+	ignore := func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxRenegotiations = -1 }
+	p := newPair(t, old, ignore).connect(t)
+	inject(t, p.server, &wire.HelloRequest{})
+	p.pump(t)
+	p.exchange(t, 100)
+	if n := p.client.Info().Renegotiations; n != 0 || len(p.client.Output(nil)) > 0 {
+		t.Errorf("%d renegotiations", n)
+	}
+	for range maxPosts + 1 {
+		inject(t, p.server, &wire.HelloRequest{})
+	}
+	p.pump(t)
+	refused(t, p.client, p.server, fault.Flood)
+
+	p = newPair(t, old, ignore).connect(t)
+	(*layer)(p.server.Engine).WriteMessage([]byte{byte(iana.HelloRequest), 0, 0, 1, 0})
+	p.pump(t)
+	refused(t, p.client, p.server, fault.WireTrailing)
+}
+
 // Who has said close_notify can't begin another handshake, whatever its
 // configuration says.
 func TestRenegotiationAfterClose(t *testing.T) {

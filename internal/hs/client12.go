@@ -53,7 +53,8 @@ import (
 //	WAIT_FINISHED
 //	     |  Finished
 //	     v
-//	 CONNECTED
+//	 CONNECTED <---+  HelloRequest, if the configuration leaves it unanswered
+//	     |  |------+
 //	     |  HelloRequest, if the configuration lets the server renegotiate
 //	     v
 //	RENEGOTIATING
@@ -87,7 +88,7 @@ var client12 = []edge[*client]{
 	{fault.WaitNST, trigger(iana.NewSessionTicket), (*client).newSessionTicket12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*client).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*client).finished12, to(fault.Connected)},
-	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to(fault.Renegotiating)},
+	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to(fault.Connected, fault.Renegotiating)},
 	{fault.Renegotiating, answer, (*client).renegotiate, to(fault.WaitSH)},
 }
 

@@ -77,6 +77,8 @@ func machines() []*machine {
 			server_hello, [server_key_exchange,] server_hello_done, [new_session_ticket,] change_cipher_spec, finished
 			server_hello, [new_session_ticket,] change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate; resumed
 		again: "hello_request, ready, ",
+		after: `
+			hello_request`, // unanswered
 	}, {
 		role: fault.Server, version: iana.TLS13,
 		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding}),

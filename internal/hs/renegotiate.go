@@ -39,6 +39,8 @@ type past struct {
 // it is over, so the answer is up to who sends it.
 func (c *client) helloRequest(msg []byte) (fault.State, error) {
 	switch done, most := c.info.Renegotiations, c.cfg.MaxRenegotiations; {
+	case most < 0: // which a client may (RFC 5246, Section 7.4.1.1)
+		return fault.Connected, c.coder.Decode(msg, new(wire.HelloRequest))
 	case done >= most:
 		return 0, fault.Renegotiation.In("hello_request").Saw(fmt.Sprintf("request %d", done+1), fmt.Sprintf("at most %d", most))
 	case !c.info.SecureRenegotiation:

@@ -74,6 +74,8 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	switch {
 	case s.RenegotiateFreely, s.RenegotiateExplicit:
 		cfg.MaxRenegotiations = 1000
+	case s.RenegotiateIgnore:
+		cfg.MaxRenegotiations = -1
 	case s.RenegotiateOnce:
 		cfg.MaxRenegotiations = 1
 	}
@@ -83,7 +85,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	cfg := &config.ServerConfig{
-		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: true,
+		PreferClientOrder: s.Cipher == "" && !s.ServerPreference && s.policy().suites == nil, GREASE: true,
 		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },

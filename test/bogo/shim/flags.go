@@ -100,6 +100,7 @@ type settings struct {
 	EarlyWriteAfterMessage uint16 `flag:"-early-write-after-message"`
 
 	// Renegotiation.
+	RenegotiateIgnore    bool `flag:"-renegotiate-ignore"`
 	RenegotiateOnce      bool `flag:"-renegotiate-once"`
 	RenegotiateFreely    bool `flag:"-renegotiate-freely"`
 	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"` // as always here: the engine asks when it may

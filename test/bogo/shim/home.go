@@ -11,7 +11,7 @@ import (
 // A home is what outlives a connection: sessions, the keys of tickets, the guard
 // against replays, and a clock that can be set forward.
 type home struct {
-	late    time.Duration    // by which the clock is ahead
+	clock   time.Time        // which stands still but for -resumption-delay
 	session *session.Session // what a client got last, for its next connection
 	offer   *session.Session // what it may offer in this one
 	verdict *flow.Verdict    // on the peer's certificate, when it was judged last
@@ -22,7 +22,7 @@ type home struct {
 }
 
 func newHome() (*home, error) {
-	h := new(home)
+	h := &home{clock: time.Now()}
 	var err error
 	if h.tickets, err = session.NewTickets(session.TicketOptions{Clock: h.now}); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *counter) Put(ctx context.Context, key string, value []byte, life time.D
 	return c.KV.Put(ctx, key, value, life)
 }
 
-func (h *home) now() time.Time { return time.Now().Add(h.late) }
+func (h *home) now() time.Time { return h.clock }
 
 // begin takes up the session of the connection before.
 func (h *home) begin() { h.offer, h.session = h.session, nil }
