@@ -31,6 +31,7 @@ func TestExtensionsSpoken(t *testing.T) {
 		c.NextProtos, s.NextProtos = []string{"h2"}, []string{"h2"}
 		c.PadHello, c.PostHandshakeAuth, c.SendAuthorities = 4000, true, true
 		c.RecordSizeLimit, c.MaxFragmentLength = 512, 512
+		c.CertificateCompression = []iana.CertCompression{iana.CertZlib}
 		c.CipherSuites = []iana.CipherSuite{iana.TLS_AES_128_GCM_SHA256, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, iana.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 	}
 	g := guard{say: session.Accepted}

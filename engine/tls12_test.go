@@ -575,7 +575,7 @@ func TestRenegotiationIgnored(t *testing.T) {
 	if n := p.client.Info().Renegotiations; n != 0 || len(p.client.Output(nil)) > 0 {
 		t.Errorf("%d renegotiations", n)
 	}
-	for range maxPosts + 1 {
+	for range config.DefaultLimits().PostMessages + 1 {
 		inject(t, p.server, &wire.HelloRequest{})
 	}
 	p.pump(t)

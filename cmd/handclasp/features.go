@@ -6,13 +6,16 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/expand"
 	"github.com/handclasp/handclasp/internal/hs"
 	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/starttls"
@@ -26,9 +29,9 @@ func featuresCmd() *cobra.Command {
 		Use:   "features",
 		Short: "Print what this build supports",
 		Long: `features prints the versions, cipher suites, groups, signature algorithms,
-extensions and certificates that this build supports, from the tables that its
-connections use. What is marked by name is off unless a flag or a configuration
-names it.`,
+extensions and certificates that this build supports, and the limits it sets its
+peers, from the tables that its connections use. What is marked by name is off
+unless a flag or a configuration names it.`,
 		Example: `  handclasp features                         all of it
   handclasp features --json | jq .groups     the same for programs`,
 		Args: noArguments,
@@ -51,14 +54,16 @@ names it.`,
 
 // features are what a build supports, in order of preference.
 type features struct {
-	Versions     []feature  `json:"versions"`
-	Suites       []feature  `json:"cipher_suites"`
-	Groups       []feature  `json:"groups"`
-	Schemes      []feature  `json:"signature_algorithms"`
-	Extensions   []feature  `json:"extensions"`
-	Certificates certLimits `json:"certificates"`
-	Bindings     []string   `json:"channel_bindings"`
-	StartTLS     []string   `json:"starttls"`
+	Versions     []feature `json:"versions"`
+	Suites       []feature `json:"cipher_suites"`
+	Groups       []feature `json:"groups"`
+	Schemes      []feature `json:"signature_algorithms"`
+	Extensions   []feature `json:"extensions"`
+	Compressions []feature `json:"certificate_compression"`
+	Keys         []string  `json:"certificate_keys"`
+	Bindings     []string  `json:"channel_bindings"`
+	StartTLS     []string  `json:"starttls"`
+	Limits       []bound   `json:"limits"`
 }
 
 // A feature is one row of a table.
@@ -70,13 +75,12 @@ type feature struct {
 	ByName bool     `json:"by_name,omitempty"` // off unless it is named
 }
 
-// certLimits are those of a chain that a peer shows.
-type certLimits struct {
-	Keys            []string `json:"keys"`
-	MaxCertificates int      `json:"max_certificates"`
-	MaxBytes        int      `json:"max_bytes"`
-	MinRSABits      int      `json:"min_rsa_bits"`
-	MaxRSABits      int      `json:"max_rsa_bits"`
+// A bound is what a peer may do at most, unless a configuration says otherwise.
+type bound struct {
+	Name  string `json:"name"`
+	What  string `json:"what"`
+	Value int64  `json:"value"` // times in milliseconds
+	Unit  string `json:"unit,omitempty"`
 }
 
 // supported reads the tables.
@@ -90,9 +94,9 @@ func supported() (*features, error) {
 		return nil, err
 	}
 	f := &features{
-		Certificates: certLimits{[]string{"ECDSA P-256, P-384, P-521", "Ed25519", "RSA"}, cert.MaxCertificates, cert.MaxBytes, cert.MinRSABits, cert.MaxRSABits},
-		Bindings:     []string{engine.BindingExporter, engine.BindingEndPoint, engine.BindingUnique},
-		StartTLS:     starttls.Protocols(),
+		Keys:     []string{"ECDSA P-256", "ECDSA P-384", "ECDSA P-521", "Ed25519", fmt.Sprintf("RSA of %d to %d bits", cert.MinRSABits, cert.MaxRSABits)},
+		Bindings: []string{engine.BindingExporter, engine.BindingEndPoint, engine.BindingUnique},
+		StartTLS: starttls.Protocols(),
 	}
 	for _, v := range widest.Versions {
 		f.Versions = append(f.Versions, feature{Name: v.String(), Number: int(v), ByName: !slices.Contains(plain.Versions, v)})
@@ -123,6 +127,16 @@ func supported() (*features, error) {
 		info, _ := t.Info()
 		f.Extensions = append(f.Extensions, feature{Name: t.String(), Number: int(t), Note: info.Source})
 	}
+	for _, a := range expand.All {
+		f.Compressions = append(f.Compressions, feature{Name: a.String(), Number: int(a), Note: "clients read it", ByName: true})
+	}
+	for _, row := range config.LimitTable() {
+		l := bound{row.Field, row.What, row.Default, row.Unit}
+		if row.Unit == "time" {
+			l.Value, l.Unit = time.Duration(row.Default).Milliseconds(), "ms"
+		}
+		f.Limits = append(f.Limits, l)
+	}
 	return f, nil
 }
 
@@ -144,16 +158,25 @@ func (f *features) print(w io.Writer) error {
 		list  []feature
 	}{
 		{"Versions", f.Versions}, {"Cipher suites", f.Suites}, {"Groups", f.Groups}, {"Signature algorithms", f.Schemes}, {"Extensions", f.Extensions},
+		{"Compression of certificates", f.Compressions},
 	} {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		b.WriteString(part.title + "\n" + table(part.list))
 	}
-	c := f.Certificates
-	fmt.Fprintf(&b, "\nCertificates\n  X.509, with keys of %s\n", strings.Join(c.Keys, ", "))
-	fmt.Fprintf(&b, "  at most %d in a chain, %d bytes together; RSA of %d to %d bits\n", c.MaxCertificates, c.MaxBytes, c.MinRSABits, c.MaxRSABits)
-	fmt.Fprintf(&b, "\nChannel bindings\n  %s\n\nSTARTTLS\n  %s\n", strings.Join(f.Bindings, ", "), strings.Join(f.StartTLS, ", "))
+	for _, part := range []struct {
+		title string
+		list  []string
+	}{
+		{"Keys of certificates", f.Keys}, {"Channel bindings", f.Bindings}, {"STARTTLS", f.StartTLS},
+	} {
+		fmt.Fprintf(&b, "\n%s\n  %s\n", part.title, strings.Join(part.list, ", "))
+	}
+	b.WriteString("\nLimits, which a configuration can change\n")
+	for _, l := range f.Limits {
+		fmt.Fprintf(&b, "  %-16s  %s: %d%s\n", l.Name, l.What, l.Value, strings.TrimRight(" "+l.Unit, " "))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

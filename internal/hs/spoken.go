@@ -11,7 +11,7 @@ import (
 var extensions = []iana.ExtensionType{
 	iana.ExtServerName, iana.ExtMaxFragmentLength, iana.ExtStatusRequest, iana.ExtSupportedGroups, iana.ExtECPointFormats,
 	iana.ExtSignatureAlgorithms, iana.ExtALPN, iana.ExtSCT, iana.ExtPadding, iana.ExtEncryptThenMAC, iana.ExtExtendedMasterSecret,
-	iana.ExtRecordSizeLimit, iana.ExtSessionTicket, iana.ExtPreSharedKey, iana.ExtEarlyData, iana.ExtSupportedVersions, iana.ExtCookie,
+	iana.ExtCompressCertificate, iana.ExtRecordSizeLimit, iana.ExtSessionTicket, iana.ExtPreSharedKey, iana.ExtEarlyData, iana.ExtSupportedVersions, iana.ExtCookie,
 	iana.ExtPSKKeyExchangeModes, iana.ExtCertificateAuthorities, iana.ExtPostHandshakeAuth, iana.ExtSignatureAlgorithmsCert, iana.ExtKeyShare,
 	iana.ExtRenegotiationInfo,
 }

@@ -60,7 +60,6 @@ func TestNotBuilt(t *testing.T) {
 	for reason, extensions := range map[string][]iana.ExtensionType{
 		noECH:          {iana.ExtEncryptedClientHello},
 		noRPK:          {iana.ExtClientCertificateType, iana.ExtServerCertificateType},
-		noCompression:  {iana.ExtCompressCertificate},
 		noDelegated:    {iana.ExtDelegatedCredential},
 		noTrustAnchors: {0xca34},
 		noAcrossNames:  {62}, // tls_flags

@@ -11,7 +11,7 @@ const (
 	// Features that this engine does not have.
 	noECH           = "not built: Encrypted ClientHello"
 	noRPK           = "not built: raw public keys"
-	noCompression   = "not built: certificate compression"
+	noCompression   = "not built: certificate compression by servers"
 	noDelegated     = "not built: delegated credentials"
 	noTrustAnchors  = "not built: trust anchor identifiers"
 	noMLDSA         = "not built: ML-DSA certificates"
@@ -20,31 +20,32 @@ const (
 	noAcrossNames   = "not built: resumption across names"
 	noEqual         = "not built: cipher suites and groups of equal preference"
 	noEarlyExporter = "not built: an exporter before the handshake is complete"
-	noOwnLimits     = "not built: limits of a connection's own on records and certificates"
+	noSendLimit     = "not built: a limit of our own on the records that we send"
 	alwaysStaples   = "not built: a client that does not ask for staples"
 	noGroupHint     = "not built: a hint of the server's groups"
 
 	// What only BoringSSL has.
-	channelID  = "BoringSSL's own: Channel ID"
-	npn        = "BoringSSL's own: NPN"
-	alps       = "BoringSSL's own: ALPS"
-	pake       = "BoringSSL's own: PAKE"
-	falseSt    = "BoringSSL's own: false start"
-	srtp       = "BoringSSL's own: SRTP, which is for DTLS"
-	jdk11      = "BoringSSL's own: a way around a defect of JDK 11"
-	hints      = "BoringSSL's own: handshake hints"
-	padding    = "BoringSSL's own: padding of the server's flight"
-	sha256     = "BoringSSL's own: clients known by a hash of their certificate"
-	ticketForm = "BoringSSL's own: the form of its tickets"
-	interfaces = "BoringSSL's own: how its interface is told, and reports"
+	testCompression = "BoringSSL's own: algorithms of certificate compression made for its tests"
+	channelID       = "BoringSSL's own: Channel ID"
+	npn             = "BoringSSL's own: NPN"
+	alps            = "BoringSSL's own: ALPS"
+	pake            = "BoringSSL's own: PAKE"
+	falseSt         = "BoringSSL's own: false start"
+	srtp            = "BoringSSL's own: SRTP, which is for DTLS"
+	jdk11           = "BoringSSL's own: a way around a defect of JDK 11"
+	hints           = "BoringSSL's own: handshake hints"
+	padding         = "BoringSSL's own: padding of the server's flight"
+	sha256          = "BoringSSL's own: clients known by a hash of their certificate"
+	ticketForm      = "BoringSSL's own: the form of its tickets"
+	interfaces      = "BoringSSL's own: how its interface is told, and reports"
 )
 
 // reasons is the closed list.
 var reasons = []string{
 	dtls, quic,
 	noECH, noRPK, noCompression, noDelegated, noTrustAnchors, noMLDSA, noLegacyRSA, noImporter, noAcrossNames, noEqual, noEarlyExporter,
-	noOwnLimits, alwaysStaples, noGroupHint,
-	channelID, npn, alps, pake, falseSt, srtp, jdk11, hints, padding, sha256, ticketForm, interfaces,
+	noSendLimit, alwaysStaples, noGroupHint,
+	testCompression, channelID, npn, alps, pake, falseSt, srtp, jdk11, hints, padding, sha256, ticketForm, interfaces,
 
 	// What we do on purpose, and why.
 	"on purpose: 0-RTT data only where the session's application protocol is offered",
@@ -72,7 +73,6 @@ var reasons = []string{
 	"on purpose: no ChangeCipherSpec for a client without a session ID (RFC 9846, Appendix E.4)",
 	"on purpose: no renegotiation with a server that can't tie handshakes together (RFC 5746, Section 4.2)",
 	"on purpose: no_renegotiation is a warning (RFC 5246, Section 7.2.2)",
-	"on purpose: our own limits (docs/limits.md)",
 	"on purpose: the version of a record means nothing (RFC 9846, Section 5.1)",
 	"on purpose: what authorities a client names is a wish, and one of TLS 1.3 (RFC 9846, Section 4.3.4)",
 	"on purpose: what was answered goes out before the alert about what came behind it",
@@ -83,13 +83,13 @@ var reasons = []string{
 var absent = []struct{ reason, names string }{
 	{noECH, `ECH|ExtraClientEncryptedExtension|AllExtensions-Client-Permute-HelloRetryRequest`},
 	{noRPK, `^(Client|Server)CertificateType-|RawPublicKey|^CertificateSelection-.*CertificateType-`},
-	{noCompression, `CertCompression`},
+	{testCompression, `CertCompression`},
 	{noDelegated, `DelegatedCredential`},
 	{noTrustAnchors, `TrustAnchor`},
 	{noImporter, `^PSK-`},
 	{noAcrossNames, `ResumptionAcrossNames|TicketFlags`},
 	{noEqual, `TLS13-CipherPreference|EqualPreference`},
-	{noOwnLimits, `^LargeMessage-Reject|^MaxSendFragment`},
+	{noSendLimit, `^MaxSendFragment`},
 	{noGroupHint, `^KeyShareWithServerHint`},
 	{channelID, `ChannelID`},
 	{npn, `NPN|NextProto|^ALPNServer-Preferred`},
