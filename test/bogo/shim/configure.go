@@ -29,7 +29,15 @@ var (
 	}
 )
 
-const maxEarlyData = 14336 // bytes of 0-RTT data that a server takes with a ticket
+const (
+	maxEarlyData = 14336 // bytes of 0-RTT data that a server takes with a ticket
+	maxSkipped   = 16384 // bytes of it that a server skips
+)
+
+// limits are BoringSSL's where the runner's tests look at them.
+func (s *settings) limits() config.Limits {
+	return config.Limits{Certificates: 100, MessageBytes: s.MaxCertList, SkippedEarlyData: maxSkipped}
+}
 
 // newEngine makes the engine that the flags describe.
 func (s *settings) newEngine(h *home, keyLog io.Writer) (*engine.Engine, error) {
@@ -64,7 +72,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket, Limits: s.limits(),
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
@@ -86,7 +94,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	cfg := &config.ServerConfig{
 		PreferClientOrder: s.Cipher == "" && !s.ServerPreference && s.policy().suites == nil, GREASE: true,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Limits: s.limits(), Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}

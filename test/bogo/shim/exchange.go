@@ -71,6 +71,9 @@ func (l *link) shakeHands() error {
 	if l.engine.Connected() && l.HandshakeNeverDone {
 		return errors.New("the handshake was completed")
 	}
+	if l.Server && l.engine.Connected() {
+		l.errands() // tickets, before anything else is said
+	}
 	return l.flush()
 }
 

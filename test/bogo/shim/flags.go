@@ -73,6 +73,7 @@ type settings struct {
 	ReverifyOnResume     bool     `flag:"-reverify-on-resume"`
 	RequireAnyClientCert bool     `flag:"-require-any-client-certificate"`
 	UseClientCAList      string   `flag:"-use-client-ca-list"`
+	MaxCertList          int      `flag:"-max-cert-list"`
 	VerifyPrefs          []uint16 `flag:"-verify-prefs"`
 	FailCertCallback     bool     `flag:"-fail-cert-callback"`
 	FailEarlyCallback    bool     `flag:"-fail-early-callback"`
