@@ -167,7 +167,7 @@ func TestRenegotiationReadDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, p := manipulated(t)
 			var writer sync.WaitGroup
-			writer.Go(func() { client.Write(make([]byte, 64<<20)) }) // and nobody reads
+			writer.Go(func() { client.Write(make([]byte, 64<<20)) })    // and nobody reads
 			if typ, _ := p.next(); typ != iana.ContentApplicationData { // else the pause might come before the Write
 				t.Fatalf("the client sends a %v", typ)
 			}
