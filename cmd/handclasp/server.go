@@ -84,13 +84,18 @@ func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn)
 	events := s.out.events.watcher(number)
 	v.Watch(func(ev *handclasp.Event) {
 		events(ev)
+		v.seen.watch(ev)
 		if !v.agreed.Load() {
 			rec.Watch(ev)
 		}
 	})
 	if err := v.HandshakeContext(alive); err != nil {
 		rec.Done(err)
-		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
+		if why := v.rejects(err); why != "" {
+			v.tell("failed after %s: %s", took(time.Since(start)), why)
+		} else {
+			v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
+		}
 		if errors.Is(err, fault.PeerSpeaksHTTP) {
 			httptls.AnswerPlain(v.NetConn())
 		}
@@ -124,6 +129,8 @@ type visit struct {
 	wants  handclasp.ClientAuthType
 	agreed atomic.Bool // then what comes is the application's, and not told
 	rec    *explain.Recorder
+	seen   sight
+	heard  atomic.Bool // data came
 
 	identify func() bool   // ask, once
 	patience time.Duration // for the answer
@@ -170,12 +177,25 @@ func (v *visit) tell(format string, args ...any) {
 // without a word is usual after HTTP and worth no line.
 func (v *visit) Read(p []byte) (int, error) {
 	n, err := v.Conn.Read(p)
+	if n > 0 {
+		v.heard.Store(true)
+	}
 	v.breaks(err)
 	return n, err
 }
 
 // breaks tells of an error that ends the connection, once.
 func (v *visit) breaks(err error) {
+	if !v.heard.Load() {
+		why := v.rejects(err)
+		if why == "" {
+			why = v.leaves(err)
+		}
+		if why != "" {
+			v.broken.Do(func() { v.tell("%s", why) })
+			return
+		}
+	}
 	if e, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(e, fault.Truncated) && !errors.Is(e, fault.PeerReset) {
 		v.broken.Do(func() { v.tell("broke off: %s", inLine(inWords(e, fault.Server))) })
 	}

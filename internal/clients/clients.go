@@ -28,7 +28,12 @@ type Client struct {
 	Hello    []byte // a handshake message, with its header
 }
 
-func (c *Client) String() string { return c.Version }
+// Short is the version without what a program says of its libraries and maker.
+func (c *Client) Short() string {
+	s, _, _ := strings.Cut(c.Version, " (")
+	s, _, _ = strings.Cut(s, " built")
+	return s
+}
 
 // Find is the recording of the client that is called so. Its error lists the
 // names that there are.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -149,4 +151,28 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%x", msg)
 		}
 	})
+}
+
+// TestLike: each recording is like itself, whatever name, protocols, session and
+// GREASE values another connection has, and like no other stack.
+func TestLike(t *testing.T) {
+	for _, name := range Names {
+		c, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := c.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Extensions.Remove(iana.ExtServerName)
+		h.Extensions.Remove(iana.ExtALPN)
+		if got := Like(h); !slices.Contains(got, c.Short()) {
+			t.Errorf("%s is like %q", name, got)
+		}
+		h.CipherSuites = wire.MakeList16(iana.TLS_AES_128_GCM_SHA256)
+		if got := Like(h); got != nil {
+			t.Errorf("%s with one suite is like %q", name, got)
+		}
+	}
 }
