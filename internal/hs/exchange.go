@@ -125,7 +125,7 @@ func (c *client) respond() (m *wire.ClientKeyExchange, premaster []byte, err err
 	if err != nil || !x.PreShared() {
 		return m, premaster, err
 	}
-	psk := &c.cfg.PSKs[0]
+	psk := config.PSK12(c.cfg.PSKs)
 	m.Identity, c.info.PSKIdentity = psk.Identity, slices.Clone(psk.Identity)
 	if premaster == nil {
 		premaster = make([]byte, len(psk.Key))
@@ -220,7 +220,7 @@ func (s *server) findPSK(identity []byte) error {
 	if err := s.random(s.psk); err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return string(p.Identity) == string(identity) }); i >= 0 {
+	if i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return string(p.Identity) == string(identity) && !p.Imported() }); i >= 0 {
 		p := &s.cfg.PSKs[i]
 		s.psk, s.pskDigest, s.info.PSKIdentity = p.Key, digest(p), slices.Clone(identity)
 	}

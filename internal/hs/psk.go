@@ -15,6 +15,7 @@ type psk struct {
 	secret   keys.Secret
 	hash     keys.Hash
 	external bool
+	imported bool // of an external key (RFC 9258)
 }
 
 // binder proves that its maker holds the key: partial is the ClientHello that it
@@ -23,9 +24,19 @@ type psk struct {
 func (p *psk) binder(t *keys.Transcript, partial []byte) []byte {
 	early := keys.NewEarly(p.hash, p.secret)
 	defer early.Wipe()
-	base := early.BinderKey(p.external)
+	base := early.BinderKey(p.origin())
 	defer base.Wipe()
 	return p.hash.Finished(base, t.With(p.hash, partial))
+}
+
+func (p *psk) origin() keys.Origin {
+	switch {
+	case p.imported:
+		return keys.Imported
+	case p.external:
+		return keys.External
+	}
+	return keys.FromTicket
 }
 
 // name is how decisions speak of it.

@@ -156,8 +156,8 @@ func shownBy(cfg *config.ClientConfig, x *suite.Suite) (id [32]byte) {
 	if cfg.GetClientCertificate != nil {
 		h.Write([]byte{1})
 	}
-	if x.Exchange.PreShared() && len(cfg.PSKs) > 0 {
-		h.Write(digest(&cfg.PSKs[0]))
+	if p := config.PSK12(cfg.PSKs); x.Exchange.PreShared() && p != nil {
+		h.Write(digest(p))
 	}
 	h.Sum(id[:0])
 	return id
@@ -180,7 +180,7 @@ func (c *client) offerPSKs() {
 		if len(p.Identity) == 0 || !c.params.Speaks(p.KDF()) {
 			continue // not one for TLS 1.3, or no suite of ours goes with it
 		}
-		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true}})
+		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true, imported: p.Imported()}})
 	}
 	h := &c.hello
 	h.PSKModes = wire.MakeList8(wire.PSKDHE)

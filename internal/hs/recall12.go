@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -116,7 +117,7 @@ func (c *client) takeOld(sh *wire.ServerHello) error {
 	c.info.SignatureScheme, c.info.OCSPResponse, c.info.SCTs = s.SignatureScheme, s.OCSP, s.SCTs
 	c.info.Group, c.info.DHBits = s.Group, int(s.DHBits)
 	if c.suite.Exchange.PreShared() {
-		c.info.PSKIdentity = bytes.Clone(c.cfg.PSKs[0].Identity)
+		c.info.PSKIdentity = bytes.Clone(config.PSK12(c.cfg.PSKs).Identity)
 	}
 	c.tellOld(oldName(s), "The server took it, so it need not show a certificate again, and there is no key exchange.")
 	return nil

@@ -164,7 +164,7 @@ func (s *server) external(identity []byte) (*found, string) {
 	if why := s.unusable(psk{hash: p.KDF()}); why != "" {
 		return nil, why
 	}
-	return &found{psk: psk{secret: slices.Clone(p.Key), hash: p.KDF(), external: true}}, ""
+	return &found{psk: psk{secret: slices.Clone(p.Key), hash: p.KDF(), external: true, imported: p.Imported()}}, ""
 }
 
 // ofState is the key of a ticket, or why it does not fit.
@@ -290,8 +290,7 @@ func (s *server) again() error {
 	}
 	f.at = slices.IndexFunc(s.identities(), func(id wire.PSKIdentity) bool { return bytes.Equal(id.Identity, f.identity) })
 	if f.at < 0 {
-		s.decline("the client no longer offers it")
-		return nil
+		return fault.SecondHelloChanged.In("pre_shared_key.identities")
 	}
 	return s.checkBinder(f)
 }

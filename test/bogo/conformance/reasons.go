@@ -16,7 +16,7 @@ const (
 	noTrustAnchors  = "not built: trust anchor identifiers"
 	noMLDSA         = "not built: ML-DSA certificates"
 	noLegacyRSA     = "not built: RSASSA-PKCS1-v1_5 for clients of TLS 1.3 (RFC 9963)"
-	noImporter      = "not built: imported pre-shared keys (RFC 9258)"
+	onlyPSK         = "not built: a client that takes nothing but a pre-shared key"
 	noAcrossNames   = "not built: resumption across names"
 	noEqual         = "not built: cipher suites and groups of equal preference"
 	noEarlyExporter = "not built: an exporter before the handshake is complete"
@@ -43,15 +43,17 @@ const (
 // reasons is the closed list.
 var reasons = []string{
 	dtls, quic,
-	noECH, noRPK, noCompression, noDelegated, noTrustAnchors, noMLDSA, noLegacyRSA, noImporter, noAcrossNames, noEqual, noEarlyExporter,
+	noECH, noRPK, noCompression, noDelegated, noTrustAnchors, noMLDSA, noLegacyRSA, onlyPSK, noAcrossNames, noEqual, noEarlyExporter,
 	noSendLimit, alwaysStaples, noGroupHint,
 	testCompression, channelID, npn, alps, pake, falseSt, srtp, jdk11, hints, padding, sha256, ticketForm, interfaces,
 
 	// What we do on purpose, and why.
 	"on purpose: 0-RTT data only where the session's application protocol is offered",
+	"on purpose: a HelloRequest during a handshake is ignored (RFC 5246, Section 7.4.1.1)",
 	"on purpose: a binder of impossible length is decode_error (RFC 9846, Section 4.3.11)",
 	"on purpose: a client none of whose certificates fits shows none (RFC 9846, Section 4.5.1)",
 	"on purpose: a client's certificate must lead to an authority that the server names, if it names any",
+	"on purpose: a connection by an external key leaves no session, for the key serves again",
 	"on purpose: a corrupt certificate is bad_certificate (RFC 9846, Section 6.2)",
 	"on purpose: a hello of SSL 2.0 is refused (RFC 9846, Appendix E.5)",
 	"on purpose: a known extension in the wrong message is illegal_parameter (RFC 9846, Section 4.3)",
@@ -61,6 +63,7 @@ var reasons = []string{
 	"on purpose: a renegotiation waits until nothing is left to be written",
 	"on purpose: a repeated extension is decode_error in every message",
 	"on purpose: a server of TLS 1.2 and below chooses the suite before the certificate",
+	"on purpose: a server without a certificate says unknown_psk_identity (RFC 9846, Section 6.2)",
 	"on purpose: a server's certificate is judged again before a session is offered",
 	"on purpose: a session resumes with any suite of its hash, and below TLS 1.3 with its own (RFC 9846, Section 4.3.11)",
 	"on purpose: all alerts of TLS 1.3 but two end the connection, whatever their level (RFC 9846, Section 6)",
@@ -73,6 +76,8 @@ var reasons = []string{
 	"on purpose: no ChangeCipherSpec for a client without a session ID (RFC 9846, Appendix E.4)",
 	"on purpose: no renegotiation with a server that can't tie handshakes together (RFC 5746, Section 4.2)",
 	"on purpose: no_renegotiation is a warning (RFC 5246, Section 7.2.2)",
+	"on purpose: pre-shared keys are not looked at where a certificate is required of clients",
+	"on purpose: the client's order of pre-shared keys counts, and each comes before a certificate",
 	"on purpose: the version of a record means nothing (RFC 9846, Section 5.1)",
 	"on purpose: what authorities a client names is a wish, and one of TLS 1.3 (RFC 9846, Section 4.3.4)",
 	"on purpose: what was answered goes out before the alert about what came behind it",
@@ -86,7 +91,6 @@ var absent = []struct{ reason, names string }{
 	{testCompression, `CertCompression`},
 	{noDelegated, `DelegatedCredential`},
 	{noTrustAnchors, `TrustAnchor`},
-	{noImporter, `^PSK-`},
 	{noAcrossNames, `ResumptionAcrossNames|TicketFlags`},
 	{noEqual, `TLS13-CipherPreference|EqualPreference`},
 	{noSendLimit, `^MaxSendFragment`},

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
+	_ "crypto/sha512" // SHA384
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -70,9 +72,13 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	psks, err := s.psks()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket, Limits: s.limits(),
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: psks, EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket, Limits: s.limits(),
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
@@ -92,9 +98,13 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 }
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
+	psks, err := s.psks()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &config.ServerConfig{
 		PreferClientOrder: s.Cipher == "" && !s.ServerPreference && s.policy().suites == nil, GREASE: true,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Limits: s.limits(), Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: psks, PSKHint: s.PSKIdentity, Time: h.now, Limits: s.limits(), Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}
@@ -119,7 +129,6 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	case s.RequireAnyClientCert:
 		cfg.ClientAuth = config.RequireAnyClientCert
 	}
-	var err error
 	if cfg.ClientCAs, err = authorities(s.UseClientCAList); err != nil {
 		return nil, err
 	}
@@ -191,11 +200,41 @@ func schemes(ids []uint16) []iana.SignatureScheme {
 	return list
 }
 
-func (s *settings) psks() []config.PSK {
-	if s.PSK == "" {
-		return nil
+// psks are the keys of all versions, and those imported for TLS 1.3.
+func (s *settings) psks() (list []config.PSK, err error) {
+	if s.PSK != "" {
+		list = append(list, config.PSK{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK), Weak: true})
 	}
-	return []config.PSK{{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK), Weak: true}}
+	for i := range s.credentials {
+		made, err := s.credentials[i].imported()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, made...)
+	}
+	return list, nil
+}
+
+func (c *credential) imported() ([]config.PSK, error) {
+	if !c.shared {
+		return nil, nil
+	}
+	hash := crypto.SHA256
+	if c.PSKSHA384 {
+		hash = crypto.SHA384
+	}
+	return (&config.PSK{Identity: c.PSKIdentity, Key: c.PSKKey, Hash: hash}).Import(c.PSKContext)
+}
+
+// holder is the number of the credential that a pre-shared key was made of.
+func (s *settings) holder(identity []byte) int {
+	for i := range s.credentials {
+		made, _ := s.credentials[i].imported()
+		if slices.ContainsFunc(made, func(p config.PSK) bool { return bytes.Equal(p.Identity, identity) }) {
+			return i
+		}
+	}
+	return defaultCredential
 }
 
 // protocols takes a list of ALPN as it stands on the wire apart.
@@ -231,6 +270,9 @@ func authorities(list string) (*x509.CertPool, error) {
 // order, then the default one.
 func (s *settings) certificates() (list []config.Certificate, err error) {
 	for i := range s.credentials {
+		if s.credentials[i].shared {
+			continue
+		}
 		c, err := s.credentials[i].load(i)
 		if err != nil {
 			return nil, err

@@ -175,6 +175,14 @@ type credential struct {
 	OCSPResponse    base64Bytes `flag:"-ocsp-response"`
 	SCTs            base64Bytes `flag:"-signed-cert-timestamps"`
 	MustMatchIssuer bool        `flag:"-must-match-issuer"`
+
+	// Of a pre-shared key that is to be imported.
+	shared      bool        // -new-psk-credential
+	PSKKey      base64Bytes `flag:"-psk-importer-key"`
+	PSKIdentity base64Bytes `flag:"-psk-importer-identity"`
+	PSKContext  base64Bytes `flag:"-psk-importer-context"`
+	PSKSHA256   bool        `flag:"-psk-importer-sha256"`
+	PSKSHA384   bool        `flag:"-psk-importer-sha384"`
 }
 
 // An unknownFlag is one that this program does not implement.
@@ -222,8 +230,8 @@ func (p *plan) addressed(arg string) (name string, to []*settings) {
 
 // set notes one flag, and says whether it took the next word as its value.
 func (s *settings) set(name string, next []string) (taken bool, err error) {
-	if name == "-new-x509-credential" {
-		s.credentials = append(s.credentials, credential{})
+	if name == "-new-x509-credential" || name == "-new-psk-credential" {
+		s.credentials = append(s.credentials, credential{shared: name == "-new-psk-credential"})
 		return false, nil
 	}
 	field, ok := find(reflect.ValueOf(s).Elem(), name)

@@ -85,7 +85,7 @@ func (l *link) checkPeer(info *flow.Info) error {
 		}
 	}
 	switch {
-	case l.ExpectNoPeerCert || l.PSK != "":
+	case l.ExpectNoPeerCert || info.PSKIdentity != nil:
 		if chain != nil {
 			return errors.New("the peer showed a certificate")
 		}
@@ -110,6 +110,9 @@ func (l *link) checkPeer(info *flow.Info) error {
 		return errors.New("the verdict on the peer's certificate is the other one")
 	}
 	if want := l.ExpectSelectedCredential; want != nil {
+		if info.PSKIdentity != nil {
+			l.chosen = l.holder(info.PSKIdentity)
+		}
 		return is("the credential", l.chosen, *want)
 	}
 	return nil
@@ -155,7 +158,8 @@ func (l *link) checkTicket() error {
 	if l.Server || info.Version != iana.TLS13 {
 		return nil
 	}
-	if err := is("a new session", l.home.session != nil, !l.ExpectNoSession && !l.ShimShutsDown); err != nil || l.home.session == nil {
+	external := info.PSKIdentity != nil // which leaves no session
+	if err := is("a new session", l.home.session != nil, !l.ExpectNoSession && !l.ShimShutsDown && !external); err != nil || l.home.session == nil {
 		return err
 	}
 	return is("a ticket for 0-RTT", l.home.session.MaxEarlyData > 0, l.ExpectTicketEarlyData)
