@@ -143,7 +143,7 @@ func count(all, got map[string]string, c *configuration) (*table, error) {
 		default:
 			return nil, fmt.Errorf("%s has the result %q and is not disabled: the files are of different runs", name, outcome)
 		}
-		p := protocol(name)
+		p := protocol(name, reason)
 		at(t.protocols, p).add(one)
 		if p == "TLS" {
 			at(t.areas, area(name)).add(one)
@@ -162,10 +162,11 @@ func at(m map[string]*tally, key string) *tally {
 	return m[key]
 }
 
-// protocol is what a test's name says of it. Some forty tests of TLS alone name QUIC.
-func protocol(name string) string {
-	for _, p := range []string{"DTLS", "QUIC"} {
-		if strings.Contains(name, p) {
+// protocol is what a test's name, or why it is disabled, says of it. Forty tests of
+// TLS over TCP look at QUIC's extension, and count as QUIC.
+func protocol(name, reason string) string {
+	for _, p := range []string{dtls, quic} {
+		if strings.Contains(name, p) || reason == p {
 			return p
 		}
 	}
