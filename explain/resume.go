@@ -122,9 +122,9 @@ func binder(external, ticket, retried bool) string {
 	label := "“res binder”"
 	switch {
 	case external && ticket:
-		label = "“res binder” or “ext binder”"
+		label = "“res binder” or “ext binder” (“imp binder” if it is imported, RFC 9258)"
 	case external:
-		label = "“ext binder”"
+		label = "“ext binder” (“imp binder” if it is imported, RFC 9258)"
 	}
 	over := "this hello, up to the binders"
 	if retried {

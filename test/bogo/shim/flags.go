@@ -104,8 +104,8 @@ type settings struct {
 	RenegotiateIgnore    bool `flag:"-renegotiate-ignore"`
 	RenegotiateOnce      bool `flag:"-renegotiate-once"`
 	RenegotiateFreely    bool `flag:"-renegotiate-freely"`
-	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"` // as always here: the engine asks when it may
-	ForbidRenegotiation  bool `flag:"-forbid-renegotiation-after-handshake"`
+	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"`                 // as always here: the engine asks when it may
+	ForbidRenegotiation  bool `flag:"-forbid-renegotiation-after-handshake"` // as without any of these
 	ExpectRenegotiations int  `flag:"-expect-total-renegotiations"`
 
 	// What happens after the handshake.
