@@ -16,19 +16,17 @@ import (
 // chromiumCan: what BoringSSL offers as Chromium configures it. Its first key
 // shares are for X25519MLKEM768 and X25519, so that other groups cost a
 // HelloRetryRequest.
-func chromiumCan(c testCase) string {
-	switch {
-	case c.key == pki.P521 || c.key == pki.Ed25519:
-		return "Chromium offers neither ecdsa_secp521r1_sha512 nor ed25519"
-	case c.group == iana.Secp521r1 || c.group == iana.SecP256r1MLKEM768 || c.group == iana.SecP384r1MLKEM1024:
-		return "Chromium offers X25519MLKEM768, x25519, secp256r1 and secp384r1 only"
-	case c.version == iana.TLS13 && !c.retry && (c.group == iana.Secp256r1 || c.group == iana.Secp384r1):
-		return "Chromium sends no key share for secp256r1 and secp384r1 at first; see HelloRetryRequest"
-	}
-	return ""
-}
+var chromiumCan = except([]lack{
+	{certified(pki.P521, pki.Ed25519), "Chromium offers neither ecdsa_secp521r1_sha512 nor ed25519"},
+	{groups(iana.Secp521r1, iana.SecP256r1MLKEM768, iana.SecP384r1MLKEM1024), "Chromium offers X25519MLKEM768, x25519, secp256r1 and secp384r1 only"},
+	{func(c testCase) bool {
+		return c.version == iana.TLS13 && !c.retry && (c.group == iana.Secp256r1 || c.group == iana.Secp384r1)
+	}, "Chromium sends no key share for secp256r1 and secp384r1 at first; see HelloRetryRequest"},
+	{beyond, "not tried yet"},
+})
 
-// A browser is a Chromium with one page open, which posts to the URLs it gets.
+// A browser is a Chromium with one page open, which posts to the URLs it gets, each
+// behind a number of bytes.
 type browser struct {
 	urls     chan string
 	verdicts chan string
@@ -44,7 +42,7 @@ func chromiumOpen(ctx context.Context, k *kit) (*player, error) {
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	stop := func() { srv.Close(); <-done }
-	p, err := daemon(ctx, "chromium", chromiumArgs(k.files, fmt.Sprintf("http://127.0.0.1:%s/?size=%d", portOf(l), page))...)
+	p, err := daemon(ctx, "chromium", chromiumArgs(k.files, "http://127.0.0.1:"+portOf(l)+"/")...)
 	if err != nil {
 		stop()
 		return nil, err
@@ -52,7 +50,7 @@ func chromiumOpen(ctx context.Context, k *kit) (*player, error) {
 	return &player{
 		client: func(ctx context.Context, c testCase) error {
 			return p.during(func() error {
-				return k.serveHTTP(ctx, c, func(url string) error { return b.visit(ctx, url) })
+				return k.serveHTTP(ctx, c, func(url string) error { return b.visit(ctx, url, min(k.amount(c), page)) })
 			})
 		},
 		close: func() { p.stop(); stop() },
@@ -89,10 +87,10 @@ func (b *browser) handler() http.Handler {
 	return mux
 }
 
-// visit has the page post to url and compare.
-func (b *browser) visit(ctx context.Context, url string) error {
+// visit has the page post n bytes to url and compare.
+func (b *browser) visit(ctx context.Context, url string, n int) error {
 	select {
-	case b.urls <- url:
+	case b.urls <- fmt.Sprint(n, " ", url):
 	case <-ctx.Done():
 		return fmt.Errorf("the browser asks for nothing: %w", ctx.Err())
 	}

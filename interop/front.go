@@ -71,7 +71,9 @@ func (f front) open(ctx context.Context, k *kit) (*player, error) {
 	}
 	return &player{
 		server: func(ctx context.Context, c testCase) error {
-			return p.during(func() error { return k.asClient(ctx, c, ports[c.seat()], post) })
+			return p.during(func() error {
+				return k.asClient(ctx, c, func() (net.Conn, error) { return p.dial(ctx, ports[c.seat()]) }, post(min(k.amount(c), page)))
+			})
 		},
 		close: func() { p.stop(); stop() },
 	}, nil
@@ -80,8 +82,8 @@ func (f front) open(ctx context.Context, k *kit) (*player, error) {
 // plan gives each seat that a case needs a port.
 func (f front) plan(ctx context.Context, k *kit, backend string) (map[seat]string, layout, error) {
 	var seats []seat
-	for _, c := range allCases(false) {
-		if k.can(c) == "" && !slices.Contains(seats, c.seat()) {
+	for _, c := range k.cases(false) {
+		if !slices.Contains(seats, c.seat()) {
 			seats = append(seats, c.seat())
 		}
 	}
@@ -93,16 +95,18 @@ func (f front) plan(ctx context.Context, k *kit, backend string) (map[seat]strin
 	plan := layout{Dir: k.files.dir, CA: k.files.ca, Backend: backend, Spare: free[len(seats)], Module: f.module}
 	for i, s := range seats {
 		ports[s] = free[i]
-		id := k.files.ids[s.key]
+		id := k.files.id(s.key, plain)
 		plan.Sites = append(plan.Sites, site{
-			Port: free[i], Cert: id.cert, Key: id.key, Both: id.both, Protocol: protocol(s.version), Curves: f.curves(testCase{version: s.version, key: s.key, group: s.group}.theirs()),
+			Port: free[i], Cert: id.cert, Key: id.key, Both: id.both, Protocol: protocol(s.version), Curves: f.curves(testCase{version: s.version, key: s.key, group: s.group, suite: iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}.theirs()),
 		})
 	}
 	return ports, plan, nil
 }
 
 // protocol is OpenSSL's name of a version, which everybody took over.
-func protocol(v iana.Version) string { return strings.Replace(v.String(), "TLS ", "TLSv", 1) }
+func protocol(v iana.Version) string {
+	return strings.TrimSuffix(strings.Replace(v.String(), "TLS ", "TLSv", 1), ".0")
+}
 
 func (f front) start(ctx context.Context, k *kit, plan layout) (*process, error) {
 	t, err := template.ParseFS(testdata, "testdata/"+f.conf)
@@ -136,7 +140,7 @@ func (p *process) ready(ctx context.Context, plan layout) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, caseWithin/2)
 	defer cancel()
-	conn, err := dial(limited, plan.Sites[0].Port)
+	conn, err := p.dial(limited, plan.Sites[0].Port)
 	if err != nil {
 		return fmt.Errorf("it does not listen: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
@@ -70,30 +69,22 @@ func realName(soname string) string {
 }
 
 // mbedtlsCan: Mbed TLS 2.28 of Debian 12.
-func mbedtlsCan(c testCase) string {
-	switch {
-	case c.version == iana.TLS13:
-		return "Mbed TLS has TLS 1.3 from 3.2 on, Debian 12 has 2.28"
-	case c.key == pki.Ed25519:
-		return "Mbed TLS has no Ed25519"
-	}
-	return ""
-}
+var mbedtlsCan = except([]lack{
+	{func(c testCase) bool { return c.version == iana.TLS13 }, "Mbed TLS has TLS 1.3 from 3.2 on, Debian 12 has 2.28"},
+	{certified(pki.Ed25519), "Mbed TLS has no Ed25519"},
+	{beyond, "not tried yet"},
+})
 
 // wolfsslCan: wolfSSL 5.5 of Debian 12. The module can't be told more than one
 // NIST curve, so it takes its own list.
-func wolfsslCan(c testCase) string {
-	switch {
-	case kex.PostQuantum(c.group):
-		return "Debian 12's wolfSSL has no hybrid groups"
-	case c.key == pki.Ed25519:
-		return "lighttpd's mod_wolfssl loads no Ed25519 certificate (\"inactive/expired\")"
-	case c.retry:
-		return "lighttpd's mod_wolfssl can't be told which groups to take"
-	case c.version == iana.TLS12 && curve(c.key) != 0 && c.group != iana.X25519 && c.group > curve(c.key):
-		return "in TLS 1.2 wolfSSL takes the smallest NIST curve offered, here the certificate's"
-	}
-	return ""
-}
+var wolfsslCan = except([]lack{
+	{postQuantum, "Debian 12's wolfSSL has no ML-KEM"},
+	{certified(pki.Ed25519), "lighttpd's mod_wolfssl loads no Ed25519 certificate (\"inactive/expired\")"},
+	{func(c testCase) bool { return c.retry }, "lighttpd's mod_wolfssl can't be told which groups to take"},
+	{func(c testCase) bool {
+		return c.version < iana.TLS13 && curve(c.key) != 0 && c.group != iana.X25519 && c.group > curve(c.key)
+	}, "in TLS 1.2 wolfSSL takes the smallest NIST curve offered, here the certificate's"},
+	{beyond, "not tried yet"},
+})
 
 func noCurves([]iana.Group) string { return "" }
