@@ -127,10 +127,4 @@ func (s *stubborn) Drop(context.Context, string, *session.Session) error { retur
 
 func resumed(c testCase) bool { return c.resume != never }
 
-// beyond tells whether a case is more than versions that need no naming, with
-// suites, groups and certificates.
-func beyond(c testCase) bool {
-	return c.weak() || c.then != nothing || c.resume != never || c.scheme != 0 || c.mutual.asked() || c.wire != whole || c.chain != plain || c.secret() || c.etm
-}
-
 func replays(c testCase) bool { return c.early == replayed }

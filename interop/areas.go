@@ -104,11 +104,13 @@ func namedCases(server bool) []testCase {
 			if !s.For(c.version) || slices.Contains(suite.Defaults(), s) {
 				continue
 			}
-			cases = append(cases, c.with(s))
-			if s.CBC() {
-				last := c.with(s)
-				last.etm = true
-				cases = append(cases, last)
+			c := c.with(s)
+			if !s.CBC() {
+				cases = append(cases, c)
+				continue
+			}
+			for c.mac = macFirst; c.mac <= macLast; c.mac++ {
+				cases = append(cases, c)
 			}
 		}
 		return cases

@@ -22,7 +22,7 @@ type testCase struct {
 	key     pki.Key              // of the server's certificate
 	chain   chain                // what is large about it
 	scheme  iana.SignatureScheme // that all who sign are told to use; 0: as they like
-	etm     bool                 // CBC with encrypt-then-MAC; without it the peer refuses that
+	mac     macOrder             // of CBC
 	psk     bool                 // TLS 1.3 with an external pre-shared key
 	alone   bool                 // a pre-shared key or session without key exchange (psk_ke)
 	retry   bool                 // the client's first key share is for another group
@@ -50,7 +50,7 @@ func (c testCase) String() string {
 	note(c.shows(), "%v", c.key)
 	note(c.chain != plain, "%v", c.chain)
 	note(c.scheme != 0, "signs with %v", c.scheme)
-	note(c.etm, "encrypt-then-MAC")
+	note(c.mac != anyOrder, "%v", c.mac)
 	note(c.psk, "PSK")
 	note(c.alone, "psk_ke")
 	note(c.retry, "HelloRetryRequest")
@@ -69,6 +69,17 @@ func (c testCase) entry() *suite.Suite { return suite.ByID(c.suite) }
 // server shows a certificate.
 func (c testCase) secret() bool { return c.psk || c.entry().Exchange.PreShared() }
 func (c testCase) shows() bool  { return !c.psk && c.entry().Auth != suite.NoKey }
+
+// A macOrder is what comes first of encryption and MAC in a record of CBC.
+type macOrder uint8
+
+const (
+	anyOrder macOrder = iota
+	macFirst          // the peer refuses encrypt-then-MAC
+	macLast           // encrypt-then-MAC (RFC 7366)
+)
+
+func (m macOrder) String() string { return [...]string{"", "MAC-then-encrypt", "encrypt-then-MAC"}[m] }
 
 var (
 	keyKinds = []pki.Key{pki.P256, pki.P384, pki.P521, pki.RSA2048, pki.Ed25519}
@@ -186,7 +197,7 @@ func (c testCase) settled(i handclasp.Info, n int) error {
 		}
 	}
 	switch {
-	case c.version < iana.TLS13 && i.EncryptThenMAC != c.etm:
+	case c.mac != anyOrder && i.EncryptThenMAC != (c.mac == macLast):
 		return fmt.Errorf("encrypt-then-MAC: %v", i.EncryptThenMAC)
 	case c.secret() && full && string(i.PSKIdentity) != identity:
 		return fmt.Errorf("PSK %q", i.PSKIdentity)
@@ -246,6 +257,15 @@ func as(all ...func(testCase) bool) func(testCase) bool {
 	}
 }
 
+func macsLast(c testCase) bool   { return c.mac == macLast }
+func macsFirst(c testCase) bool  { return c.mac == macFirst }
+func acts(c testCase) bool       { return c.then != nothing }
+func usesEarly(c testCase) bool  { return c.early != noEarly }
+func hasScheme(c testCase) bool  { return c.scheme != 0 }
+func hasSecret(c testCase) bool  { return c.secret() || c.alone }
+func asks(c testCase) bool       { return c.mutual.asked() }
+func ownDH(c testCase) bool      { return c.bits > 0 }
+func finite(c testCase) bool     { return kex.Finite(c.group) }
 func peerServes(c testCase) bool { return !c.server }
 func peerCalls(c testCase) bool  { return c.server }
 

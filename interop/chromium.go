@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/pki"
+	"github.com/handclasp/handclasp/internal/suite"
 )
 
 // chromiumCan: what BoringSSL offers as Chromium configures it. Its first key
@@ -22,8 +25,18 @@ var chromiumCan = except([]lack{
 	{func(c testCase) bool {
 		return c.version == iana.TLS13 && !c.retry && (c.group == iana.Secp256r1 || c.group == iana.Secp384r1)
 	}, "Chromium sends no key share for secp256r1 and secp384r1 at first; see HelloRetryRequest"},
-	{beyond, "not tried yet"},
-})
+	{below(iana.TLS12), "Chromium has no TLS 1.1 and 1.0"},
+	{func(c testCase) bool {
+		return c.entry().Exchange.Finite() || kex.Finite(c.group) || strings.Contains(c.suite.String(), "CCM") || tripleDES(c)
+	}, "Chromium has no finite-field groups, no CCM and no 3DES"},
+	{func(c testCase) bool {
+		return c.entry().CBC() && (c.entry().MAC != crypto.SHA1 || c.entry().Auth != suite.RSA)
+	}, "Chromium offers CBC with SHA-1 and RSA certificates alone"},
+	{groups(iana.MLKEM768, iana.MLKEM1024), "Chromium offers ML-KEM in a hybrid alone"},
+	{macsLast, "BoringSSL has no encrypt-then-MAC"},
+	{asks, "Chromium asks its user about client certificates"},
+	{hasScheme, "Chromium can't be told signature schemes"},
+}, fetchLacks)
 
 // A browser is a Chromium with one page open, which posts to the URLs it gets, each
 // behind a number of bytes.
@@ -50,7 +63,7 @@ func chromiumOpen(ctx context.Context, k *kit) (*player, error) {
 	return &player{
 		client: func(ctx context.Context, c testCase) error {
 			return p.during(func() error {
-				return k.serveHTTP(ctx, c, func(url string) error { return b.visit(ctx, url, min(k.amount(c), page)) })
+				return k.serveHTTP(ctx, c, func(url string) error { return b.visits(ctx, url, min(k.amount(c), page), c.rounds()) })
 			})
 		},
 		close: func() { p.stop(); stop() },
@@ -85,6 +98,16 @@ func (b *browser) handler() http.Handler {
 		}
 	})
 	return mux
+}
+
+// visits has the page come as often as a case has connections.
+func (b *browser) visits(ctx context.Context, url string, n, times int) error {
+	for range times {
+		if err := b.visit(ctx, url, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // visit has the page post n bytes to url and compare.

@@ -143,28 +143,44 @@ func expect(r io.Reader, data []byte) error {
 	return nil
 }
 
-// post sends n bytes to an HTTP server that returns them.
-func post(n int) talk {
-	return func(ours *ours) error { return ours.post(random(n)) }
+// A posting is a request to an HTTP server that returns what it is sent.
+type posting struct {
+	data  []byte
+	bytes []byte // of the request
 }
 
-func (ours *ours) post(data []byte) error {
-	req, err := http.NewRequest("POST", "https://localhost/", bytes.NewReader(data))
-	if err != nil {
-		return err
+func newPosting(n int) (posting, error) {
+	p := posting{data: random(n)}
+	var b bytes.Buffer
+	req, err := http.NewRequest("POST", "https://localhost/", bytes.NewReader(p.data))
+	if err == nil {
+		req.Close = true
+		err = req.Write(&b)
 	}
+	p.bytes = b.Bytes()
+	return p, err
+}
+
+// talk sends the request, unless it went in 0-RTT, and takes the answer.
+func (p posting) talk(o *ours) error {
 	written := make(chan error, 1)
-	go func() { written <- req.Write(ours) }()
-	resp, err := http.ReadResponse(bufio.NewReader(ours), req)
+	go func() {
+		var err error
+		if !o.c.takes(o.n) {
+			_, err = o.Write(p.bytes)
+		}
+		written <- err
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(o), nil)
 	if err != nil {
-		ours.Close()
+		o.Close()
 		return errors.Join(err, <-written)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the server answers %s", resp.Status)
 	}
-	return errors.Join(err, expect(resp.Body, data), <-written)
+	return errors.Join(err, expect(resp.Body, p.data), <-written)
 }
 
 // returned is an HTTP handler's work: the body goes back whence it came.

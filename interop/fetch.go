@@ -10,35 +10,64 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/pki"
 )
 
 // curl and wget post a page and get it back.
 
-var curlCan = except(opensslLacks, []lack{{beyond, "not tried yet"}})
-var wgetCan = except(gnutlsLacks, []lack{{beyond, "not tried yet"}})
+// fetchLacks are what such commands can't do.
+var fetchLacks = []lack{
+	{hasSecret, "clients of HTTP take no pre-shared keys, nor psk_ke"},
+	{usesEarly, "clients of HTTP have no 0-RTT, or no word for it"},
+	{acts, "clients of HTTP change no keys by themselves, and send whole requests"},
+}
+
+var curlCan = except(opensslLacks, fetchLacks, []lack{
+	{as(below(iana.TLS13), func(c testCase) bool { return c.resume == byTicket }), "curl takes no tickets below TLS 1.3"},
+	{hasScheme, "curl can't be told signature schemes"},
+	{macsFirst, "curl can't refuse encrypt-then-MAC"},
+})
+
+var wgetCan = except(gnutlsLacks, fetchLacks, []lack{
+	{resumed, "wget resumes nothing"},
+	{func(c testCase) bool { return c.mutual.proves() && strings.HasPrefix(c.scheme.String(), "rsa_pss") }, "GnuTLS by itself shows no RSA certificate to who names RSASSA-PSS alone, OpenSSL's server neither"},
+	{as(below(iana.TLS13), func(c testCase) bool { return c.mutual.proves() && c.mutual.shows == pki.Ed25519 }), "GnuTLS by itself shows no Ed25519 certificate in TLS 1.2, to OpenSSL's server neither"},
+})
 
 func curlOpen(_ context.Context, k *kit) (*player, error) {
 	return &player{client: k.fetch(func(c testCase, page string) []string {
-		args := []string{"curl", "-sS", "--cacert", k.files.ca, "--curves", opensslGroups(c.theirs()), "--data-binary", "@" + page, "-H", "Expect:"}
+		args := []string{"curl", "-sS", "--cacert", k.files.ca, "--data-binary", "@" + page, "-H", "Expect:"}
+		if groups := c.theirs(); c.version == iana.TLS13 {
+			args = append(args, "--curves", opensslGroups(groups))
+		} else if len(c.curves()) > 0 {
+			args = append(args, "--curves", opensslGroups(c.curves()))
+		}
 		if c.mutual.proves() {
 			id := k.files.id(c.mutual.shows, c.chain)
 			args = append(args, "--cert", id.cert, "--key", id.key)
 		}
 		if c.version == iana.TLS13 {
-			return append(args, "--tlsv1.3", "--tls13-ciphers", c.suite.OpenSSL())
+			return append(args, "--tlsv1.3", "--tls13-ciphers", c.suite.String())
 		}
-		return append(args, "--tlsv1.2", "--tls-max", "1.2", "--ciphers", c.suite.OpenSSL())
+		number := strings.TrimPrefix(c.version.String(), "TLS ")
+		return append(args, "--tlsv"+number, "--tls-max", number, "--ciphers", opensslCipher(c))
 	})}, nil
 }
 
 // Debian's wget is built on GnuTLS.
 func wgetOpen(_ context.Context, k *kit) (*player, error) {
 	return &player{client: k.fetch(func(c testCase, page string) []string {
-		return []string{"wget", "-q", "-O", "-", "--no-config", "--no-proxy", "--no-hsts", "--tries=1", "--ca-certificate", k.files.ca, "--ciphers", gnutlsPriority(c), "--post-file", page}
+		args := []string{"wget", "-q", "-O", "-", "--no-config", "--no-proxy", "--no-hsts", "--tries=1", "--ca-certificate", k.files.ca, "--ciphers", gnutlsPriority(c), "--post-file", page}
+		if c.mutual.proves() {
+			id := k.files.id(c.mutual.shows, c.chain)
+			args = append(args, "--certificate", id.cert, "--private-key", id.key)
+		}
+		return args
 	})}, nil
 }
 

@@ -21,12 +21,12 @@ var gnutlsLacks = []lack{
 var gnutlsCommands = []lack{
 	{halfCloses, "gnutls-cli and gnutls-serv end when one side closes"},
 	{func(c testCase) bool { return c.then == rekeyPeer && !c.server }, "gnutls-serv has no command for KeyUpdate"},
-	{func(c testCase) bool { return c.early != noEarly && c.retry }, "GnuTLS 3.7 loses its way with 0-RTT data before a HelloRetryRequest: its servers try to decrypt them, its clients fall silent"},
+	{as(usesEarly, func(c testCase) bool { return c.retry }), "GnuTLS 3.7 loses its way with 0-RTT data before a HelloRetryRequest: its servers try to decrypt them, its clients fall silent"},
 	{as(resumed, func(c testCase) bool { return c.alone }), "GnuTLS resumes with a key exchange"},
 	{as(peerCalls, below(iana.TLS13), func(c testCase) bool { return c.entry().Exchange == iana.ECDHEPSK || c.entry().Exchange == iana.DHEPSK }), "gnutls-cli 3.7.9 crashes after a handshake of DHE_PSK or ECDHE_PSK in TLS 1.2 and below, with OpenSSL's server too"},
 	{as(peerCalls, replays), "gnutls-cli does not keep tickets"},
 	{as(peerServes, replays), "to GnuTLS a ticket that comes again is no replay: it remembers ClientHellos"},
-	{as(peerServes, func(c testCase) bool { return c.bits > 0 }), "GnuTLS's servers keep to RFC 7919 where a client names its groups, as ours does"},
+	{as(peerServes, ownDH), "GnuTLS's servers keep to RFC 7919 where a client names its groups, as ours does"},
 	{as(peerServes, func(c testCase) bool { return c.then == askLater && c.mutual.empty }), "gnutls-serv requires a certificate when it asks later"},
 	{func(c testCase) bool { return c.then == renegotiate && c.mutual.asked() }, "gnutls-serv asks for a certificate in the first handshake too, or never"},
 	{as(peerCalls, func(c testCase) bool { return c.chain == deep && c.mutual.proves() }), "gnutls-cli takes eight certificates of its own at most"},
@@ -53,7 +53,7 @@ func gnutlsPriority(c testCase) string {
 	for _, v := range c.schemes() {
 		s += ":+" + gnutlsScheme(c.version, v)
 	}
-	if c.entry().CBC() && !c.etm {
+	if c.mac == macFirst {
 		s += ":%NO_ETM"
 	}
 	return s

@@ -53,7 +53,7 @@ func TestAllCases(t *testing.T) {
 			for _, s := range suite.ForVersion(v) {
 				has(s.ID, func(c testCase) bool { return c.version == v && c.suite == s.ID })
 				if s.CBC() {
-					has("encrypt-then-MAC", func(c testCase) bool { return c.version == v && c.suite == s.ID && c.etm })
+					has("encrypt-then-MAC", func(c testCase) bool { return c.version == v && c.suite == s.ID && c.mac == macLast })
 				}
 			}
 		}
@@ -199,12 +199,12 @@ func TestSettled(t *testing.T) {
 		}
 	}
 	c = usual(iana.TLS10, false)
-	c.etm = true
+	c.mac = macLast
 	old := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group, ForwardSecrecy: true}
 	if c.settled(old, 0) == nil {
 		t.Error("no encrypt-then-MAC goes unnoticed")
 	}
-	c.etm, c.resume = false, byTicket
+	c.mac, c.resume = macFirst, byTicket
 	if err := c.settled(old, 0); err != nil {
 		t.Error(err)
 	}
@@ -268,6 +268,7 @@ func TestPeers(t *testing.T) {
 func TestWords(t *testing.T) {
 	ccm := usual(iana.TLS12, false).with(suite.ByID(iana.TLS_DHE_RSA_WITH_AES_256_CCM_8))
 	cbc := usual(iana.TLS10, false).with(suite.ByID(iana.TLS_RSA_PSK_WITH_AES_128_CBC_SHA))
+	cbc.mac = macFirst
 	for _, tt := range []struct{ name, got, want string }{
 		{"gnutls, CCM", gnutlsPriority(ccm), "NONE:+VERS-TLS1.2:+COMP-NULL:+CTYPE-X509:+AES-256-CCM-8:+AEAD:+DHE-RSA:+GROUP-FFDHE2048:+SIGN-ALL"},
 		{"gnutls, CBC", gnutlsPriority(cbc), "NONE:+VERS-TLS1.0:+COMP-NULL:+CTYPE-X509:+AES-128-CBC:+SHA1:+RSA-PSK:+SIGN-ALL:%NO_ETM"},
@@ -407,10 +408,14 @@ func TestTalks(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error("echo, its other side: ", err)
 	}
+	page, err := newPosting(k.data)
+	if err != nil {
+		t.Fatal(err)
+	}
 	served := c
 	served.server = true
 	err = k.serveHTTP(ctx, served, func(url string) error {
-		return k.asClient(ctx, c, at(strings.Trim(url[strings.LastIndexByte(url, ':')+1:], "/")), post(k.data))
+		return k.asClient(ctx, c, at(strings.Trim(url[strings.LastIndexByte(url, ':')+1:], "/")), page.talk)
 	})
 	if err != nil {
 		t.Error("page: ", err)

@@ -89,7 +89,7 @@ func (k *kit) opensslParams(c testCase) []string {
 		}
 		add(true, "-groups", opensslGroups(groups))
 	}
-	add(c.entry().CBC() && !c.etm, "-no_etm")
+	add(c.mac == macFirst, "-no_etm")
 	add(c.secret(), "-psk", hex.EncodeToString(sharedKey), "-psk_identity", identity)
 	add(c.alone, "-allow_no_dhe_kex")
 	add(c.scheme != 0, "-sigalgs", joined(c.schemes(), ":", opensslScheme))

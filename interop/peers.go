@@ -33,10 +33,10 @@ var peers = []peer{
 	{name: "curl", version: program("curl", "--version"), can: curlCan, open: curlOpen},
 	{name: "wget", version: program("wget", "--version"), can: wgetCan, open: wgetOpen},
 	{name: "chromium", version: program("chromium", "--version"), can: chromiumCan, open: chromiumOpen},
-	{name: "nginx", version: program("nginx", "-v"), can: opensslFront, open: nginxOpen},
-	{name: "haproxy", version: program("haproxy", "-v"), can: opensslFront, open: haproxyOpen},
-	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: opensslFront, open: lighttpdOpen("mod_openssl", opensslGroups)},
-	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: gnutlsFront, open: lighttpdOpen("mod_gnutls", opensslGroups)},
+	{name: "nginx", version: program("nginx", "-v"), can: nginxCan, open: nginxOpen},
+	{name: "haproxy", version: program("haproxy", "-v"), can: haproxyCan, open: haproxyOpen},
+	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: lighttpdOpenSSLCan, open: lighttpdOpen("mod_openssl", opensslGroups)},
+	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: lighttpdGnuTLSCan, open: lighttpdOpen("mod_gnutls", opensslGroups)},
 	{name: "lighttpd-mbedtls", version: lighttpdVersion("mod_mbedtls", "libmbedtls"), can: mbedtlsCan, open: lighttpdOpen("mod_mbedtls", ianaGroups)},
 	{name: "lighttpd-wolfssl", version: lighttpdVersion("mod_wolfssl", "libwolfssl"), can: wolfsslCan, open: lighttpdOpen("mod_wolfssl", noCurves)},
 }
@@ -110,7 +110,12 @@ func (k *kit) asClient(ctx context.Context, c testCase, dial func() (net.Conn, e
 	if err != nil {
 		return err
 	}
-	for range c.rounds() {
+	return e.calls(ctx, dial, t)
+}
+
+// calls runs all connections of a case as client.
+func (e *end) calls(ctx context.Context, dial func() (net.Conn, error), t talk) error {
+	for range e.c.rounds() {
 		raw, err := dial()
 		if err == nil {
 			err = e.meet(ctx, raw, acted(ctx, t))
@@ -214,6 +219,3 @@ func (k *kit) calls(ctx context.Context, c testCase, start func(port string, rou
 	defer last.stop()
 	return last.blame(err, 0)
 }
-
-var opensslFront = except(opensslLacks, []lack{{beyond, "not tried yet"}})
-var gnutlsFront = except(gnutlsLacks, []lack{{beyond, "not tried yet"}})

@@ -125,7 +125,7 @@ func opensslOptions(c testCase) (options int) {
 	if c.resume == byID {
 		options |= noTicket
 	}
-	if c.entry().CBC() && !c.etm {
+	if c.mac == macFirst {
 		options |= noEncryptThenMAC
 	}
 	return options

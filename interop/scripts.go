@@ -13,11 +13,11 @@ import (
 // javaCan: JSSE of OpenJDK 17.
 var javaCan = except([]lack{
 	{postQuantum, "JSSE of OpenJDK 17 has no ML-KEM"},
-	{func(c testCase) bool { return c.secret() || c.alone }, "JSSE has neither external pre-shared keys nor psk_ke"},
+	{hasSecret, "JSSE has neither external pre-shared keys nor psk_ke"},
 	{func(c testCase) bool { return strings.Contains(c.suite.String(), "CCM") }, "JSSE has no CCM"},
-	{func(c testCase) bool { return c.etm }, "JSSE has no encrypt-then-MAC"},
-	{func(c testCase) bool { return c.bits > 0 }, "JSSE takes no Diffie-Hellman parameters"},
-	{func(c testCase) bool { return c.early != noEarly }, "JSSE has no 0-RTT"},
+	{macsLast, "JSSE has no encrypt-then-MAC"},
+	{ownDH, "JSSE takes no Diffie-Hellman parameters"},
+	{usesEarly, "JSSE has no 0-RTT"},
 	{func(c testCase) bool { return c.then == askLater }, "JSSE has no post-handshake authentication"},
 	{as(halfCloses, below(iana.TLS13)), "before TLS 1.3 a close_notify ends both directions (RFC 5246, Section 7.2.1)"},
 })
@@ -52,7 +52,7 @@ var javaOpen = residence{
 // nodeCan: Node is built with an OpenSSL of its own, or Debian's.
 var nodeCan = except(opensslLacks, []lack{
 	{func(c testCase) bool { return c.alone }, "Node can't allow psk_ke"},
-	{func(c testCase) bool { return c.early != noEarly }, "Node has no 0-RTT"},
+	{usesEarly, "Node has no 0-RTT"},
 	{func(c testCase) bool { return c.then.later() || c.then == rekeyPeer }, "Node neither asks later nor sends KeyUpdate"},
 	{as(halfCloses, below(iana.TLS13)), "before TLS 1.3 a close_notify ends both directions (RFC 5246, Section 7.2.1)"},
 })
@@ -71,10 +71,10 @@ var nodeOpen = residence{
 
 var pythonCan = except(opensslLacks, []lack{
 	{func(c testCase) bool { return c.version == iana.TLS13 && !isDefault(c) }, "Python can't choose suites of TLS 1.3"},
-	{func(c testCase) bool { return c.secret() || c.alone }, "Python has pre-shared keys from 3.13 on, Debian 12 has 3.11"},
+	{hasSecret, "Python has pre-shared keys from 3.13 on, Debian 12 has 3.11"},
 	{func(c testCase) bool { return c.version == iana.TLS13 && kex.Finite(c.group) }, "Python takes curves alone"},
 	{func(c testCase) bool { return c.scheme != 0 && c.scheme != sign.All()[0] }, "Python can't choose signature schemes"},
-	{func(c testCase) bool { return c.early != noEarly }, "Python has no 0-RTT"},
+	{usesEarly, "Python has no 0-RTT"},
 	{func(c testCase) bool { return c.then == rekeyPeer || c.then == renegotiate }, "Python neither sends KeyUpdate nor renegotiates"},
 	{as(peerServes, func(c testCase) bool { return c.mutual.asked() && !c.mutual.policy.Verifies() }), "Python verifies what clients show"},
 	{as(peerServes, below(iana.TLS13), func(c testCase) bool { return c.mutual.curve() != 0 && c.mutual.curve() != c.group }), "Python takes one curve, by which OpenSSL judges client certificates too"},

@@ -10,19 +10,18 @@ import (
 	"slices"
 
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/kex"
 )
 
 // crypto/tls runs in this process.
 
 var stdCan = except([]lack{
 	{func(c testCase) bool { return !stdSuite(c.suite) }, "crypto/tls does not have the suite"},
-	{func(c testCase) bool { return kex.Finite(c.group) || c.bits > 0 }, "crypto/tls has no finite-field groups"},
+	{func(c testCase) bool { return finite(c) || ownDH(c) }, "crypto/tls has no finite-field groups"},
 	{groups(iana.MLKEM768, iana.MLKEM1024), "crypto/tls has ML-KEM in hybrids alone"},
-	{func(c testCase) bool { return c.etm }, "crypto/tls has no encrypt-then-MAC"},
+	{macsLast, "crypto/tls has no encrypt-then-MAC"},
 	{func(c testCase) bool { return c.psk || c.alone }, "crypto/tls has neither external pre-shared keys nor psk_ke"},
 	{func(c testCase) bool { return c.resume == byID }, "crypto/tls resumes by ticket alone"},
-	{func(c testCase) bool { return c.early != noEarly }, "crypto/tls has 0-RTT for QUIC alone"},
+	{usesEarly, "crypto/tls has 0-RTT for QUIC alone"},
 	{func(c testCase) bool { return c.then == rekeyPeer }, "crypto/tls sends KeyUpdate only when it is asked to"},
 	{func(c testCase) bool { return c.then.later() }, "crypto/tls has no post-handshake authentication, and as a server no renegotiation"},
 	{as(peerServes, func(c testCase) bool { return c.scheme == iana.ECDSA_SHA1 }), "crypto/tls signs nothing with SHA-1 and ECDSA"},
