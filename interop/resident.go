@@ -27,6 +27,7 @@ type residence struct {
 type resident struct {
 	*process
 	lines *bufio.Scanner
+	n     int // cases so far
 }
 
 func (f residence) open(ctx context.Context, k *kit) (*player, error) {
@@ -49,7 +50,7 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 		if err != nil {
 			return nil, err
 		}
-		running[name] = &resident{p, bufio.NewScanner(p)}
+		running[name] = &resident{process: p, lines: bufio.NewScanner(p)}
 		return running[name], nil
 	}
 	return &player{
@@ -77,7 +78,9 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 
 // tell gives a resident its next case.
 func (f residence) tell(k *kit, r *resident, c testCase, role, port string) error {
+	r.n++
 	words := map[string]string{
+		"n":    strconv.Itoa(r.n),
 		"role": role, "port": port, "version": protocol(c.version), "suite": f.suite(c), "groups": f.groups(c.theirs()), "ca": k.files.ca,
 		"rounds": strconv.Itoa(c.rounds()), "identity": identity, "psk": "", "sigalgs": "", "then": "", "ask": "", "verify": "", "cert": "", "key": "", "dh": "",
 		"options": strconv.Itoa(opensslOptions(c)),
@@ -164,14 +167,17 @@ func (r *resident) hashed(o *ours, data []byte) error {
 	return err
 }
 
-// next is the next line that it prints.
+// next is the next thing that it prints of this case: what an earlier one failed to
+// read comes before.
 func (r *resident) next() (string, error) {
 	stuck := time.AfterFunc(caseWithin, r.stop) // nothing else wakes a Scanner
 	defer stuck.Stop()
-	if !r.lines.Scan() {
-		return "", fmt.Errorf("the peer prints nothing: %v", r.lines.Err())
+	for r.lines.Scan() {
+		if text, ok := strings.CutPrefix(r.lines.Text(), strconv.Itoa(r.n)+" "); ok {
+			return text, nil
+		}
 	}
-	return r.lines.Text(), nil
+	return "", fmt.Errorf("the peer prints nothing: %v", r.lines.Err())
 }
 
 func (f residence) calls(ctx context.Context, k *kit, r *resident, c testCase) error {

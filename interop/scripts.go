@@ -27,7 +27,7 @@ var javaCan = except([]lack{
 var javaOpen = residence{
 	program: "Echo.java",
 	command: func(c testCase, program string) []string {
-		args := []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}
+		args := []string{"java", "-XX:+UseSerialGC"}
 		if groups := c.theirs(); len(groups) > 0 {
 			args = append(args, "-Djdk.tls.namedGroups="+joined(groups, ",", iana.Group.String))
 		}

@@ -32,8 +32,8 @@ import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
  * TLS by JSSE: an echo for each case on standard input. A line is one case, of words key=value. A
- * server prints the port it listens on; who closes first prints the hash of what comes then. What
- * goes wrong goes to standard error. Groups and signature schemes are set for the whole process, by
+ * server prints the port it listens on; who closes first prints the hash of what comes then; both
+ * behind the case's n. What goes wrong goes to standard error. Groups and signature schemes are set for the whole process, by
  * properties.
  */
 public class Echo {
@@ -74,7 +74,7 @@ public class Echo {
         SSLServerSocket l = (SSLServerSocket) context.getServerSocketFactory()
                 .createServerSocket(0, 1, InetAddress.getByName("127.0.0.1"));
         l.setSoTimeout(LIMIT);
-        System.out.println(l.getLocalPort());
+        System.out.println(p.get("n") + " " + l.getLocalPort());
         begin(p, () -> {
             SSLSocket s = set((SSLSocket) l.accept(), p);
             if (!p.get("then").equals("renegotiate")) {
@@ -132,7 +132,7 @@ public class Echo {
             case "first":
                 s.shutdownOutput();
                 b = in.readAllBytes();
-                System.out.println(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(b)));
+                System.out.println(p.get("n") + " " + HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(b)));
                 return;
             case "rekey":
             case "renegotiate":

@@ -1,6 +1,6 @@
 // TLS by Node: an echo for each case on standard input. A line is one case, of
 // words key=value. A server prints the port it listens on; who closes first prints
-// the hash of what comes then. What goes wrong goes to standard error.
+// the hash of what comes then; both behind the case's n. What goes wrong goes to standard error.
 'use strict'
 const crypto = require('crypto')
 const fs = require('fs')
@@ -8,7 +8,8 @@ const tls = require('tls')
 
 const limit = 20000 // milliseconds, as for each case
 
-function serve(socket, then) {
+function serve(socket, p) {
+  const then = p.then
   socket.on('error', e => console.error(e.message))
   socket.setTimeout(limit, () => socket.destroy(new Error('time is up')))
   if (then !== 'last' && then !== 'first') {
@@ -17,11 +18,12 @@ function serve(socket, then) {
   }
   const got = []
   socket.on('data', b => got.push(b))
-  if (then === 'first') socket.end()
+  if (then === 'first' && p.role === 'server') socket.end()
+  else if (then === 'first') socket.on('secureConnect', () => socket.end())
   socket.on('end', () => {
     const all = Buffer.concat(got)
     if (then === 'last') socket.end(all)
-    else console.log(crypto.createHash('sha256').update(all).digest('hex'))
+    else console.log(p.n, crypto.createHash('sha256').update(all).digest('hex'))
   })
 }
 
@@ -48,15 +50,16 @@ function run(line) {
     let kept = session
     socket.on('session', s => { kept = s })
     socket.on('close', () => connect(left - 1, kept))
-    serve(socket, p.then)
+    serve(socket, p)
   }
   const server = tls.createServer({
-    ...common, handshakeTimeout: limit, requestCert: p.ask !== '', rejectUnauthorized: p.verify !== '',
+    ...common, handshakeTimeout: limit, requestCert: p.ask !== '', rejectUnauthorized: p.verify !== '' && p.ask === 'require', // it takes nobody without a certificate then
     dhparam: p.dh ? file(p.dh) : undefined,
     ...(p.psk && { pskCallback: (_, identity) => identity === p.identity ? secret : null }),
   }, socket => {
-    if (p.ask === 'require' && !socket.getPeerCertificate().raw) socket.destroy(new Error('no certificate'))
-    else serve(socket, p.then)
+    const shown = p.ask !== '' && socket.getPeerCertificate().raw
+    if (p.ask === 'require' && !shown || p.verify && shown && !socket.authorized) socket.destroy(new Error('no good certificate'))
+    else serve(socket, p)
   })
   const sessions = new Map()
   server.on('newSession', (id, data, done) => { sessions.set(id.toString('hex'), data); done() })
@@ -64,7 +67,7 @@ function run(line) {
   server.on('tlsClientError', e => console.error(e.message))
   let left = Number(p.rounds)
   server.on('connection', () => { if (--left === 0) server.close() })
-  server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+  server.listen(0, '127.0.0.1', () => console.log(p.n, server.address().port))
 }
 
 require('readline').createInterface({ input: process.stdin }).on('line', run).on('close', () => process.exit())

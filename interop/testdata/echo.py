@@ -1,7 +1,7 @@
 """TLS by Python's ssl module: an echo for each case on standard input.
 
-A line is one case, of words key=value. A server prints the port it listens on.
-What goes wrong goes to standard error.
+A line is one case, of words key=value. A server prints the port it listens on,
+behind the case's n. What goes wrong goes to standard error.
 """
 import socket
 import ssl
@@ -82,7 +82,7 @@ for line in sys.stdin:
     if p["role"] == "server":
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(LIMIT)
-        print(listener.getsockname()[1], flush=True)
+        print(p["n"], listener.getsockname()[1], flush=True)
         threading.Thread(target=case, args=(serve, p, listener, c), daemon=True).start()
     else:
         threading.Thread(target=case, args=(call, p, c), daemon=True).start()
