@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 // cases: it takes a line a case and echoes over the connection of that case.
 type residence struct {
 	program string                                    // in testdata
+	compile []string                                  // the command that compiles the program, which is put behind it; nil if nothing needs to
 	command func(c testCase, program string) []string // equal for cases that one process can serve
 	suite   func(testCase) string
 	groups  func([]iana.Group) string
@@ -38,6 +40,12 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 	path, err := k.files.write(f.program, text)
 	if err != nil {
 		return nil, err
+	}
+	if f.compile != nil {
+		cmd := exec.CommandContext(ctx, f.compile[0], append(f.compile[1:], path)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w %s", err, out)
+		}
 	}
 	running := map[string]*resident{}
 	at := func(c testCase) (*resident, error) {

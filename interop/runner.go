@@ -13,7 +13,7 @@ import (
 
 const (
 	openWithin = 60 * time.Second // to make a peer ready
-	caseWithin = 20 * time.Second // handshake and data of one case
+	caseWithin = 30 * time.Second // handshake and data of one case
 	giveUp     = 4                // failures in a row: a peer that hangs would take hours
 )
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
@@ -26,6 +27,7 @@ var javaCan = except([]lack{
 // says for the whole process whether it takes tickets.
 var javaOpen = residence{
 	program: "Echo.java",
+	compile: []string{"javac"},
 	command: func(c testCase, program string) []string {
 		args := []string{"java", "-XX:+UseSerialGC"}
 		if groups := c.theirs(); len(groups) > 0 {
@@ -41,7 +43,7 @@ var javaOpen = residence{
 		if c.resume == byID {
 			args = append(args, "-Djdk.tls.client.enableSessionTicketExtension=false")
 		}
-		return append(args, program)
+		return append(args, "-cp", filepath.Dir(program), "Echo")
 	},
 	suite: func(c testCase) string {
 		return strings.Replace(c.suite.String(), "TLS_RSA_WITH_3DES", "SSL_RSA_WITH_3DES", 1)

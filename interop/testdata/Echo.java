@@ -37,7 +37,7 @@ import javax.net.ssl.X509ExtendedTrustManager;
  * properties.
  */
 public class Echo {
-    static final int LIMIT = 20_000; // milliseconds, as for each case
+    static final int LIMIT = 30_000; // milliseconds, as for each case
 
     interface Dial {
         SSLSocket connect() throws Exception;

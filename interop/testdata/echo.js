@@ -6,7 +6,7 @@ const crypto = require('crypto')
 const fs = require('fs')
 const tls = require('tls')
 
-const limit = 20000 // milliseconds, as for each case
+const limit = 30000 // milliseconds, as for each case
 
 function serve(socket, p) {
   const then = p.then

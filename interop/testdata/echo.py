@@ -8,7 +8,7 @@ import ssl
 import sys
 import threading
 
-LIMIT = 20  # seconds, as for each case
+LIMIT = 30  # seconds, as for each case
 
 VERSIONS = {"TLSv1": ssl.TLSVersion.TLSv1, "TLSv1.1": ssl.TLSVersion.TLSv1_1, "TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
