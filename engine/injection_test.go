@@ -65,9 +65,12 @@ type where struct {
 	role    fault.Role
 	version iana.Version
 	state   fault.State
+	again   bool // a handshake before is complete
 }
 
-func (s *side) where() where { return where{s.role, s.machine.Info().Version, s.machine.State()} }
+func (s *side) where() where {
+	return where{s.role, s.machine.Info().Version, s.machine.State(), s.Connected()}
+}
 
 // strike notes the state of the side that a blow hits.
 func (b *bout) strike(s *side) {
