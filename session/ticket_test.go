@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"io"
 	"reflect"
@@ -10,6 +12,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"golang.org/x/crypto/chacha20"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/handclasp/handclasp/fault"
 )
@@ -250,3 +255,35 @@ func TestTicketsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestXChaCha20Poly1305: what tickets are sealed with is ChaCha20-Poly1305 under a key
+// that HChaCha20 makes of the first 16 bytes of the nonce, and gives the example of
+// draft-irtf-cfrg-xchacha-03, Appendix A.3.1. Neither the standard library nor
+// Wycheproof's vectors that tests have here know it.
+func TestXChaCha20Poly1305(t *testing.T) {
+	sequence := func(first byte, n int) (b []byte) {
+		for i := range n {
+			b = append(b, first+byte(i))
+		}
+		return b
+	}
+	key, nonce, additional := sequence(0x80, 32), sequence(0x40, 24), unhex("50515253c0c1c2c3c4c5c6c7")
+	text := []byte("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.")
+	aead := must(chacha20poly1305.NewX(key))
+	want := unhex("bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452" +
+		"2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff921f9664c97637da9768812f615c68b13b52e" + "c0875924c1c7987947deafd8780acf49")
+	if got := aead.Seal(nil, nonce, text, additional); !bytes.Equal(got, want) {
+		t.Errorf("sealed %x", got)
+	}
+	for n := range 200 {
+		rand.Read(key)
+		rand.Read(nonce)
+		inner := must(chacha20poly1305.New(must(chacha20.HChaCha20(key, nonce[:16]))))
+		want := inner.Seal(nil, append(make([]byte, 4), nonce[16:]...), text[:n%len(text)], additional)
+		if got := must(chacha20poly1305.NewX(key)).Seal(nil, nonce, text[:n%len(text)], additional); !bytes.Equal(got, want) {
+			t.Fatalf("%x under %x, %x", got, key, nonce)
+		}
+	}
+}
+
+func unhex(s string) []byte { return must(hex.DecodeString(s)) }
