@@ -38,6 +38,7 @@ type siege struct {
 	Loud      time.Duration // under attack
 	HalfOpen  int           // the server's limit; 0 is the default
 	Handshake time.Duration // the server's time for one
+	Kinds     string        // of attack, as a regular expression
 
 	MostMemory int64   // bytes that the server may hold
 	LeastShare float64 // of good clients that must be served
@@ -45,8 +46,8 @@ type siege struct {
 
 // standard are the sieges that CI lays.
 var standard = []siege{
-	{2000, 1500, time.Second, 7 * time.Second, 0, 5 * time.Second, 256 << 20, 0.99},
-	{2000, 1500, time.Second, 7 * time.Second, 512, 5 * time.Second, 128 << 20, 0.99},
+	{2000, 1000, time.Second, 7 * time.Second, 0, 5 * time.Second, "", 256 << 20, 0.99},
+	{2000, 1000, time.Second, 7 * time.Second, 1000, 5 * time.Second, "", 160 << 20, 0.99},
 }
 
 func main() {
@@ -56,14 +57,16 @@ func main() {
 	}
 	var attackers, rate int
 	var loud time.Duration
+	var only string
 	flag.IntVar(&attackers, "attackers", standard[0].Attackers, "connections that attack at once")
 	flag.IntVar(&rate, "rate", standard[0].Rate, "and new ones in a second, at most")
 	flag.DurationVar(&loud, "time", standard[0].Loud, "how long each attack lasts")
+	flag.StringVar(&only, "kinds", "", "only the kinds of attack that match `REGEXP`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, s := range standard {
-		s.Attackers, s.Rate, s.Loud = attackers, rate, loud
+		s.Attackers, s.Rate, s.Loud, s.Kinds = attackers, rate, loud, only
 		r, err := s.lay(ctx)
 		if err == nil {
 			r.print(os.Stdout)
@@ -117,7 +120,7 @@ func (s siege) lay(ctx context.Context) (result, error) {
 	good := visitors{address: address, roots: a.Pool()}
 	r.Before = good.visit(ctx, s.Quiet)
 
-	attackers, err := begin(ctx, "attackers", attackOrder{Address: address, Count: s.Attackers, Rate: s.Rate, Handshake: s.Handshake})
+	attackers, err := begin(ctx, "attackers", attackOrder{Address: address, Count: s.Attackers, Rate: s.Rate, Handshake: s.Handshake, Kinds: s.Kinds})
 	if err != nil {
 		return r, err
 	}
