@@ -85,9 +85,9 @@ func fail(err error) {
 
 // A result is what came of a siege.
 type result struct {
-	siege
+	siege         siege
 	Before, Under crowd // good clients without attackers, and with them
-	Server        held
+	Quiet, Server held  // likewise
 	Attack        tally
 }
 
@@ -119,7 +119,9 @@ func (s siege) lay(ctx context.Context) (result, error) {
 	}
 	good := visitors{address: address, roots: a.Pool()}
 	r.Before = good.visit(ctx, s.Quiet)
-
+	if err := server.ask(&r.Quiet); err != nil {
+		return r, err
+	}
 	attackers, err := begin(ctx, "attackers", attackOrder{Address: address, Count: s.Attackers, Rate: s.Rate, Handshake: s.Handshake, Kinds: s.Kinds})
 	if err != nil {
 		return r, err
@@ -140,15 +142,15 @@ func (s siege) lay(ctx context.Context) (result, error) {
 }
 
 func (r result) print(w io.Writer) {
-	room := r.HalfOpen
+	room := r.siege.HalfOpen
 	if room == 0 {
 		room = config.DefaultLimits().HalfOpen
 	}
-	fmt.Fprintf(w, "attack      %v, for %v\n", r.Attack, r.Loud)
-	fmt.Fprintf(w, "limits      %d half-open connections, %v for a handshake\n", room, r.Handshake)
+	fmt.Fprintf(w, "attack      %v, for %v\n", r.Attack, r.siege.Loud)
+	fmt.Fprintf(w, "limits      %d half-open connections, %v for a handshake\n", room, r.siege.Handshake)
 	fmt.Fprintf(w, "memory      at most %.1f MiB held by the server (bound %d), %.1f of them live, with %d goroutines; %.1f MiB before the attack\n",
-		mib(r.Server.Most), r.MostMemory>>20, mib(r.Server.Live), r.Server.Goroutines, mib(r.Server.Quiet))
-	fmt.Fprintf(w, "served      %v (bound %.0f %%)\n", r.Under.Fast, 100*r.LeastShare)
+		mib(r.Server.Most), r.siege.MostMemory>>20, mib(r.Server.Live), r.Server.Goroutines, mib(r.Quiet.Most))
+	fmt.Fprintf(w, "served      %v (bound %.0f %%)\n", r.Under.Fast, 100*r.siege.LeastShare)
 	fmt.Fprintf(w, "            with %v of delay in each flight, %v\n", slowLink, r.Under.Slow)
 	fmt.Fprintf(w, "before      %v\n            with delay, %v\n", r.Before.Fast, r.Before.Slow)
 	fmt.Fprintf(w, "thrown out  %d for room, %d too slow, %d for what they said; %d left\n\n",
