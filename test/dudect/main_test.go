@@ -34,7 +34,7 @@ func TestJudge(t *testing.T) {
 		if o.leaks() != c.leaks || o.samples != len(samples) {
 			t.Errorf("a difference of %v ns: %+v", c.difference, o)
 		}
-		if c.leaks && (o.difference < 0.5 || o.difference > 1.5) {
+		if c.leaks && (o.difference < 0.2 || o.difference > 2) {
 			t.Errorf("a difference of %v ns is taken for %v", c.difference, o.difference)
 		}
 	}

@@ -15,7 +15,7 @@ type outcome struct {
 	samples    int
 	typical    float64 // time of one
 	t          float64 // the largest |t| of all tests
-	difference float64 // of the means of the faster nine tenths
+	difference float64 // of the means of the faster half
 	visible    float64 // that would have been suspicious there
 }
 
@@ -53,7 +53,7 @@ func judge(samples []sample) outcome {
 	var m [2]moment
 	for i, s := range sorted {
 		m[s.class].add(s.time)
-		if i == len(sorted)*9/10 {
+		if i == len(sorted)/2 {
 			difference, spread := welch(m)
 			o.difference, o.visible = difference, suspicious*spread
 		}
