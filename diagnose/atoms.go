@@ -247,6 +247,8 @@ type hello struct {
 	set
 	name int     // of the model's names
 	much amounts // to fill it up to, and to cut it into; what is not there is as it comes
+
+	proxied bool // behind a line of the PROXY protocol
 }
 
 // closed is the hello's set with what key shares can't be without: TLS 1.3, and
@@ -270,7 +272,7 @@ func (m *model) key(h hello) string {
 			fmt.Fprintf(&b, "%d ", i)
 		}
 	}
-	fmt.Fprintf(&b, "n%d", h.name)
+	fmt.Fprintf(&b, "n%d %t", h.name, h.proxied)
 	for _, x := range measures {
 		fmt.Fprintf(&b, " %d", h.much[x])
 	}

@@ -37,7 +37,7 @@ func examine(t *testing.T, c *lab.Case, change func(*diagnose.Options)) *diagnos
 		t.Fatal(err)
 	}
 	at := serve(t, s)
-	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second,
+	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
 		Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
 		Reverse: func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil },
 	}
@@ -104,7 +104,7 @@ func TestLab(t *testing.T) {
 					o.Timeout = time.Second // it will pass
 				}
 				if c.Name == "rate-limited" {
-					o.Linger = 0 // or else the limiter has time to recover
+					o.Linger, o.Pause = 50*time.Millisecond, 1100*time.Millisecond // or else the limiter has time to recover
 				}
 			})
 			if found(r) != c.Cause {

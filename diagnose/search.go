@@ -55,6 +55,19 @@ var entries = map[measure]string{
 	sigalgs: "signature algorithms", extensions: "extensions",
 }
 
+// lines are how some software leaves the trigger out; other if nothing is known.
+func (t trigger) lines(other []Line) []Line {
+	if len(t.atoms) > 0 {
+		return fewerOf[cheapest(t.atoms).kind]
+	}
+	for m := range t.over {
+		if l := fewerOf[m.of()]; len(t.over) == 1 && l != nil {
+			return l
+		}
+	}
+	return other
+}
+
 // is reports whether the trigger is too much of one thing, and nothing else.
 func (t trigger) is(m measure) bool {
 	_, ok := t.over[m]
