@@ -231,7 +231,7 @@ type cutter struct {
 }
 
 // between is how long to wait between two segments, so that they stay two.
-const between = 30 * time.Millisecond
+const between = 10 * time.Millisecond
 
 func (c *cutter) Write(b []byte) (int, error) {
 	if c.begun || c.segments < 2 && c.records < 2 {

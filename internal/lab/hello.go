@@ -45,7 +45,7 @@ func readHello(raw net.Conn) (*Hello, error) {
 			return nil, err
 		}
 		if msg != nil {
-			h.Segments = max(reads, (len(h.Raw)+segment-1)/segment)
+			h.Segments = max(reads, segmentsRead(raw), (len(h.Raw)+segment-1)/segment)
 			h.Length = len(msg)
 			return h, wire.Decode(msg, &h.ClientHello)
 		}
