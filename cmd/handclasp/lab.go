@@ -118,11 +118,8 @@ func (a *app) lab(ctx context.Context, name string, flags *laboratory) error {
 	p := newNotes(a.err)
 	p.wrap("handclasp: ", bold, 2, fmt.Sprintf("listening at %v; Ctrl-C stops it", l.Addr()))
 	p.wrap("case: ", bold, 6, c.Text)
-	try := fmt.Sprintf("handclasp explain --ca %s %s", flags.caOut, net.JoinHostPort(c.Address(), port(l.Addr())))
-	if c.Flags != "" {
-		try += " " + c.Flags
-	}
-	p.wrap("try: ", bold, 5, try)
+	words := strings.Fields(fmt.Sprintf("handclasp diagnose --ca %s %s %s", flags.caOut, c.Flags, net.JoinHostPort(c.Address(), port(l.Addr()))))
+	p.wrap("try: ", bold, 5, strings.Join(words, " "))
 	p.flush()
 	return s.Serve(ctx, l)
 }
