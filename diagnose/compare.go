@@ -41,6 +41,13 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if c.better(wide) {
+		enough, err := c.enough(ctx)
+		switch {
+		case err != nil:
+			return err
+		case enough:
+			return c.dislikes(ctx)
+		}
 		c.pass = c.wide
 		return c.lacks(ctx, c.wide, wide)
 	}
@@ -53,9 +60,38 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if added {
-		return c.lacks(ctx, c.pass, passed)
+		with := c.pass
+		enough, err := c.enough(ctx)
+		if err != nil {
+			return err
+		}
+		if !enough {
+			return c.lacks(ctx, with, passed)
+		}
 	}
 	return c.dislikes(ctx)
+}
+
+// enough reports whether a part of the client's own hello passes: then it lacks
+// nothing, although a wide hello passes too.
+func (c *comparison) enough(ctx context.Context) (bool, error) {
+	for _, l := range leastHellos {
+		s := l.set(c.user[nameAtom])
+		for _, a := range c.p.model.list(s) {
+			if !c.user[a] {
+				delete(s, a)
+			}
+		}
+		if !s[atom{kind: version, code: uint16(l.version)}] || !s[atom{kind: group, code: uint16(l.group)}] {
+			continue
+		}
+		if ok, err := c.passes(ctx, "a least hello of the client's own", hello{set: s}); err != nil || !ok {
+			return false, err
+		}
+		c.pass = s
+		return true, c.canary(ctx)
+	}
+	return false, nil
 }
 
 // better reports whether a handshake came further than the client's.
@@ -183,6 +219,9 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if c.first.stage > atHello {
 		return c.breaksOff(c.first)
 	}
+	if done, err := c.otherOrder(ctx); done || err != nil {
+		return err
+	}
 	tried := 0
 	for _, all := range c.p.known {
 		tried += len(all)
@@ -193,6 +232,22 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	}
 	c.find(c.always(c.first), confidence, c.first.String()+".", Evidence{Probe: "every hello that was tried, wide and least, old and new", Outcome: c.first.String(), Times: tried})
 	return nil
+}
+
+// otherOrder tries whether it is an order that all hellos have.
+func (c *comparison) otherOrder(ctx context.Context) (bool, error) {
+	h := c.mine()
+	h.place = turned
+	if ok, err := c.passes(ctx, "the extensions in the other order", h); err != nil || !ok {
+		return false, err
+	}
+	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
+		return true, err
+	}
+	f := c.find("hello-content", Certain, "What it refuses is the order of the extensions.", c.evidence("the client's hello", c.mine()),
+		c.evidence("the same with its extensions in the other order", h))
+	f.Trigger = string(inOrder)
+	return true, nil
 }
 
 // balancer tries whether the server wants to hear first for whom a balancer speaks.
@@ -294,9 +349,12 @@ const rounds = 2
 // confirm repeats the hello that fails and the one that passes. If the outcomes
 // change, it finds out how the server is unsteady, and reports false.
 func (c *comparison) confirm(ctx context.Context, fails, passes hello) (bool, error) {
-	for range rounds {
+	for i := range rounds {
 		for _, h := range []hello{fails, passes} {
 			o, err := c.try(ctx, "a decisive probe again", h, false)
+			if errors.Is(err, errBudget) && i > 0 {
+				return true, nil
+			}
 			if err != nil {
 				return false, err
 			}

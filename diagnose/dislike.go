@@ -164,7 +164,10 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 	if err != nil {
 		return t, shows, err
 	}
-	if c.more != nil { // with another least hello in its place, does it show too?
+	if t.order, err = c.order(ctx, &t, with(t.atoms, which)); err != nil {
+		return t, shows, err
+	}
+	if c.more != nil && t.order == anyOrder { // with another least hello in its place, does it show too?
 		base = c.more
 		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
 			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
@@ -191,6 +194,44 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 		}
 	}
 	return t, shows, nil
+}
+
+// order finds out whether the place of extensions matters. Who minds what stands
+// first or last does not mind it elsewhere.
+func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order, error) {
+	var some []atom
+	for _, a := range c.p.model.list(set{}.with(t.atoms...)) { // in the order that they have
+		switch a.kind {
+		case extension:
+			some = append(some, a)
+		case version, share: // they bring extensions with them
+		default:
+			return anyOrder, nil
+		}
+	}
+	if len(t.atoms) == 0 || len(t.atoms) > 2 {
+		return anyOrder, nil
+	}
+	for _, x := range []struct {
+		place place
+		order order
+	}{{turned, inOrder}, {notFirst, first}, {notLast, last}} {
+		h := shows
+		h.place = x.place
+		refused, err := c.refuses(ctx, h)
+		switch {
+		case err != nil:
+			return anyOrder, err
+		case refused && x.place == turned:
+			return anyOrder, nil
+		case len(some) == 2 && len(t.atoms) == 2:
+			t.atoms = some
+			return inOrder, nil
+		case !refused && x.place != turned:
+			return x.order, nil
+		}
+	}
+	return inOrder, nil
 }
 
 // exceeds is how much a hello has, and of what it has more than the least one.
@@ -326,9 +367,10 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
 	case only.is(records):
 		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
-	case len(only.over) > 0:
+	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
 		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
+	case only.order != anyOrder:
 	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
 		id, detail = "name-unknown", "Without a name the server goes on."
 	}

@@ -40,10 +40,12 @@ func (d *diagnosis) unsteady(ctx context.Context, h hello) error {
 		last, calm = nil, again
 	}
 	limited, err := d.limited(ctx, h, last, calm, 3)
-	if !limited && err == nil {
-		d.unstable(Certain)
+	if limited || err != nil || d.unstable(Certain) {
+		return err
 	}
-	return err
+	d.find("hello-content", Likely, "What it refuses depends on more than what a ClientHello has: a least one passes, and what is added to it does not tell why the client's fails.",
+		Evidence{Probe: "the client's hello", Outcome: d.Outcome})
+	return nil
 }
 
 // unstable says of the hello whose outcomes differ that they do; false if there is

@@ -49,6 +49,7 @@ func several(t *testing.T, names ...string) func(*diagnose.Options) {
 
 // TestAddresses: each address of a name is tried, and they are compared.
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	good, err := lab.Find("good")
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +80,7 @@ func TestAddresses(t *testing.T) {
 
 // TestClock: it may be this machine's clock that is wrong.
 func TestClock(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{"good": "local-clock", "self-signed": "local-clock"} {
 		for _, wrong := range []time.Duration{-400 * 24 * time.Hour, 4000 * 24 * time.Hour} {
 			c, err := lab.Find(name)
@@ -95,6 +97,7 @@ func TestClock(t *testing.T) {
 
 // TestProxies: variables that lead other programs elsewhere are noticed.
 func TestProxies(t *testing.T) {
+	t.Parallel()
 	c, err := lab.Find("good")
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +112,7 @@ func TestProxies(t *testing.T) {
 
 // TestLimits: no more connections than allowed, no faster, and not after the end.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	c, err := lab.Find("resets-if-both")
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,8 @@ var hellos = []Case{
 	disliking("resets-if-many-suites", "hello-content", "suites>6"),
 	disliking("resets-if-both", "hello-content", "sigalg=rsa_pkcs1_sha512 & group=secp521r1"),
 	disliking("resets-if-either", "hello-content", "sigalg=rsa_pkcs1_sha512 | suite=TLS_CHACHA20_POLY1305_SHA256"),
+	disliking("resets-if-first", "hello-content", "first=server_name"),
+	disliking("resets-if-order", "hello-content", "order=status_request>extended_master_secret"),
 	disliking("alerts-if-extension", "hello-content", "extension=status_request"),
 }
 
