@@ -401,7 +401,10 @@ func (d *diagnosis) plainText(o *outcome) error {
 	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
 		cause, detail = "plain-text", "It speaks "+tongues[i].name+": "+o.err.Got+"."
 	}
-	d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	f := d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	if protocol != "" && d.o.StartTLS == "" {
+		f.Prove = d.command("explain", "--starttls "+protocol)
+	}
 	return nil
 }
 

@@ -187,8 +187,9 @@ func (d *diagnosis) waits(ctx context.Context, protocol string) (bool, error) {
 	if err := starttls.Upgrade(raw, protocol, d.o.Client.ServerName, nil); err != nil {
 		return false, nil
 	}
-	d.find("plain-text", Certain, "It speaks "+protocol+", in which TLS begins when it is asked for. Try --starttls "+protocol+".",
+	f := d.find("plain-text", Certain, "It speaks "+protocol+", in which TLS begins when it is asked for. Try --starttls "+protocol+".",
 		Evidence{Probe: "asking for TLS in " + protocol, Outcome: "the server agrees"})
+	f.Prove = d.command("explain", "--starttls "+protocol)
 	return true, nil
 }
 
