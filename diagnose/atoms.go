@@ -247,7 +247,20 @@ type hello struct {
 	set
 	name int     // of the model's names
 	much amounts // to fill it up to, and to cut it into; what is not there is as it comes
+
+	place   place // of the extensions
+	proxied bool  // behind a line of the PROXY protocol
 }
+
+// A place is where the extensions stand that a hello has.
+type place uint8
+
+const (
+	asUsual  place = iota // in the client's order
+	turned                // in the other order
+	notFirst              // behind one that means nothing
+	notLast               // before one that means nothing
+)
 
 // closed is the hello's set with what key shares can't be without: TLS 1.3, and
 // their groups in the list.
@@ -270,7 +283,7 @@ func (m *model) key(h hello) string {
 			fmt.Fprintf(&b, "%d ", i)
 		}
 	}
-	fmt.Fprintf(&b, "n%d", h.name)
+	fmt.Fprintf(&b, "n%d %t %d", h.name, h.proxied, h.place)
 	for _, x := range measures {
 		fmt.Fprintf(&b, " %d", h.much[x])
 	}
@@ -322,7 +335,10 @@ func (m *model) shares(h hello, greased bool, fresh []wire.KeyShare) (list []wir
 	if greased && len(m.of(h.set, group)) > 0 {
 		list = append(list, wire.KeyShare{Group: greaseValue, Key: []byte{0}})
 	}
-	for _, g := range values[iana.Group](m.of(h.set, share)) {
+	for _, g := range values[iana.Group](m.of(h.set, group)) { // in this order (RFC 9846, Section 4.3.8)
+		if !h.set[atom{share, uint16(g), ""}] {
+			continue
+		}
 		is := func(s wire.KeyShare) bool { return s.Group == g }
 		if i := slices.IndexFunc(fresh, is); i >= 0 {
 			list = append(list, fresh[i])
@@ -380,9 +396,23 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 		padding = 1
 	}
 	for i := 0; out.Extensions.Len()+padding < h.much[extensions]; i++ {
-		out.Extensions.AddRaw(fillExtension+iana.ExtensionType(i), nil)
+		out.Extensions.InsertRaw(beforeLast(out), fillExtension+iana.ExtensionType(i), nil)
+	}
+	switch n := out.Extensions.Len(); h.place {
+	case turned:
+		for i := range n / 2 {
+			out.Extensions.Swap(i, n-1-i)
+		}
+	case notFirst:
+		out.Extensions.InsertRaw(0, fillPlace, nil)
+	case notLast:
+		out.Extensions.InsertRaw(n, fillPlace, nil)
 	}
 }
+
+// beforeLast is where an extension can be put in that is neither the first nor the
+// last.
+func beforeLast(h *wire.ClientHello) int { return max(h.Extensions.Len()-1, 0) }
 
 // pad fills the hello up to a length with the padding extension (RFC 7685).
 func (m *model) pad(length int, out *wire.ClientHello) error {
@@ -397,11 +427,12 @@ func (m *model) pad(length int, out *wire.ClientHello) error {
 	return err
 }
 
-// paddingAt is the place of the padding: where a recorded hello has it, or last.
+// paddingAt is the place of the padding: where a recorded hello has it, or where
+// it changes no order.
 func (m *model) paddingAt(out *wire.ClientHello) int {
 	at := slices.Index(m.order, iana.ExtPadding)
 	if at < 0 {
-		return out.Extensions.Len()
+		return beforeLast(out)
 	}
 	n := 0
 	for _, t := range m.order[:at] {

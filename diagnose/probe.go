@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -155,8 +156,29 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 		}
 		raw.SetDeadline(time.Time{})
 	}
+	if h.proxied {
+		if _, err := io.WriteString(raw, proxyLine(raw)); err != nil {
+			o.end(err)
+			return o
+		}
+	}
 	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, linger)
 	return o
+}
+
+// proxyLine says whom a connection is made for, in version 1 of the PROXY protocol
+// (HAProxy's proxy-protocol.txt, Section 2.1).
+func proxyLine(raw net.Conn) string {
+	from, err := netip.ParseAddrPort(raw.LocalAddr().String())
+	to, err2 := netip.ParseAddrPort(raw.RemoteAddr().String())
+	if err != nil || err2 != nil {
+		return "PROXY UNKNOWN\r\n"
+	}
+	family := "TCP6"
+	if to.Addr().Unmap().Is4() {
+		family = "TCP4"
+	}
+	return fmt.Sprintf("PROXY %s %v %v %d %d\r\n", family, from.Addr().Unmap(), to.Addr().Unmap(), from.Port(), to.Port())
 }
 
 // handshake does it, and notes what came of it.
@@ -209,7 +231,7 @@ type cutter struct {
 }
 
 // between is how long to wait between two segments, so that they stay two.
-const between = 30 * time.Millisecond
+const between = 10 * time.Millisecond
 
 func (c *cutter) Write(b []byte) (int, error) {
 	if c.begun || c.segments < 2 && c.records < 2 {

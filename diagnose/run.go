@@ -93,6 +93,8 @@ type diagnosis struct {
 	user set     // what the client offers
 	much amounts // to which a recorded hello is filled up
 	wide set     // what can be offered
+	hint set     // that passed before the diagnosis began anew; nil if none did
+	slow bool    // it began anew without haste, since the server lets in only so many
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -109,7 +111,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	switch {
 	case errors.Is(err, errBudget):
 		d.notice("The %d connections that were allowed are used up; --max-connections allows more.", o.MaxConnections)
-		if len(d.Findings) == 0 {
+		if len(d.Findings) == 0 && !d.unstable(Likely) {
 			d.find(d.guess(), Possible, "Not all that was wanted could be tried.")
 		}
 	case err != nil:
@@ -390,12 +392,33 @@ func (d *diagnosis) plainText(o *outcome) error {
 	if o.err.Got != "" {
 		detail += " It said " + o.err.Got + "."
 	}
-	if protocol == "smtp" && d.o.Port == "21" {
+	if protocol == "smtp" && (strings.Contains(o.err.Got, "FTP") || d.o.Port == "21") {
 		protocol = "ftp"
 	}
 	if protocol != "" && d.o.StartTLS == "" {
 		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
 	}
-	d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
+		cause, detail = "plain-text", "It speaks "+tongues[i].name+": "+o.err.Got+"."
+	}
+	f := d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	if protocol != "" && d.o.StartTLS == "" {
+		f.Prove = d.command("explain", "--starttls "+protocol)
+	}
 	return nil
+}
+
+// A tongue is a protocol whose servers answer what they don't understand.
+type tongue struct{ begins, name string }
+
+var tongues = []tongue{
+	{`"<?xml`, "XMPP; try --starttls xmpp"},
+	{`"<stream`, "XMPP; try --starttls xmpp"},
+	{`"-ERR `, "Redis, or POP3"},
+	{`"-DENIED `, "Redis"},
+	{`"AMQP`, "AMQP"},
+	{`"RFB `, "VNC"},
+	{`"RTSP/`, "RTSP"},
+	{`"ERROR\r\n`, "memcached"},
+	{`"EFATAL`, "PostgreSQL; try --starttls postgres"},
 }

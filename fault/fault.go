@@ -124,7 +124,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "; expected %s", e.Want)
 	}
 	if e.Cause != nil {
-		fmt.Fprintf(&b, ": %v", e.Cause)
+		b.WriteString(": " + Printable(e.Cause.Error())) // which may quote the peer
 	}
 	var notes []string
 	if e.Field != "" && e.Offset >= 0 {
