@@ -30,6 +30,12 @@ type Client struct {
 
 func (c *Client) String() string { return c.Version }
 
+// Short is the program and its version: "curl 7.88.1".
+func (c *Client) Short() string {
+	words := strings.Fields(c.Version)
+	return strings.TrimSuffix(strings.Join(words[:min(2, len(words))], " "), ",")
+}
+
 // Find is the recording of the client that is called so. Its error lists the
 // names that there are.
 func Find(name string) (*Client, error) {
