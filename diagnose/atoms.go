@@ -114,6 +114,7 @@ type model struct {
 	body  wire.ClientHello     // fields of extensions; its lists are not used
 	order []iana.ExtensionType // of the extensions
 	names []string             // to ask for; the first unless another is chosen
+	laced set                  // the kinds whose lists have GREASE, as atoms without a code; nil: all
 }
 
 // implied are the extensions that are there because of what stands in them, or
@@ -171,10 +172,42 @@ func atomsOf(h *wire.ClientHello) (list []atom) {
 	return list
 }
 
+// laced are the kinds in whose lists a hello has GREASE; nil if it has none.
+func laced(h *wire.ClientHello) set {
+	s := set{}
+	note := func(k kind, code uint16) {
+		if iana.IsGREASE(code) {
+			s[atom{kind: k}] = true
+		}
+	}
+	for v := range h.CipherSuites.All() {
+		note(cipher, uint16(v))
+	}
+	for v := range h.Groups.All() {
+		note(group, uint16(v))
+	}
+	for v := range h.SignatureSchemes.All() {
+		note(sigalg, uint16(v))
+	}
+	for v := range h.SupportedVersions.All() {
+		note(version, uint16(v))
+	}
+	for _, s := range h.KeyShares {
+		note(share, uint16(s.Group))
+	}
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
+
+// lace reports whether GREASE belongs into the lists of a kind.
+func (m *model) lace(k kind) bool { return m.laced == nil || m.laced[atom{kind: k}] }
+
 // modelOf joins hellos: what stands in the first keeps its order, what others have
 // besides follows.
 func modelOf(hellos ...*wire.ClientHello) *model {
-	m := &model{body: *hellos[0]}
+	m := &model{body: *hellos[0], laced: laced(hellos[0])}
 	if len(m.body.ServerName) > 0 {
 		m.names = []string{string(m.body.ServerName)}
 	}
@@ -299,9 +332,9 @@ func (m *model) write(h hello, out *wire.ClientHello) error {
 	if h.set[atom{kind: sessionID}] {
 		body.SessionID = out.SessionID
 	}
-	body.KeyShares = m.shares(h, greased, out.KeyShares)
+	body.KeyShares = m.shares(h, greased && m.lace(share), out.KeyShares)
 	list := func(k kind, of measure, fill uint16) []uint16 {
-		return filled(greaseOr(m.of(h.set, k), greased), h.much[of], fill)
+		return filled(greaseOr(m.of(h.set, k), greased && m.lace(k)), h.much[of], fill)
 	}
 	top := slices.Max(append(values[iana.Version](m.of(h.set, version)), iana.TLS10))
 	body.LegacyVersion = min(top, iana.TLS12)

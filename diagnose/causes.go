@@ -266,5 +266,7 @@ var causes = []Cause{
 		Server, "Look at load, at the health of each node behind the balancer, and at packet loss.", nil},
 	{"rate-limited", "The server, or a device before it, refuses clients that connect too often.", "The first connections work, then all fail; after a pause they work again.",
 		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn …; limit_req …;")},
+	{"beyond-us", "The server chose something that this client offers and Handclasp cannot do, so the handshake was not completed here.", "The server answered the ClientHello and went on; with the client itself the handshake may work.",
+		Nobody, "Leave out of the hello what was chosen (--without), or try the client itself.", nil},
 	{"nothing-wrong", "Nothing is wrong.", "The handshake works, and the certificate is good.", Nobody, "If a program of yours fails all the same, compare it with this one: its trust store, its clock, its proxy.", nil},
 }

@@ -296,8 +296,11 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	if err != nil {
 		return err
 	}
-	id, chosen := c.missing(passed, needed)
 	h := hello{set: c.user.with(needed...)}
+	if known := c.p.known[c.p.model.key(h)]; len(known) > 0 {
+		passed = known[0] // with other additions it may have chosen more that the client lacks
+	}
+	id, chosen := c.missing(passed, needed)
 	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
 		return err
 	}

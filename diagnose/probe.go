@@ -183,20 +183,9 @@ func proxyLine(raw net.Conn) string {
 
 // handshake does it, and notes what came of it.
 func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, linger bool) {
-	cfg := wideConfig(p.user)
-	strange := func(g iana.Group) bool { return !kex.Supported(g) }
-	groups := slices.DeleteFunc(values[iana.Group](p.model.of(h.set, group)), strange)
-	cfg.KeyShares = slices.DeleteFunc(values[iana.Group](p.model.of(h.set, share)), strange)
-	cfg.CurvePreferences = slices.Concat(groups, missing(groups, cfg.CurvePreferences))
-	conn := handclasp.Client(raw, cfg)
+	conn := handclasp.Client(raw, p.model.config(h, p.user))
 	conn.Watch(o.watch)
-	first := true
-	conn.Edit(func(m wire.Message) {
-		if ch, ok := m.(*wire.ClientHello); ok && first {
-			first = false
-			p.model.write(h, ch) // what can't be encoded fails when it is sent
-		}
-	})
+	conn.Edit(p.model.once(h))
 	err := conn.HandshakeContext(ctx)
 	o.info = conn.Info()
 	if o.info.ServerCertificate != nil {
@@ -221,6 +210,27 @@ func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcom
 		o.end(err)
 	}
 	conn.Close()
+}
+
+// config is what a client that sends h is to be able to do.
+func (m *model) config(h hello, user *handclasp.ClientConfig) *handclasp.ClientConfig {
+	cfg := wideConfig(user)
+	strange := func(g iana.Group) bool { return !kex.Supported(g) }
+	groups := slices.DeleteFunc(values[iana.Group](m.of(h.set, group)), strange)
+	cfg.KeyShares = slices.DeleteFunc(values[iana.Group](m.of(h.set, share)), strange)
+	cfg.CurvePreferences = slices.Concat(groups, missing(groups, cfg.CurvePreferences))
+	return cfg
+}
+
+// once writes h in the place of the first hello.
+func (m *model) once(h hello) func(wire.Message) {
+	first := true
+	return func(msg wire.Message) {
+		if ch, ok := msg.(*wire.ClientHello); ok && first {
+			first = false
+			m.write(h, ch) // what can't be encoded fails when it is sent
+		}
+	}
 }
 
 // A cutter sends the first bytes, which are the ClientHello, in pieces.

@@ -27,8 +27,13 @@ type Options struct {
 	// Hello is the client's ClientHello, a handshake message with its header, where
 	// it is not the one that Client makes: a recorded one, say. It goes out as it is,
 	// but with a random, a session ID and key shares of our own, so that the handshake
-	// can be completed. Client then says the rest: name, trust, certificates.
+	// can be completed, and with Client's name if that is a host's. Client then says the
+	// rest: trust, certificates.
 	Hello []byte
+
+	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
+	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
+	As string
 
 	Without string   // what to leave out of the hello: "extension=status_request,grease"
 	Flags   []string // of the command, that made Client what it is: "--max-version 1.2"
@@ -103,6 +108,9 @@ type diagnosis struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.defaults()
 	start := time.Now()
+	if err := o.as(); err != nil {
+		return nil, err
+	}
 	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
 	if err := d.prepare(); err != nil {
 		return nil, err
@@ -149,8 +157,18 @@ func (d *diagnosis) ownHello() (*wire.ClientHello, error) {
 	if d.o.Hello == nil {
 		return firstHello(d.o.Client)
 	}
-	h := new(wire.ClientHello)
-	return h, wire.Decode(d.o.Hello, h)
+	h, name, err := replayed(d.o.Hello, d.o.Client.ServerName, d.o.As)
+	if err == nil {
+		d.o.Client.ServerName, d.o.Client.NextProtos = name, texts(h.ALPN)
+	}
+	return h, err
+}
+
+func texts(list [][]byte) (out []string) {
+	for _, b := range list {
+		out = append(out, string(b))
+	}
+	return out
 }
 
 // ErrWithout says that something that shall be left out is not there.
@@ -219,6 +237,8 @@ func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
 	switch {
 	case !again.alike(first):
 		return d.unsteady(ctx, d.mine())
+	case first.ending == Refused && d.beyond(first):
+		return nil
 	case first.ending == Refused:
 		return d.refusedByUs(first)
 	case first.info.ClientAuth && first.stage >= answered:

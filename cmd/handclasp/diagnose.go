@@ -39,6 +39,9 @@ It makes no more than --max-connections, one after the other, and repeats those
 that decide, so that a server that is not steady, or lets in only so many, is
 named and not blamed for something else.
 
+With --as it does all this as another client would, with that one's recorded
+ClientHello; with --hello, with a ClientHello of your own, from hex or a capture.
+
 With --error it needs no network: it reads an error text of Go, OpenSSL, curl,
 Java, Node, Python, GnuTLS, Chromium, Firefox or Handclasp, or an alert by name
 or number, and says what it can mean. One text hides many causes; so it
@@ -47,6 +50,9 @@ concludes nothing that the text does not say.`,
   handclasp diagnose --max-version 1.2 example.com:8443
   handclasp diagnose --ca handclasp-ca.pem localhost:8444 --json
   handclasp diagnose 192.0.2.7 --name www.example.com --rate 2
+  handclasp diagnose --as java example.com       does it work there?
+  handclasp diagnose --hello failing.pcap example.com
+  handclasp diagnose --starttls smtp mail.example.com
   handclasp diagnose --error "remote error: tls: handshake failure"
   handclasp diagnose --error 40                  an alert by its number
   curl https://example.com/ 2>&1 | handclasp diagnose --error -`,
@@ -65,6 +71,9 @@ concludes nothing that the text does not say.`,
 			if len(args) == 0 {
 				return a.readError(&flags)
 			}
+			if err := flags.replay.check(cmd.Flags()); err != nil {
+				return err
+			}
 			flags.given = aboutClient(cmd.Flags())
 			return a.diagnose(cmd.Context(), args[0], &flags)
 		},
@@ -82,7 +91,9 @@ func (d *diagnosis) declare(f *pflag.FlagSet) {
 	f.IntVar(&d.most, "max-connections", 60, "make at most `N` connections")
 	f.Float64Var(&d.rate, "rate", 0, "make at most `N` connections a second, such as 0.5; no limit unless given")
 	f.StringVar(&d.without, "without", "", "leave `LIST` out of the hello, such as extension=status_request,grease")
+	d.replay.declare(f)
 	d.client.declareOffer(f)
+	d.client.declareSTARTTLS(f)
 	f.Var(&d.timeout, "timeout", "`TIME` for each connection")
 }
 
@@ -120,9 +131,16 @@ func (a *app) diagnose(ctx context.Context, addr string, flags *diagnosis) error
 	if err != nil {
 		return err
 	}
+	hello, err := flags.replay.read()
+	if err != nil {
+		return err
+	}
 	o := diagnose.Options{
-		Host: t.host, Port: t.port, Client: cfg, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
+		Host: t.host, Port: t.port, Client: cfg, As: flags.as, Hello: hello, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
 		MaxConnections: flags.most, Rate: flags.rate, Timeout: time.Duration(flags.timeout), Lookup: a.lookup, Getenv: os.Getenv,
+	}
+	if hello != nil {
+		o.ClientName = "the ClientHello of " + quote(flags.hello)
 	}
 	if isTerminal(a.err) {
 		o.Progress = a.progress(flags.most)
