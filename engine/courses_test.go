@@ -180,6 +180,12 @@ func courses() (all []*course) {
 	add("1.0, resumed", func(t testing.TB) []option {
 		return []option{exactly(iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA), rsa(t), memories(t)}
 	}).again = true
+	imported := func(t testing.TB) []option {
+		list, err := key256.Import([]byte("context"))
+		must(t, err)
+		return []option{keyed(list, list)}
+	}
+	add("1.3, imported key", imported)
 	return all
 }
 

@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"testing"
@@ -258,8 +261,7 @@ func TestTicketsAtOnce(t *testing.T) {
 
 // TestXChaCha20Poly1305: what tickets are sealed with is ChaCha20-Poly1305 under a key
 // that HChaCha20 makes of the first 16 bytes of the nonce, and gives the example of
-// draft-irtf-cfrg-xchacha-03, Appendix A.3.1. Neither the standard library nor
-// Wycheproof's vectors that tests have here know it.
+// draft-irtf-cfrg-xchacha-03, Appendix A.3.1. The standard library does not know it.
 func TestXChaCha20Poly1305(t *testing.T) {
 	sequence := func(first byte, n int) (b []byte) {
 		for i := range n {
@@ -287,3 +289,38 @@ func TestXChaCha20Poly1305(t *testing.T) {
 }
 
 func unhex(s string) []byte { return must(hex.DecodeString(s)) }
+
+// TestWycheproofXChaCha20Poly1305 needs testvectors_v1 of a checkout of
+// C2SP/wycheproof.
+func TestWycheproofXChaCha20Poly1305(t *testing.T) {
+	dir := os.Getenv("WYCHEPROOF")
+	if dir == "" {
+		t.Skip("the vectors are not beside the repository: see WYCHEPROOF in docs/testing.md")
+	}
+	var doc struct {
+		TestGroups []struct {
+			IVSize int
+			Tests  []struct{ Key, IV, AAD, Msg, CT, Tag, Result string }
+		}
+	}
+	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(dir, "xchacha20_poly1305_test.json"))), &doc); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, g := range doc.TestGroups {
+		if g.IVSize != 8*chacha20poly1305.NonceSizeX {
+			continue
+		}
+		for _, v := range g.Tests {
+			seen++
+			aead, sealed := must(chacha20poly1305.NewX(unhex(v.Key))), unhex(v.CT+v.Tag)
+			got, err := aead.Open(nil, unhex(v.IV), sealed, unhex(v.AAD))
+			if (err == nil) != (v.Result == "valid") || err == nil && !bytes.Equal(got, unhex(v.Msg)) {
+				t.Errorf("opens to %x, %v; is %s", got, err, v.Result)
+			}
+		}
+	}
+	if seen < 200 {
+		t.Errorf("only %d vectors", seen)
+	}
+}
