@@ -124,7 +124,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "; expected %s", e.Want)
 	}
 	if e.Cause != nil {
-		b.WriteString(": " + Printable(e.Cause.Error())) // which may quote the peer
+		fmt.Fprintf(&b, ": %v", e.Cause)
 	}
 	var notes []string
 	if e.Field != "" && e.Offset >= 0 {
