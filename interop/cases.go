@@ -246,10 +246,6 @@ func below(v iana.Version) func(testCase) bool {
 	return func(c testCase) bool { return c.version < v }
 }
 
-func suites(list ...iana.CipherSuite) func(testCase) bool {
-	return func(c testCase) bool { return slices.Contains(list, c.suite) }
-}
-
 // as gives the cases for which all conditions hold.
 func as(all ...func(testCase) bool) func(testCase) bool {
 	return func(c testCase) bool {

@@ -104,6 +104,9 @@ func (o *ours) rekey(t talk) error {
 			return err
 		}
 	}
+	if err := t(o); err != nil { // the answer may have come behind the data that crossed it
+		return err
+	}
 	if n := o.updates.Load(); n != 1 {
 		return fmt.Errorf("%d KeyUpdates of the peer, which was asked for one", n)
 	}

@@ -130,6 +130,7 @@ public class Echo {
                 s.shutdownOutput();
                 return;
             case "first":
+                s.startHandshake();
                 s.shutdownOutput();
                 b = in.readAllBytes();
                 System.out.println(p.get("n") + " " + HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(b)));
