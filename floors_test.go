@@ -24,7 +24,7 @@ const module = "github.com/handclasp/handclasp"
 const floors = `
 	iana
 	fault
-	internal/wire internal/keys internal/kex internal/starttls
+	internal/wire internal/keys internal/kex internal/starttls internal/pool
 	sign
 	internal/record
 	internal/suite

@@ -10,6 +10,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/pool"
 )
 
 // HandshakeContext does the handshake within a context, if it has not happened.
@@ -33,6 +34,29 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 // advance does the handshake up to where far says that it is far enough, or to its
 // end. The caller holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
+	err := c.driveWithin(ctx, far)
+	if err != nil {
+		c.failed = err
+		c.runErrands()
+		return err
+	}
+	if !c.engine.Connected() {
+		return nil
+	}
+	c.runErrands()
+	c.flushAside()
+	if len(c.raw) == 0 {
+		c.returnInbox()
+	}
+	c.done.Store(true)
+	return nil
+}
+
+// driveWithin is drive until ctx ends.
+func (c *Conn) driveWithin(ctx context.Context, far func() bool) error {
+	if ctx.Done() == nil {
+		return c.drive(ctx, far)
+	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -45,18 +69,7 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 			err = ctx.Err()
 		}
 	}
-	if err != nil {
-		c.failed = err
-		c.runErrands()
-		return err
-	}
-	if !c.engine.Connected() {
-		return nil
-	}
-	c.runErrands()
-	c.flushAside()
-	c.done.Store(true)
-	return nil
+	return err
 }
 
 // drive is the loop between the engine and the world: answer what it asks,
@@ -95,7 +108,11 @@ func (c *Conn) flush(ctx context.Context) error {
 		c.flushAlert()
 		return c.engine.Err()
 	}
-	b := c.engine.Output(nil)
+	if !c.engine.Pending() {
+		return c.engine.Err()
+	}
+	b := c.engine.Output(pool.Get(pool.Message))
+	defer pool.Put(b)
 	if len(b) == 0 {
 		return c.engine.Err()
 	}
@@ -171,7 +188,7 @@ func choose(cfg *ServerConfig, hello *HelloInfo) (*ServerConfig, *Certificate, e
 		case err != nil:
 			return cfg, nil, fault.ConfigHook.Because(err)
 		case other != nil:
-			cfg = withClock(other)
+			cfg = other
 		}
 	}
 	if cfg.GetCertificate == nil || hello.ServerName == "" && len(cfg.Certificates) > 0 {
@@ -194,13 +211,21 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	}
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(cfg.Time), ServerAuth: a.Of == fault.Server,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(a.Chain), v.Chains)
 	}
 	return v, err
+}
+
+// now is the time of a configuration's own clock, or the system's.
+func now(clock func() time.Time) time.Time {
+	if clock == nil {
+		clock = time.Now
+	}
+	return clock()
 }
 
 // verifyClient judges a client's chain by the server's policy. The hook is asked
@@ -213,7 +238,7 @@ func verifyClient(cfg *ServerConfig, chain []*x509.Certificate) (*flow.Verdict, 
 		if roots == nil {
 			roots = x509.NewCertPool() // nil would mean the system's
 		}
-		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: cfg.Time(), Memory: cfg.Verdicts, Insecure: !cfg.ClientAuth.Verifies()})
+		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: now(cfg.Time), Memory: cfg.Verdicts, Insecure: !cfg.ClientAuth.Verifies()})
 	}
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(chain), v.Chains)

@@ -18,6 +18,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
@@ -51,8 +52,8 @@ type Engine struct {
 
 // NewClient is the client's end of a new connection. It fails if the
 // configuration can't be used. The first call of Output or Ask makes the ClientHello.
-func NewClient(cfg *config.ClientConfig) (*Engine, error) {
-	e := newEngine(fault.Client, cfg.Rand)
+func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
+	e := newEngine(fault.Client, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
 		return nil, err
@@ -62,8 +63,8 @@ func NewClient(cfg *config.ClientConfig) (*Engine, error) {
 
 // NewServer is the server's end of a new connection. It fails if the
 // configuration can't be used.
-func NewServer(cfg *config.ServerConfig) (*Engine, error) {
-	e := newEngine(fault.Server, cfg.Rand)
+func NewServer(cfg *config.ServerConfig, opts ...Option) (*Engine, error) {
+	e := newEngine(fault.Server, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
 		return nil, err
@@ -73,12 +74,22 @@ func NewServer(cfg *config.ServerConfig) (*Engine, error) {
 	return e, nil
 }
 
-func newEngine(role fault.Role, source io.Reader) *Engine {
+// An Option is what an Engine is given besides its configuration.
+type Option struct{ clock func() time.Time }
+
+// WithClock is the clock of an Engine whose configuration names none: sessions,
+// tickets and cookies expire.
+func WithClock(clock func() time.Time) Option { return Option{clock} }
+
+func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 	if source == nil {
 		source = rand.Reader
 	}
 	e := &Engine{role: role}
 	e.options = hs.Options{Layer: (*layer)(e), Rand: source}
+	for _, o := range opts {
+		e.options.Clock = o.clock
+	}
 	return e
 }
 

@@ -98,6 +98,11 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Clock == nil {
+		if err := cfg.NeedsClock(); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}

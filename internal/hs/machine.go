@@ -14,6 +14,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -102,6 +103,7 @@ type Machine interface {
 type Options struct {
 	Layer Layer
 	Rand  io.Reader
+	Clock func() time.Time // for a configuration that has none; may be nil
 
 	// Watch may be nil.
 	Watch func(*flow.Event)
@@ -338,6 +340,14 @@ func (c *core) compat() {
 		c.compatSent = true
 		c.Layer.ChangeCipherSpec()
 	}
+}
+
+// now is the time of a configuration's own clock, or of the one that stands in.
+func (c *core) now(own func() time.Time) time.Time {
+	if own == nil {
+		own = c.Clock
+	}
+	return own()
 }
 
 func (c *core) random(b []byte) error {

@@ -116,7 +116,7 @@ func (c *client) unfit(s *session.Session) string {
 		return "it is of a server of another name"
 	case s.Identity != shownBy(c.cfg, with):
 		return "this client is set up to show other certificates than then"
-	case !s.Fresh(c.cfg.Time()):
+	case !s.Fresh(c.now(c.cfg.Time)):
 		return "it is too old"
 	case s.Version < iana.TLS13:
 		return c.unfit12(s, with)
@@ -191,7 +191,7 @@ func (c *client) listPSKs() {
 	for _, o := range c.offers {
 		id := wire.PSKIdentity{Identity: o.identity}
 		if o.session != nil {
-			age := c.cfg.Time().Sub(o.session.Received)
+			age := c.now(c.cfg.Time).Sub(o.session.Received)
 			id.TicketAge = uint32(age.Milliseconds()) + o.session.AgeAdd
 		}
 		h.PSKIdentities = append(h.PSKIdentities, id)
@@ -292,7 +292,7 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 	}
 	s := &session.Session{
 		Version: iana.TLS13, CipherSuite: c.suite.ID, Secret: c.suite.Hash.PSK(c.resumption, m.Nonce), Ticket: m.Ticket,
-		Received: c.cfg.Time(), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
+		Received: c.now(c.cfg.Time), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, SignatureScheme: c.info.SignatureScheme, Group: c.info.Group,
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}

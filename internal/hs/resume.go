@@ -188,7 +188,7 @@ func (s *server) misses(st *session.State, with *suite.Suite) string {
 		return "a session of " + st.Version.String()
 	case with == nil || !with.For(st.Version) || len(st.Secret) != secretLen(st.Version, with):
 		return "a session with a cipher suite that we don't know"
-	case !st.Fresh(s.cfg.Time()):
+	case !st.Fresh(s.now(s.cfg.Time)):
 		return "a session that is too old"
 	case st.ServerName != s.info.ServerName:
 		return "a session for another server name"

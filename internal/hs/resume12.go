@@ -165,7 +165,7 @@ func (s *server) keepOn() (fault.State, error) {
 	}
 	if life := s.givesTicket(); life > 0 {
 		next := *st
-		next.Secret, next.Issued, next.Lifetime = slices.Clone(st.Secret), s.cfg.Time(), life
+		next.Secret, next.Issued, next.Lifetime = slices.Clone(st.Secret), s.now(s.cfg.Time), life
 		return s.keep12(&next)
 	}
 	return s.resume12With(nil)
@@ -186,7 +186,7 @@ func (s *server) givesTicket() time.Duration {
 		return 0
 	}
 	if s.found != nil {
-		life = min(life, session.MaxLifetime-s.cfg.Time().Sub(s.found.state.Began))
+		life = min(life, session.MaxLifetime-s.now(s.cfg.Time).Sub(s.found.state.Began))
 	}
 	return max(0, life.Truncate(time.Second))
 }
@@ -272,7 +272,7 @@ func (s *server) promise12() error {
 // stateOf is what is to be kept of a full handshake.
 func (s *server) stateOf() (*session.State, error) {
 	_, life := s.cfg.TicketPlan()
-	now := s.cfg.Time()
+	now := s.now(s.cfg.Time)
 	st := &session.State{
 		Version: s.info.Version, CipherSuite: s.suite.ID, Secret: s.secrets.main.Master(), Began: now, Issued: now, Lifetime: life.Truncate(time.Second),
 		ServerName: s.info.ServerName, ALPN: s.info.ALPN, ExtendedMasterSecret: s.info.ExtendedMasterSecret, MaxFragment: s.fragmentOf(&s.hello),

@@ -102,6 +102,11 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Clock == nil {
+		if err := cfg.NeedsClock(); err != nil {
+			return nil, err
+		}
+	}
 	s := &server{cfg: cfg, params: params, table: serverHellos}
 	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
 	return s, nil
@@ -152,7 +157,10 @@ func (s *server) chosen([]byte) (fault.State, error) {
 		return 0, fault.Wrap(s.refusal, fault.ConfigHook)
 	}
 	var err error
-	if s.params, err = s.cfg.Params(); err != nil {
+	if s.params, err = s.cfg.Params(); err == nil && s.Clock == nil {
+		err = s.cfg.NeedsClock()
+	}
+	if err != nil {
 		return 0, fault.ConfigHook.Because(err)
 	}
 	s.keyLog = s.cfg.KeyLogWriter
@@ -340,7 +348,7 @@ func (s *server) sendRetry(first []byte) error {
 	s.retry = s.helloRetryRequest()
 	if s.cfg.CookieKey != nil {
 		s.retry.Cookie = sealCookie(s.cfg.CookieKey, cookie{
-			suite: s.suite.ID, group: s.group, issued: s.cfg.Time(), hello: s.suite.Hash.Sum(first), constant: s.constant,
+			suite: s.suite.ID, group: s.group, issued: s.now(s.cfg.Time), hello: s.suite.Hash.Sum(first), constant: s.constant,
 		})
 		s.retry.Extensions.Add(iana.ExtCookie)
 	}
@@ -375,7 +383,7 @@ func (s *server) restore() error {
 	if err := s.settleGroup13(); err != nil {
 		return err
 	}
-	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.cfg.Time())
+	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.now(s.cfg.Time))
 	if err != nil {
 		return err
 	}

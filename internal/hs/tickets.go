@@ -22,7 +22,7 @@ func (s *server) giveTickets(main *keys.Main) error {
 	if n == 0 || !s.canResume() {
 		return nil
 	}
-	now := s.cfg.Time()
+	now := s.now(s.cfg.Time)
 	began := now
 	if s.found != nil {
 		began = s.found.state.Began
