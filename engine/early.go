@@ -31,8 +31,7 @@ func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 	if e.ccs {
 		e.putCCS()
 	}
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	dst = e.take(dst)
 	for len(p) > 0 {
 		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
@@ -96,7 +95,7 @@ func (l *layer) ClearWrite() {
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outSecret.Wipe()
+	l.outRoom = [maxSecret]byte{}
 	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, nil, flow.Clear
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/hs"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -100,7 +101,8 @@ func (e *Engine) Watch(f func(*flow.Event)) {
 	e.options.Watch = e.tell
 }
 
-// Edit gives f the last word on each handshake message before it is sent. It is
+// Edit gives f the last word on each handshake message before it is sent; the message
+// lives only during the call. It is
 // for this module's own tools: recorded hellos, and peers that misbehave.
 func (e *Engine) Edit(f func(wire.Message)) { e.options.Edit = f }
 
@@ -186,7 +188,8 @@ func (e *Engine) advanced() {
 		return
 	}
 	e.exporter.Store(e.machine.Exporter())
-	e.handshake = nil // nothing of the handshake is kept
+	pool.Put(e.messagesIn) // nothing of the handshake is kept
+	e.handshake, e.messagesIn = nil, nil
 	info := *e.machine.Info()
 	if e.Connected() {
 		e.later.Store(&info)

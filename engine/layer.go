@@ -16,7 +16,7 @@ func (l *layer) WriteMessage(msg []byte) {
 	l.lock()
 	defer l.unlock()
 	if !l.closed && l.err == nil { // a late answer to an Ask comes too late
-		l.flight = append(l.flight, msg...)
+		l.queue(msg)
 	}
 	if !l.connected.Load() {
 		l.turnOver = true
@@ -38,16 +38,16 @@ func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) e
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outSecret.Wipe()
-	l.outSuite, l.outSecret, l.outEpoch = s, secret, epoch
-	return s.Install(&l.out, secret, l.limit)
+	l.outSecret = append(l.outRoom[:0], secret...)
+	l.outSuite, l.outEpoch = s, epoch
+	return s.Install(&l.out, l.outSecret, l.limit)
 }
 
 func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
-	l.inSecret.Wipe()
-	l.inSuite, l.inSecret, l.inEpoch = s, secret, epoch
+	l.inSecret = append(l.inRoom[:0], secret...)
+	l.inSuite, l.inEpoch = s, epoch
 	l.keysChanged = true
-	return s.Install(&l.in, secret, 0)
+	return s.Install(&l.in, l.inSecret, 0)
 }
 
 func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
@@ -84,6 +84,7 @@ func (l *layer) PeerUpdated(requested bool) error {
 		return fault.KeyUpdateFlood.New()
 	}
 	next := l.inSuite.Hash.NextTraffic(l.inSecret)
+	defer next.Wipe()
 	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
 		return err
 	}

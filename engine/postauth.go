@@ -40,7 +40,7 @@ func (l *layer) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 		return nil // it comes too late
 	}
 	msgs, err := finish(l.outSecret)
-	l.flight = append(l.flight, msgs...)
+	l.queue(msgs)
 	return err
 }
 

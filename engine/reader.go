@@ -8,6 +8,7 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -24,14 +25,19 @@ const (
 	maxWarnings = 4             // warning alerts in a row
 )
 
+// maxSecret is how long a traffic secret is at most, in bytes.
+const maxSecret = 48
+
 // reader is the receiving half.
 type reader struct {
 	in       record.Half
 	inSuite  *suite.Suite
-	inSecret keys.Secret
+	inSecret keys.Secret // in inRoom
+	inRoom   [maxSecret]byte
 	inEpoch  flow.Epoch
 
 	handshake    []byte // handshake bytes not yet consumed
+	messagesIn   []byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
 	keysChanged  bool   // by the message in progress, or by the answer to what it asked
 	turnOver     bool   // likewise: it is our turn now, or the peer has finished
 	want         int
@@ -124,6 +130,10 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case iana.ContentChangeCipherSpec:
 		return nil, e.changeCipherSpec12(content) // of a renegotiation
 	case iana.ContentHandshake:
+		if e.handshake == nil && !e.Connected() {
+			e.messagesIn = pool.Get(pool.Message)
+			e.handshake = e.messagesIn
+		}
 		e.handshake = append(e.handshake, content...)
 		return nil, e.messages()
 	case iana.ContentAlert:
@@ -188,7 +198,8 @@ func (e *Engine) messages() error {
 		if err := e.countPost(); err != nil {
 			return err
 		}
-		// The machine keeps the message, so its bytes are never used again.
+		// The machine keeps the message, so its bytes are not used again before
+		// CONNECTED, and after that never.
 		e.handshake = b[n:]
 		e.keysChanged, e.turnOver = false, false
 		if err := e.machine.Receive(b[:n:n]); err != nil {

@@ -220,7 +220,8 @@ func (s keySpy) note12(writer fault.Role, k keys.WriteKeys) {
 }
 
 func (s keySpy) note(writer fault.Role, e flow.Epoch, u *suite.Suite, secret keys.Secret) {
-	key, iv := u.Hash.Key(secret, u.KeyLen, u.IVLen)
+	key, iv := make([]byte, u.KeyLen), make([]byte, u.IVLen)
+	u.Hash.Key(secret, key, iv)
 	s.keys[fmt.Sprintf("%v %v %x %x", writer, e, key, iv)] = true
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -24,7 +25,8 @@ type writer struct {
 	mu        sync.Mutex
 	out       record.Half
 	outSuite  *suite.Suite
-	outSecret keys.Secret
+	outSecret keys.Secret // in outRoom
+	outRoom   [maxSecret]byte
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
@@ -32,8 +34,8 @@ type writer struct {
 	pad       int    // TLS 1.3: content is padded to a multiple of so many bytes
 	earlySent uint64 // bytes of 0-RTT data
 
-	flight  []byte // handshake bytes not yet sealed
-	pending []byte // records ready to go
+	flight  []byte // handshake bytes not yet sealed; borrowed
+	pending []byte // records ready to go; borrowed
 	opened  bool   // the first message is sealed
 	ccs     bool   // a ChangeCipherSpec goes out before the next record
 
@@ -71,8 +73,22 @@ func (e *Engine) Output(dst []byte) []byte {
 	if e.ccs && len(e.pending) > 0 {
 		e.putCCS() // nothing comes after it in this flight: a HelloRetryRequest
 	}
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	return e.take(dst)
+}
+
+// queue puts a handshake message behind what waits to be sealed.
+func (w *writer) queue(msg []byte) {
+	if w.flight == nil {
+		w.flight = pool.Get(pool.Message)
+	}
+	w.flight = append(w.flight, msg...)
+}
+
+// take appends what is ready to go to dst.
+func (w *writer) take(dst []byte) []byte {
+	dst = append(dst, w.pending...)
+	pool.Put(w.pending)
+	w.pending = nil
 	return dst
 }
 
@@ -91,8 +107,7 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 	}
 	e.settle()
 	before := len(dst)
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	dst = e.take(dst)
 	for len(p) > 0 {
 		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
@@ -117,8 +132,7 @@ func (e *Engine) sealData(dst, p []byte) ([]byte, error) {
 		if err := e.update(wire.UpdateNotRequested); err != nil {
 			return dst, err
 		}
-		dst = append(dst, e.pending...)
-		e.pending = nil
+		dst = e.take(dst)
 	}
 	return e.seal(dst, iana.ContentApplicationData, p)
 }
@@ -216,8 +230,8 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 		return err
 	}
 	next := e.outSuite.Hash.NextTraffic(e.outSecret)
-	e.outSecret.Wipe()
-	e.outSecret = next
+	defer next.Wipe()
+	copy(e.outSecret, next)
 	e.outEpoch++
 	return e.outSuite.Install(&e.out, next, e.limit)
 }
@@ -225,13 +239,16 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 // sealFlight makes records of the handshake bytes that wait: as few as
 // possible, under the current keys.
 func (e *Engine) sealFlight() {
-	for len(e.flight) > 0 {
-		n := min(len(e.flight), e.outShape.binds(e.outEpoch))
-		e.put(iana.ContentHandshake, e.flight[:n])
-		if e.flight = e.flight[n:]; len(e.flight) == 0 {
-			e.flight, e.opened = nil, true
-		}
+	if len(e.flight) == 0 {
+		return
 	}
+	for rest := e.flight; len(rest) > 0; {
+		n := min(len(rest), e.outShape.binds(e.outEpoch))
+		e.put(iana.ContentHandshake, rest[:n])
+		rest = rest[n:]
+	}
+	pool.Put(e.flight)
+	e.flight, e.opened = nil, true
 }
 
 // put seals a record that no limit can stop, into pending.
@@ -239,6 +256,7 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 	if e.ccs {
 		e.putCCS()
 	}
+	e.room()
 	var err error
 	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
 		e.err = e.placed(err) // and no alert, for which there is no room either
@@ -263,8 +281,16 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	return dst, err
 }
 
+// room is where pending begins.
+func (w *writer) room() {
+	if w.pending == nil {
+		w.pending = pool.Get(pool.Message)
+	}
+}
+
 func (e *Engine) putCCS() {
 	e.ccs = false
+	e.room()
 	before := len(e.pending)
 	e.pending = record.AppendPlaintext(e.pending, e.out.Version(), iana.ContentChangeCipherSpec, []byte{1})
 	e.tellRecord(true, e.pending[before:], flow.Clear)

@@ -47,25 +47,30 @@ var clientHellos = []edge[*client]{
 // client is the client's side of one handshake.
 type client struct {
 	core
-	cfg    *config.ClientConfig
+	*clientWork
+	cfg        *config.ClientConfig
+	table      []edge[*client]
+	hellos     []edge[*client]     // its beginning, for a renegotiation
+	past       *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	resumption keys.Secret         // what tickets make sessions of; nil: they are dropped
+	chain      []*x509.Certificate // the server's
+	later      laterAnswer         // TLS 1.3: to a request after the handshake
+}
+
+// clientWork is what it needs while the handshake goes on.
+type clientWork struct {
+	common work
 	params config.Params
-	table  []edge[*client]
-	hellos []edge[*client] // its beginning, for a renegotiation
-	past   *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order
 	retry  *wire.ServerHello
 
-	session    *session.Session // recalled, not yet judged
-	offers     []*offer         // pre-shared keys in the hello, in its order
-	old        *offer           // TLS 1.2: the session in the hello
-	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
-	early      *offer           // whose 0-RTT data was offered
-	hooked     bool             // a hook chose the certificate that we show
-
-	stage   *keys.Handshake // TLS 1.3
-	traffic traffic         // of its handshake epoch
+	session *session.Session // recalled, not yet judged
+	offers  []*offer         // pre-shared keys in the hello, in its order
+	old     *offer           // TLS 1.2: the session in the hello
+	early   *offer           // whose 0-RTT data was offered
+	hooked  bool             // a hook chose the certificate that we show
 
 	stapled bool                    // TLS 1.2: the server promised a CertificateStatus
 	offered *wire.ServerKeyExchange // TLS 1.2: the server's half of the secret
@@ -75,16 +80,11 @@ type client struct {
 	ticket    *wire.NewSessionTicket12 // TLS 1.2: and gave it
 	fragment  uint8                    // code of the max_fragment_length that was agreed
 
-	chain    []*x509.Certificate // the server's
 	evidence evidence
 
 	asked  *config.CertificateRequestInfo // nil: the server wants no certificate of ours
 	own    *config.Certificate            // nil: we have none to show
 	scheme iana.SignatureScheme           // to prove it with
-	app    traffic                        // TLS 1.3: for when our flight is out
-	main   *keys.Main
-
-	later laterAnswer // TLS 1.3: to a request after the handshake
 
 	verdict   *flow.Verdict // what the answer brought
 	signature []byte
@@ -106,23 +106,26 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: clientHellos, hellos: clientHellos}
-	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	c := &client{cfg: cfg, table: clientHellos, hellos: clientHellos}
+	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter}
+	c.wake()
+	c.params = params
 	return c, nil
 }
 
-func (c *client) Start() error { return step(&c.core, c.table, c, begin, nil) }
+func (c *client) Start() error { return c.step(begin, nil) }
 
 func (c *client) Receive(msg []byte) error {
 	on := trigger(msg[0])
 	if isRetry(msg) {
 		on = retryHello
 	}
+	c.wake()
 	c.tell(msg, false, c.readEpoch())
-	return step(&c.core, c.table, c, on, msg)
+	return c.step(on, msg)
 }
 
-func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, changeCipherSpec, nil) }
+func (c *client) ChangeCipherSpec() error { return c.step(changeCipherSpec, nil) }
 
 // begin asks for a session to resume, if there may be one.
 func (c *client) begin([]byte) (fault.State, error) {
@@ -159,7 +162,7 @@ func (c *client) build() error {
 	}
 	offers13 := slices.Contains(c.params.Versions, iana.TLS13)
 	if offers13 && !c.cfg.NoMiddleboxCompat {
-		h.SessionID = make([]byte, 32)
+		h.SessionID = c.work.sessionID[:]
 		if err := c.random(h.SessionID); err != nil {
 			return err
 		}
@@ -255,7 +258,7 @@ func inOrder[T comparable](all, some []T) (list []T) {
 
 // generate makes fresh key shares, which replace those in the hello.
 func (c *client) generate(groups ...iana.Group) error {
-	c.shares, c.hello.KeyShares = nil, nil
+	c.shares, c.hello.KeyShares = nil, c.hello.KeyShares[:0]
 	for _, g := range groups {
 		key, err := kex.Generate(g, c.Rand)
 		if err != nil {
@@ -350,7 +353,7 @@ func (c *client) unshared() (groups []iana.Group) {
 
 // serverHello settles the version and hands over to it.
 func (c *client) serverHello(msg []byte) (fault.State, error) {
-	sh := new(wire.ServerHello)
+	sh := &c.work.serverHello
 	if err := c.readHello(msg, sh); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -168,8 +169,8 @@ func (c *client) suitesOf(v iana.Version) []string {
 }
 
 func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
-	var ee wire.EncryptedExtensions
-	if err := c.coder.Decode(msg, &ee); err != nil {
+	ee := &c.extensions
+	if err := c.coder.Decode(msg, ee); err != nil {
 		return 0, err
 	}
 	if err := checkExtensions(&ee.Extensions, iana.InEncryptedExtensions, &c.hello.Extensions); err != nil {
@@ -225,6 +226,18 @@ func (c *client) certificateRequest(msg []byte) (fault.State, error) {
 	return fault.WaitCert, nil
 }
 
+// cloneAll copies what outlives the message that it lies in.
+func cloneAll(list [][]byte) [][]byte {
+	if list == nil {
+		return nil
+	}
+	own := make([][]byte, len(list))
+	for i := range list {
+		own[i] = bytes.Clone(list[i])
+	}
+	return own
+}
+
 // takeRequest reads a CertificateRequest, in the handshake or after.
 func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 	r := new(wire.CertificateRequest)
@@ -240,7 +253,7 @@ func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 		return nil, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
 	}
 	c.askedFor(&config.CertificateRequestInfo{
-		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: r.Authorities,
+		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: cloneAll(r.Authorities),
 	})
 	return r, nil
 }
@@ -248,8 +261,8 @@ func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 // certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
 // once the server has proven that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
-	var m wire.Certificate
-	raw, err := c.takeCertificate(msg, &m, nil, &c.hello.Extensions)
+	m := &c.work.certificate
+	raw, err := c.takeCertificate(msg, m, nil, &c.hello.Extensions)
 	if err != nil {
 		return 0, err
 	}
@@ -257,7 +270,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]
-	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
+	c.info.OCSPResponse, c.info.SCTs = bytes.Clone(m.List[0].OCSP), cloneAll(m.List[0].SCTs)
 	c.transcript.Write(msg)
 	return fault.WaitCV, nil
 }
@@ -287,7 +300,7 @@ func (c *client) judged(v *flow.Verdict, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.verdict, c.refusal = nil, v, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 func (c *client) verified([]byte) (fault.State, error) {
@@ -356,7 +369,8 @@ func (c *client) signed([]byte) (fault.State, error) {
 
 // sendFinished sends our Finished (RFC 9846, Section 4.5.3).
 func (c *core) sendFinished(base keys.Secret) error {
-	_, err := c.send(&wire.Finished{VerifyData: c.suite.Hash.Finished(base, c.transcript.Sum())}, flow.Handshake)
+	c.end.VerifyData = c.suite.Hash.AppendFinished(c.work.finished[:0], base, c.transcript.Sum())
+	_, err := c.send(&c.end, flow.Handshake)
 	return err
 }
 

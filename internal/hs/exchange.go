@@ -204,7 +204,7 @@ func (s *server) decryption(premaster []byte) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.premaster = nil, premaster
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // findPSK looks up the key of an identity. For one that nobody knows a random key

@@ -28,7 +28,7 @@ import (
 // their place. The Machine calls it from within Start, Receive and Reply.
 type Layer interface {
 	// WriteMessage queues a whole handshake message under the current write
-	// keys. The bytes may be kept.
+	// keys. The bytes are not kept.
 	WriteMessage(msg []byte)
 
 	// ChangeCipherSpec queues a ChangeCipherSpec right before whatever is sent
@@ -163,23 +163,17 @@ func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
 // core is what both roles share.
 type core struct {
 	*Options
-	role       fault.Role
-	state      fault.State
-	ask        flow.Ask
-	info       flow.Info
-	coder      wire.Coder
-	transcript *keys.Transcript
-	suite      *suite.Suite
-	preshared  *psk // TLS 1.3: that the key schedule begins with; nil if there is none
-	errands    []flow.Errand
-	regret     flow.Errand // what is to be done if the handshake fails
-	keyLog     io.Writer
-	compatSent bool
-	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides
-	anew       bool                     // TLS 1.2: this is a renegotiation, under the keys of the handshake before
-	secrets    secrets12
-	exporter   *Exporter
-	event      flow.Event
+	*work    // nil once CONNECTED, but for while there is something to do
+	role     fault.Role
+	state    fault.State
+	anew     bool // TLS 1.2: this is a renegotiation, under the keys of the handshake before
+	ask      flow.Ask
+	info     flow.Info
+	suite    *suite.Suite
+	errands  []flow.Errand
+	regret   flow.Errand // what is to be done if the handshake fails
+	keyLog   io.Writer
+	exporter *Exporter
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }
@@ -261,15 +255,16 @@ func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {
 	return msg, err
 }
 
-// encode has the last word from Edit.
+// encode has the last word from Edit. What it gives is good until the next one.
 func (c *core) encode(m wire.Message) ([]byte, error) {
 	if c.Edit != nil {
 		c.Edit(m)
 	}
-	msg, err := c.coder.Append(nil, m)
+	msg, err := c.coder.Append(c.out[:0], m)
 	if err != nil {
 		return nil, fault.Internal.Because(err)
 	}
+	c.out = msg[:0]
 	return msg, nil
 }
 
@@ -297,7 +292,8 @@ func (c *core) tell(msg []byte, sent bool, e flow.Epoch) {
 
 func (c *core) proven(p flow.Proven) {
 	if c.Watch != nil {
-		c.event = flow.Event{Kind: flow.Proof, Role: c.role, Proven: &p}
+		told := p // so that nothing is kept where nobody watches
+		c.event = flow.Event{Kind: flow.Proof, Role: c.role, Proven: &told}
 		c.Watch(&c.event)
 	}
 }

@@ -1,7 +1,6 @@
 package hs
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/handclasp/handclasp/config"
@@ -32,7 +31,7 @@ type laterAnswer struct {
 	base    *keys.Transcript // up to our Finished; nil if we did not offer it
 	open    bool             // the handshake is over: what is chosen and signed is for a request
 	context []byte
-	msgs    [][]byte // they go out together, once they are complete
+	msgs    []byte // they go out together, once they are complete
 }
 
 // during is a state of the handshake, or its twin after it.
@@ -65,6 +64,9 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 	}
 	if c.transcript, err = c.later.base.Fork(); err != nil {
 		return 0, err
+	}
+	if c.params, err = c.cfg.Params(); err != nil {
+		return 0, fault.Internal.Because(err)
 	}
 	c.transcript.Write(msg)
 	c.later.context, c.later.msgs, c.own = r.Context, nil, nil
@@ -101,18 +103,12 @@ func (c *client) signedLater([]byte) (fault.State, error) {
 
 // hold adds a message to the answer.
 func (c *client) hold(m wire.Message) error {
-	msg, err := c.laterMessage(m)
-	c.later.msgs = append(c.later.msgs, msg)
-	return err
-}
-
-// laterMessage is send without sending.
-func (c *client) laterMessage(m wire.Message) ([]byte, error) {
 	msg, err := c.encode(m)
 	if err == nil {
 		c.transcript.Write(msg)
+		c.later.msgs = append(c.later.msgs, msg...)
 	}
-	return msg, err
+	return err
 }
 
 // sendAnswer sends what is held, with a Finished made of the secret that we write
@@ -123,12 +119,14 @@ func (c *client) sendAnswer() (fault.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, msg := range c.later.msgs {
-			c.tell(msg, true, flow.Application)
+		for rest := c.later.msgs; len(rest) > 0; {
+			n := wire.HeaderLen + int(rest[1])<<16 + int(rest[2])<<8 + int(rest[3])
+			c.tell(rest[:n:n], true, flow.Application)
+			rest = rest[n:]
 		}
-		return slices.Concat(c.later.msgs...), nil
+		return c.later.msgs, nil
 	})
-	c.later.msgs = nil
+	c.later.msgs, c.later.context = nil, nil
 	c.Layer.Authenticated()
 	return fault.Connected, err
 }
@@ -191,7 +189,11 @@ func (s *server) askLater() error {
 	if err := s.random(context); err != nil {
 		return err
 	}
-	m, err := s.request(context)
+	params, err := s.cfg.Params()
+	if err != nil {
+		return fault.Internal.Because(err)
+	}
+	m, err := s.request(context, params.Schemes)
 	if err != nil {
 		return err
 	}

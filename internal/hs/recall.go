@@ -40,7 +40,7 @@ func (c *client) recall(s *session.Session, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.session, c.refusal = nil, s, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // recalled looks at the session, and asks whether the server's certificate is
@@ -309,7 +309,7 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 // with our Finished.
 func (c *client) keepResumption(main *keys.Main) {
 	if c.cfg.Sessions != nil && c.info.Peer != nil && !c.hooked {
-		c.resumption = main.Resumption(c.transcript.Sum())
+		c.resumption = slices.Clone(main.Resumption(c.transcript.Sum()))
 	}
 	main.Wipe()
 }

@@ -191,7 +191,7 @@ func (c *client) keep12() {
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}
 	if t := c.ticket; t != nil && len(t.Ticket) > 0 {
-		s.ID, s.Ticket = nil, t.Ticket
+		s.ID, s.Ticket = nil, bytes.Clone(t.Ticket)
 		if t.LifetimeHint > 0 {
 			s.Lifetime = min(time.Duration(t.LifetimeHint)*time.Second, session.MaxLifetime)
 		}

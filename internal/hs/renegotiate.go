@@ -9,7 +9,6 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
-	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -51,7 +50,7 @@ func (c *client) readyAgain() {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask = nil
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // renegotiate begins anew, with a hello for the version that is spoken.
@@ -68,10 +67,12 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Versions = []iana.Version{c.info.Version}
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
-	next := client{cfg: c.cfg, params: params, table: c.hellos, hellos: c.hellos, past: p}
-	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, anew: true}
+	next := client{cfg: c.cfg, table: c.hellos, hellos: c.hellos, past: p}
+	next.core = core{Options: c.Options, role: c.role, state: c.state, keyLog: c.keyLog, errands: c.errands, anew: true}
 	next.info.Renegotiations = c.info.Renegotiations + 1
 	*c = next
+	c.wake()
+	c.params = params
 	c.Layer.Renegotiating()
 	return c.greet()
 }

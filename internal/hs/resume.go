@@ -62,7 +62,7 @@ func (s *server) opened(states []*session.State, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.states, s.refusal = nil, states, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // resumed goes on with what the tickets hold.

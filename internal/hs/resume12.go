@@ -195,8 +195,8 @@ func (s *server) givesTicket() time.Duration {
 func (s *server) keep12(st *session.State) (fault.State, error) {
 	s.keeping = st
 	a := flow.KeepAsk{State: st, Tickets: s.cfg.Tickets}
-	if len(s.sessionID) > 0 {
-		a.Cache, a.ID = s.cfg.SessionCache, s.sessionID
+	if len(s.given) > 0 {
+		a.Cache, a.ID = s.cfg.SessionCache, s.given
 	}
 	s.waitFor(flow.NewKeepAsk(a, s.keptAs))
 	if s.found != nil {
@@ -211,7 +211,7 @@ func (s *server) keptAs(ticket []byte, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.ticket, s.refusal = nil, ticket, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // kept12 goes on with the ticket. Without one a server that promised it sends an
@@ -265,8 +265,8 @@ func (s *server) promise12() error {
 	if s.cfg.SessionCache == nil {
 		return nil
 	}
-	s.sessionID = make([]byte, 32)
-	return s.random(s.sessionID)
+	s.given = s.work.sessionID[:]
+	return s.random(s.given)
 }
 
 // stateOf is what is to be kept of a full handshake.

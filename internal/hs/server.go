@@ -52,9 +52,16 @@ var serverHellos = []edge[*server]{
 // server is the server's side of one handshake.
 type server struct {
 	core
-	cfg    *config.ServerConfig
+	*serverWork
+	cfg   *config.ServerConfig
+	table []edge[*server]
+	later laterRequests // TLS 1.3: after the handshake
+}
+
+// serverWork is what it needs while the handshake goes on.
+type serverWork struct {
+	common work
 	params config.Params
-	table  []edge[*server]
 
 	hello    wire.ClientHello // the one that is answered
 	retry    *wire.ServerHello
@@ -65,21 +72,17 @@ type server struct {
 	certs     []config.Certificate // to choose from
 	cert      int                  // index in certs
 	scheme    iana.SignatureScheme
-	states    []*session.State // of the client's tickets, in its order, or of its session ID
-	found     *found           // what is resumed; nil: nothing
-	stage     *keys.Handshake  // TLS 1.3
-	main      *keys.Main
-	early     keys.Secret     // TLS 1.3: of 0-RTT data that is taken
-	replay    session.Refusal // what the answer brought
-	traffic   traffic         // of its handshake epoch
-	app       traffic
+	states    []*session.State        // of the client's tickets, in its order, or of its session ID
+	found     *found                  // what is resumed; nil: nothing
+	early     keys.Secret             // TLS 1.3: of 0-RTT data that is taken
+	replay    session.Refusal         // what the answer brought
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
 	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
 	pskDigest []byte                  // TLS 1.2: its name
 	premaster []byte                  // TLS 1.2: what the answer brought
 	ticketDue bool                    // TLS 1.2: the client was promised a ticket, or will be
-	sessionID []byte                  // TLS 1.2: that the client is given; empty if none
+	given     []byte                  // TLS 1.2: the session ID that the client gets; empty if none
 	keeping   *session.State          // TLS 1.2: while it is sealed or stored
 	ticket    []byte                  // TLS 1.2: what the answer brought
 	anyCurve  bool                    // TLS 1.2: certificates on curves that the client does not list may serve
@@ -87,8 +90,6 @@ type server struct {
 	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
 	chain    []*x509.Certificate               // the client's; empty if it showed none
 	evidence evidence
-
-	later laterRequests // TLS 1.3: after the handshake
 
 	signature []byte // what the answer brought
 	verdict   *flow.Verdict
@@ -107,19 +108,22 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 			return nil, err
 		}
 	}
-	s := &server{cfg: cfg, params: params, table: serverHellos}
-	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	s := &server{cfg: cfg, table: serverHellos}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter}
+	s.wake()
+	s.params = params
 	return s, nil
 }
 
 func (s *server) Start() error { return nil }
 
 func (s *server) Receive(msg []byte) error {
+	s.wake()
 	s.tell(msg, false, s.readEpoch())
-	return step(&s.core, s.table, s, trigger(msg[0]), msg)
+	return s.step(trigger(msg[0]), msg)
 }
 
-func (s *server) ChangeCipherSpec() error { return step(&s.core, s.table, s, changeCipherSpec, nil) }
+func (s *server) ChangeCipherSpec() error { return s.step(changeCipherSpec, nil) }
 
 // clientHello takes the first hello, and asks the hooks about it if there are
 // any.
@@ -148,7 +152,7 @@ func (s *server) choice(cfg *config.ServerConfig, c *config.Certificate, err err
 	if c != nil {
 		s.certs = []config.Certificate{*c}
 	}
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // chosen goes on with the configuration that the hooks chose.

@@ -35,11 +35,13 @@ func (h *Half) Version() iana.Version {
 }
 
 // Install protects what follows as TLS 1.3 does, with aead, and starts at
-// sequence number 0. The iv is copied; it has the AEAD's nonce size, at least 8
-// bytes. Limit is the number of records after which Seal refuses to go on (RFC
+// sequence number 0. The iv is copied; it has the AEAD's nonce size, 12 bytes.
+// Limit is the number of records after which Seal refuses to go on (RFC
 // 9846, Section 5.5).
 func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
-	h.install(&aead13{aead, makeNonces(iv)}, limit)
+	p := &aead13{aead: aead}
+	p.start(iv)
+	h.install(p, limit)
 }
 
 // Install12 is Install for the AEAD suites of TLS 1.2. The nonce is iv and

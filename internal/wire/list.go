@@ -21,6 +21,7 @@ func MakeList8[T enum8](values ...T) (l List8[T]) {
 }
 
 func MakeList16[T enum16](values ...T) (l List16[T]) {
+	l.raw = make([]byte, 0, 2*len(values))
 	for _, v := range values {
 		l.raw = append(l.raw, byte(v>>8), byte(v))
 	}
