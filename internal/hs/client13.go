@@ -80,8 +80,8 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
-	c.tellChoice("version", c.info.Version.String(), names(meant(c.hello.SupportedVersions.Slice())), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
+	c.tellChoice("version", c.info.Version.String(), func() []string { return names(meant(c.hello.SupportedVersions.Slice())) }, "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), func() []string { return c.suitesOf(iana.TLS13) }, "")
 	if err := c.takePSK(sh); err != nil {
 		return 0, err
 	}
@@ -130,7 +130,7 @@ func (c *client) agree(sh *wire.ServerHello) ([]byte, error) {
 	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
 		more = "; it had to ask for our key share first"
 	}
-	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
+	c.tellChoice("group", g.String(), func() []string { return names(meant(c.hello.Groups.Slice())) }, more)
 	return key.Shared(sh.KeyShare.Key)
 }
 
@@ -142,8 +142,9 @@ func (c *client) shared() (groups []iana.Group) {
 }
 
 // tellChoice says what the server chose from our hello.
-func (c *client) tellChoice(what, chosen string, offered []string, more string) {
+func (c *client) tellChoice(what, chosen string, list func() []string, more string) {
 	c.decided(func() flow.Decision {
+		offered := list()
 		return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
 			Reason: rank(slices.Index(offered, chosen), len(offered)) + more + "."}
 	})
@@ -200,13 +201,12 @@ func (c *client) agreedALPN(made bool, chosen [][]byte) error {
 		}
 		return nil
 	}
-	offered := quoted(c.hello.ALPN)
-	if len(chosen) != 1 || !slices.Contains(offered, fault.Quote(chosen[0])) {
-		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(offered))
+	if len(chosen) != 1 || !slices.ContainsFunc(c.hello.ALPN, func(p []byte) bool { return bytes.Equal(p, chosen[0]) }) {
+		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(quoted(c.hello.ALPN)))
 	}
 	c.info.ALPN = string(chosen[0])
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "application_protocol", By: fault.Server, Chosen: c.info.ALPN, Offered: offered,
+		return flow.Decision{What: "application_protocol", By: fault.Server, Chosen: c.info.ALPN, Offered: quoted(c.hello.ALPN),
 			Reason: "The server chose it from the protocols that we offered."}
 	})
 	return nil

@@ -77,7 +77,7 @@ func (c *client) checkServerParams(m *wire.ServerKeyExchange) error {
 			return fault.ServerGroup.In("namedcurve").Saw(m.Group, join(c.hello.Groups.Slice()))
 		}
 		c.info.Group = m.Group
-		c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
+		c.tellChoice("group", m.Group.String(), func() []string { return names(c.hello.Groups.Slice()) }, "")
 	case c.suite.Exchange.Finite():
 		p := kex.Params{P: m.P, G: m.G}
 		if err := kex.CheckParams(p, c.cfg.MinDHBits); err != nil {

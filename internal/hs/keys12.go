@@ -92,9 +92,9 @@ func (c *core) derive12(premaster []byte) error {
 }
 
 // tellOldSuite says why a session that is resumed has its suite.
-func (c *core) tellOldSuite(offered []string) {
+func (c *core) tellOldSuite(offered func() []string) {
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered, Reason: "It is the one of the session."}
+		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered(), Reason: "It is the one of the session."}
 	})
 }
 

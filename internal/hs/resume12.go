@@ -158,7 +158,7 @@ func (s *server) keepOn() (fault.State, error) {
 		s.info.DHBits = kex.ParamsOf(st.Group).Bits()
 	}
 	s.evidence.psk = &pskHeld{}
-	s.tellOldSuite(names(s.hello.CipherSuites.Slice()))
+	s.tellOldSuite(func() []string { return names(s.hello.CipherSuites.Slice()) })
 	s.tellOld(s.oldName(), "It fits, so nobody shows a certificate, and there is no key exchange.")
 	if err := s.settleALPN(); err != nil {
 		return 0, err

@@ -237,7 +237,7 @@ func (s *server) haveCertificate() error {
 }
 
 func (s *server) settleVersion() error {
-	d, v, err := chooseVersion(&s.hello, s.params.Versions)
+	why, v, err := chooseVersion(&s.hello, s.params.Versions)
 	if err != nil {
 		return err
 	}
@@ -245,18 +245,18 @@ func (s *server) settleVersion() error {
 	if highest := s.params.Versions[0]; v < highest && s.hello.CipherSuites.Has(iana.TLS_FALLBACK_SCSV) {
 		return fault.InappropriateFallback.In("cipher_suites").Saw("a retry that offers at most "+v.String(), highest)
 	}
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision { return why.from(names(offeredVersions(&s.hello)), names(s.params.Versions)) })
 	return nil
 }
 
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
-	d, alpn, err := chooseALPN(&s.hello, s.speakable())
+	why, alpn, err := chooseALPN(&s.hello, s.speakable())
 	if err != nil && s.cfg.ALPNMismatch == config.ALPNGoOn {
 		return nil
 	}
 	if s.info.ALPN = alpn; alpn != "" {
-		s.decided(func() flow.Decision { return d })
+		s.decided(func() flow.Decision { return why.from(quoted(s.hello.ALPN), s.speakable()) })
 	}
 	return err
 }
@@ -305,12 +305,14 @@ func (s *server) settleSuite13() error {
 	if s.found != nil {
 		ours = s.suitesFor(s.found.hash)
 	}
-	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
+	why, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
 	if err != nil {
 		return err
 	}
 	s.suite, s.info.CipherSuite = chosen, chosen.ID
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision {
+		return why.from(names(s.hello.CipherSuites.Slice()), names(suitesFor(iana.TLS13, ours)))
+	})
 	return nil
 }
 
@@ -320,12 +322,12 @@ func (s *server) settleGroup13() error {
 		s.group = 0
 		return nil
 	}
-	d, g, err := chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil)
+	why, g, err := chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil)
 	if err != nil {
 		return err
 	}
 	s.group, s.info.Group = g, g
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision { return why.from(names(s.hello.Groups.Slice()), names(s.params.Groups)) })
 	return nil
 }
 
@@ -463,19 +465,19 @@ func (s *server) chooseCertificate() error {
 			ours[i].Schemes = s.schemesOf(c)
 		}
 	}
-	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes(),
-	})
+	wanted := cert.Wanted{Name: s.info.ServerName, Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes()}
+	i, scheme, err := cert.Choose(ours, wanted)
 	if err != nil {
 		return err
 	}
 	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
 	s.info.ServerCertificate = s.certs[i].Leaf()
-	if !s.signs() {
-		name, _, _ := strings.Cut(why, "; its key signs")
-		why = name + "; the client encrypts the secret to its key."
-	}
 	s.decided(func() flow.Decision {
+		why := ours[i].Why(scheme, wanted)
+		if !s.signs() {
+			name, _, _ := strings.Cut(why, "; its key signs")
+			why = name + "; the client encrypts the secret to its key."
+		}
 		d := decision("certificate", nil, nil)
 		for _, c := range ours {
 			d.Accepted = append(d.Accepted, cert.Describe(c.Leaf))
