@@ -3,6 +3,7 @@ package handclasp
 import (
 	"syscall"
 
+	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/internal/pool"
 )
 
@@ -14,6 +15,8 @@ type inbox struct {
 	try func(fd uintptr) bool // made once, like raw
 	n   int                   // what try read
 	err error                 // or why it could not
+
+	waiting *engine.Engine // for whom try reads
 }
 
 // fill reads from the transport behind what is already there.
@@ -21,7 +24,7 @@ func (c *Conn) fill() error {
 	if len(c.raw) == 0 && c.inbox.waits(c.conn) {
 		c.returnInbox()
 		var err error
-		c.raw, err = c.inbox.idleRead(c.engine.Connected())
+		c.raw, err = c.inbox.idleRead(c.engine)
 		return err
 	}
 	c.makeRoom()

@@ -2,9 +2,13 @@
 
 package handclasp
 
-import "net"
+import (
+	"net"
+
+	"github.com/handclasp/handclasp/engine"
+)
 
 // waits is false: here nothing tells when there is something to read.
 func (*inbox) waits(net.Conn) bool { return false }
 
-func (*inbox) idleRead(bool) ([]byte, error) { panic("nobody waits here") }
+func (*inbox) idleRead(*engine.Engine) ([]byte, error) { panic("nobody waits here") }

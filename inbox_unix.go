@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/internal/pool"
 )
 
@@ -35,8 +36,8 @@ func (b *inbox) waits(conn net.Conn) bool {
 
 // idleRead waits until there is something to read, and only then borrows a buffer.
 // The poller tells of changes alone, so the first attempt comes before any wait.
-func (b *inbox) idleRead(connected bool) ([]byte, error) {
-	b.n = inboxLen(connected)
+func (b *inbox) idleRead(e *engine.Engine) ([]byte, error) {
+	b.waiting = e
 	if err := b.raw.Read(b.try); err != nil {
 		return nil, err // a deadline, or the connection is closed
 	}
@@ -47,7 +48,7 @@ func (b *inbox) idleRead(connected bool) ([]byte, error) {
 
 // attempt reads into a borrowed buffer, which goes back if nothing has come.
 func (b *inbox) attempt(fd uintptr) (done bool) {
-	buf := pool.Get(b.n)
+	buf := pool.Get(inboxLen(b.waiting.Connected()))
 	buf = buf[:cap(buf)]
 	n, err := syscall.Read(int(fd), buf)
 	for err == syscall.EINTR {
@@ -55,6 +56,7 @@ func (b *inbox) attempt(fd uintptr) (done bool) {
 	}
 	if err == syscall.EAGAIN {
 		pool.Put(buf)
+		b.waiting.Idle()
 		return false
 	}
 	if b.buf, b.n = buf, max(n, 0); err != nil {

@@ -2,6 +2,7 @@ package handclasp
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -12,10 +13,42 @@ const errandTime = 5 * time.Second
 // runErrands does what the engine wants done besides. What fails is an event.
 func (c *Conn) runErrands() {
 	for _, errand := range c.engine.Errands() {
-		ctx, cancel := context.WithTimeout(context.Background(), errandTime)
+		ctx := &patience{until: time.Now().Add(errandTime)}
 		if err := errand.Run(ctx); err != nil {
 			c.engine.Trouble(err)
 		}
-		cancel()
+		ctx.forget()
 	}
 }
+
+// patience is a context with a deadline. Its timer is started by the first who
+// waits for it; stores in memory never do.
+type patience struct {
+	until  time.Time
+	once   sync.Once
+	inner  context.Context
+	cancel context.CancelFunc
+}
+
+func (p *patience) real() context.Context {
+	p.once.Do(func() { p.inner, p.cancel = context.WithDeadline(context.Background(), p.until) })
+	return p.inner
+}
+
+func (p *patience) Deadline() (time.Time, bool) { return p.until, true }
+func (p *patience) Done() <-chan struct{}       { return p.real().Done() }
+func (p *patience) Value(any) any               { return nil }
+
+func (p *patience) Err() error { return p.real().Err() }
+
+// forget stops the timer. Who kept the context finds it canceled.
+func (p *patience) forget() {
+	p.once.Do(func() { p.inner, p.cancel = canceled, func() {} })
+	p.cancel()
+}
+
+var canceled = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()

@@ -142,19 +142,28 @@ func checkName(name string) error {
 	if name == "" {
 		return nil
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
+	if IsAddress(name) {
 		return nil
 	}
-	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
-	bad := func(label string) bool {
-		return label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+	good := len(name) <= 254
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+		good = good && !(label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
 			return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
-		})
+		}))
 	}
-	if len(name) > 254 || slices.ContainsFunc(labels, bad) {
+	if !good {
 		return fault.ConfigValue.In("ServerName").Saw(fault.Quote([]byte(name)), "an IP address, or a DNS name in ASCII (international ones as xn--…)")
 	}
 	return nil
+}
+
+// IsAddress reports whether a name is an IP address.
+func IsAddress(name string) bool {
+	if n := len(name); n == 0 || !strings.Contains(name, ":") && (name[n-1] < '0' || name[n-1] > '9') {
+		return false // nearly every name, at no cost
+	}
+	_, err := netip.ParseAddr(name)
+	return err == nil
 }
 
 func between(lowest, highest iana.Version) (in []iana.Version, err error) {
@@ -163,9 +172,18 @@ func between(lowest, highest iana.Version) (in []iana.Version, err error) {
 			return nil, fault.ConfigValue.In([...]string{"MinVersion", "MaxVersion"}[i]).Saw(v.String()+", which is never spoken", join(versions))
 		}
 	}
-	in = without(versions, func(v iana.Version) bool {
-		return v < lowest || lowest == 0 && v < lowestSafe || highest != 0 && v > highest
-	})
+	end := lowest
+	if end == 0 {
+		end = lowestSafe
+	}
+	in = versions
+	for len(in) > 0 && highest != 0 && in[0] > highest {
+		in = in[1:]
+	}
+	for len(in) > 0 && in[len(in)-1] < end {
+		in = in[:len(in)-1]
+	}
+	in = slices.Clip(in)
 	if len(in) == 0 {
 		return nil, fault.ConfigValue.In("MinVersion, MaxVersion").Saw(span(lowest, highest), "a range that holds one of "+join(versions))
 	}

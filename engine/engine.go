@@ -42,10 +42,9 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	info      flow.Info // a copy, from CONNECTED on
+	info      atomic.Pointer[flow.Info] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
-	later     atomic.Pointer[flow.Info] // what has replaced info since
-	again     atomic.Bool               // a renegotiation is going on
+	again     atomic.Bool // a renegotiation is going on
 
 	events sync.Mutex // watchers are called one at a time
 	watch  func(*flow.Event)
@@ -131,11 +130,8 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
-	if later := e.later.Load(); later != nil {
-		return *later
-	}
-	if e.Connected() {
-		return e.info
+	if info := e.info.Load(); info != nil {
+		return *info
 	}
 	return *e.machine.Info()
 }
@@ -190,14 +186,22 @@ func (e *Engine) advanced() {
 	e.exporter.Store(e.machine.Exporter())
 	pool.Put(e.messagesIn) // nothing of the handshake is kept
 	e.handshake, e.messagesIn = nil, nil
-	info := *e.machine.Info()
-	if e.Connected() {
-		e.later.Store(&info)
-		e.again.Store(false)
+	e.info.Store(e.machine.Info()) // which does not change any more
+	e.again.Store(false)
+	e.connected.Store(true)
+}
+
+// Idle says that the driver waits for the peer, and holds no buffer either: what can
+// be made again is let go of, which are the ciphers of TLS 1.3, a kilobyte and more
+// each. Like Recv, it belongs to the reading side.
+func (e *Engine) Idle() {
+	if !e.Connected() || e.Renegotiating() {
 		return
 	}
-	e.info = info
-	e.connected.Store(true)
+	e.in.Idle()
+	e.lock()
+	defer e.unlock()
+	e.out.Idle()
 }
 
 // Renegotiating reports whether another handshake goes on after the first, which
@@ -266,7 +270,7 @@ func (e *Engine) state() fault.State {
 // CONNECTED.
 func (e *Engine) version() iana.Version {
 	if e.Connected() {
-		return e.info.Version
+		return e.info.Load().Version
 	}
 	return e.machine.Info().Version
 }

@@ -48,7 +48,5 @@ func (l *layer) ReadSecret() keys.Secret { return l.inSecret }
 
 // Authenticated publishes what the machine knows now.
 func (l *layer) Authenticated() {
-	info := *l.machine.Info()
-	info.State = fault.Connected
-	l.later.Store(&info)
+	l.info.Store(l.machine.Info())
 }

@@ -112,6 +112,11 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
 		return nil, e.skip(len(rec))
 	}
+	if !e.in.Awake() {
+		if err := e.inSuite.Restore(&e.in, e.inSecret); err != nil {
+			return nil, err
+		}
+	}
 	overhead := e.in.Overhead()
 	t, content, err := e.in.Open(rec)
 	if err != nil {

@@ -126,7 +126,7 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 // alert still has room (RFC 9846, Section 5.5; RFC 9325, Section 4.4).
 func (e *Engine) sealData(dst, p []byte) ([]byte, error) {
 	if e.out.NeedsUpdate() {
-		if e.info.Version != iana.TLS13 {
+		if e.version() != iana.TLS13 {
 			return dst, fault.RecordSequenceEnd.New()
 		}
 		if err := e.update(wire.UpdateNotRequested); err != nil {
@@ -188,7 +188,7 @@ func (e *Engine) KeyUpdate(both bool) error {
 	if err := e.canSend(); err != nil {
 		return err
 	}
-	if e.info.Version != iana.TLS13 {
+	if e.version() != iana.TLS13 {
 		return e.misuse(fault.KeyUpdateVersion)
 	}
 	e.settle()
@@ -267,6 +267,11 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 // middleboxes (RFC 9846, Section 5.1).
 func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, error) {
 	before := len(dst)
+	if !e.out.Awake() {
+		if err := e.outSuite.Restore(&e.out, e.outSecret); err != nil {
+			return dst, err
+		}
+	}
 	var err error
 	if !e.opened && e.role == fault.Client && t == iana.ContentHandshake {
 		dst = record.AppendPlaintext(dst, iana.TLS10, t, payload)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -107,7 +106,7 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
 	c := &client{cfg: cfg, table: clientHellos, hellos: clientHellos}
-	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter}
+	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Client}}
 	c.wake()
 	c.params = params
 	return c, nil
@@ -223,7 +222,7 @@ func (c *client) build12() {
 // sni is what goes into server_name: no IP address and no final dot (RFC 6066,
 // Section 3).
 func sni(name string) string {
-	if _, err := netip.ParseAddr(name); err == nil {
+	if config.IsAddress(name) {
 		return ""
 	}
 	return strings.TrimSuffix(name, ".")

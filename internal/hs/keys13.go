@@ -1,8 +1,6 @@
 package hs
 
 import (
-	"slices"
-
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/keys"
@@ -44,7 +42,8 @@ func (c *core) applicationKeys(stage *keys.Handshake) (*keys.Main, traffic, erro
 	th := c.transcript.Sum()
 	t := traffic{main.ClientTraffic(th), main.ServerTraffic(th)}
 	exporter := main.Exporter(th)
-	c.exporter = &Exporter{hash: c.suite.Hash, secret: slices.Clone(exporter)}
+	c.exporter = &Exporter{hash: c.suite.Hash}
+	copy(c.exporter.secret[:], exporter)
 	err := c.born(keys.LogClientTraffic, t.client, flow.Secret{Derived: "Main Secret",
 		Protects: "the client's application data", Writer: fault.Client, Epoch: flow.Application})
 	if err == nil {
@@ -90,8 +89,8 @@ func (c *core) tellBorn(logLabel string, about flow.Secret) {
 // An Exporter gives keying material to other protocols (RFC 9846, Section 7.5;
 // RFC 5705).
 type Exporter struct {
-	hash   keys.Hash // TLS 1.3
-	secret keys.Secret
+	hash   keys.Hash      // TLS 1.3
+	secret [48]byte       // as long as the hash
 	main   *keys.Master12 // TLS 1.2 and below
 }
 
@@ -101,5 +100,5 @@ func (x *Exporter) Export(label string, context []byte, length int) ([]byte, err
 	if x.main != nil {
 		return x.main.Export(label, context, length)
 	}
-	return x.hash.Export(x.secret, label, context, length)
+	return x.hash.Export(x.secret[:x.hash.Size()], label, context, length)
 }

@@ -168,7 +168,7 @@ type core struct {
 	state    fault.State
 	anew     bool // TLS 1.2: this is a renegotiation, under the keys of the handshake before
 	ask      flow.Ask
-	info     flow.Info
+	info     *flow.Info // once CONNECTED, others read it, and a change makes a new one
 	suite    *suite.Suite
 	errands  []flow.Errand
 	regret   flow.Errand // what is to be done if the handshake fails
@@ -179,9 +179,12 @@ type core struct {
 func (c *core) Ask() flow.Ask       { return c.ask }
 func (c *core) State() fault.State  { return c.state }
 func (c *core) Exporter() *Exporter { return c.exporter }
-func (c *core) Info() *flow.Info {
-	c.info.Role, c.info.State = c.role, c.state
-	return &c.info
+func (c *core) Info() *flow.Info    { return c.info }
+
+// changes has Info change after CONNECTED.
+func (c *core) changes() {
+	info := *c.info
+	c.info = &info
 }
 
 // step finds the row for (state, on), runs its handler and checks the outcome
@@ -221,7 +224,9 @@ func (c *core) enter(s fault.State) {
 		c.event = flow.Event{Kind: flow.State, Role: c.role, From: c.state, To: s}
 		c.Watch(&c.event)
 	}
-	c.state = s
+	if c.state = s; c.info.State != fault.Connected { // to others the connection stays so
+		c.info.State = s
+	}
 }
 
 // fail makes err a *fault.Error that knows its role and state, and ends the

@@ -58,6 +58,7 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 	if c.later.base == nil {
 		return 0, fault.RequestUnasked.In("msg_type").Saw(iana.CertificateRequest, "new_session_ticket or key_update")
 	}
+	c.changes()
 	r, err := c.takeRequest(msg)
 	if err != nil {
 		return 0, err
@@ -229,6 +230,7 @@ func (s *server) laterCertificate(msg []byte) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.changes()
 	s.chain, s.evidence = nil, evidence{}
 	s.info.ClientAuth = true
 	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {

@@ -221,11 +221,10 @@ func (c *client) sendHello() error {
 	}
 	if len(c.offers) > 0 && len(c.hello.PSKBinders) == len(c.offers) {
 		partial := msg[:len(msg)-c.hello.BindersLen()]
-		binders := make([][]byte, len(c.offers))
 		for i, o := range c.offers {
-			binders[i] = o.binder(c.transcript, partial)
+			copy(c.hello.PSKBinders[i], c.binder(&o.psk, partial))
 		}
-		wire.SetBinders(msg, binders)
+		wire.SetBinders(msg, c.hello.PSKBinders)
 	}
 	c.emit(msg, flow.Clear)
 	return nil

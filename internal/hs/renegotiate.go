@@ -59,7 +59,7 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	if p == nil {
 		p = new(past)
 	}
-	p.info, p.client, p.server, p.leaf = c.info, c.verify[fault.Client], c.verify[fault.Server], nil
+	p.info, p.client, p.server, p.leaf = *c.info, c.verify[fault.Client], c.verify[fault.Server], nil
 	if len(c.chain) > 0 {
 		p.leaf = c.chain[0].Raw
 	}
@@ -68,8 +68,8 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
 	next := client{cfg: c.cfg, table: c.hellos, hellos: c.hellos, past: p}
-	next.core = core{Options: c.Options, role: c.role, state: c.state, keyLog: c.keyLog, errands: c.errands, anew: true}
-	next.info.Renegotiations = c.info.Renegotiations + 1
+	next.core = core{Options: c.Options, role: c.role, state: c.state, keyLog: c.keyLog, errands: c.errands, anew: true,
+		info: &flow.Info{Role: c.role, State: c.state, Renegotiations: c.info.Renegotiations + 1}}
 	*c = next
 	c.wake()
 	c.params = params

@@ -264,7 +264,7 @@ func (s *server) withDHE() bool {
 // checkBinder takes the binder of f as evidence that the client holds the key.
 func (s *server) checkBinder(f *found) error {
 	partial := s.first[:len(s.first)-s.hello.BindersLen()]
-	if !hmac.Equal(f.binder(s.transcript, partial), s.hello.PSKBinders[f.at]) {
+	if !hmac.Equal(s.binder(&f.psk, partial), s.hello.PSKBinders[f.at]) {
 		return fault.PSKBinder.In(fmt.Sprintf("pre_shared_key.binders[%d]", f.at))
 	}
 	s.evidence.psk = &pskHeld{external: f.external}

@@ -109,7 +109,7 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 		}
 	}
 	s := &server{cfg: cfg, table: serverHellos}
-	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Server, State: fault.WaitCH}}
 	s.wake()
 	s.params = params
 	return s, nil

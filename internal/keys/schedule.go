@@ -114,7 +114,8 @@ func (s *Early) BinderKey(external bool) Secret {
 	if external {
 		label = "ext binder"
 	}
-	return s.derive(label, s.hash.Sum(nil))
+	empty := s.hash.short(nil)
+	return s.derive(label, empty[:s.hash.Size()])
 }
 
 // ClientEarlyTraffic is client_early_traffic_secret; th covers ClientHello.

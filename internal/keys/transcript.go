@@ -126,10 +126,13 @@ func (t *Transcript) Fork() (*Transcript, error) {
 // unwritten: what the binder of a PSK covers (RFC 9846, Section 4.3.11.2). The
 // ServerHello's Start must not have been called.
 func (t *Transcript) With(h Hash, part []byte) []byte {
-	d := h.New()
-	d.Write(t.buf)
-	d.Write(part)
-	return d.Sum(t.sum[:0])
+	if t.spare == nil || t.spareOf != h {
+		t.spare, t.spareOf = h.New(), h
+	}
+	t.spare.Reset()
+	t.spare.Write(t.buf)
+	t.spare.Write(part)
+	return t.spare.Sum(t.sum[:0])
 }
 
 // Retry puts message_hash in the place of everything written, which must be

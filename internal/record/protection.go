@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"slices"
+	"weak"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -55,12 +56,37 @@ func (n *nonces) wipe() { *n = nonces{} }
 // aead13 is RFC 9846, Section 5.2. The header says application data, always;
 // the true type stands behind the content.
 type aead13 struct {
-	aead cipher.AEAD
+	aead *sealer // nil: let go of
+	last weak.Pointer[sealer]
 	nonces
 }
 
-func (p *aead13) overhead() int { return 1 + p.aead.Overhead() }
-func (p *aead13) most() int     { return MaxCiphertext }
+// A sealer is an AEAD that can be pointed to.
+type sealer struct{ cipher.AEAD }
+
+func (p *aead13) idle() {
+	if p.aead == nil {
+		return
+	}
+	if p.last == (weak.Pointer[sealer]{}) {
+		p.last = weak.Make(p.aead)
+	}
+	p.aead = nil
+}
+
+func (p *aead13) wipe() { *p = aead13{} }
+
+func (p *aead13) overhead() int { return 1 + tagLen(p.aead) }
+
+// tagLen does without the cipher while that is away: all but CCM_8 have 16 bytes, and
+// whoever seals or opens has it.
+func tagLen(a *sealer) int {
+	if a == nil {
+		return 16
+	}
+	return a.Overhead()
+}
+func (p *aead13) most() int { return MaxCiphertext }
 
 func (p *aead13) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, pad int) []byte {
 	pad = max(0, min(pad, MaxPlaintext-len(payload)))

@@ -187,6 +187,19 @@ func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error 
 	return nil
 }
 
+// Restore gives h the cipher back that Idle has let go of. It fails as Install does.
+func (s *Suite) Restore(h *record.Half, secret keys.Secret) error {
+	return h.Restore(func() (cipher.AEAD, error) {
+		room := pool.Get(s.KeyLen + s.IVLen)
+		defer pool.Put(room)
+		key, iv := room[:s.KeyLen], room[s.KeyLen:s.KeyLen+s.IVLen]
+		defer clear(key)
+		defer clear(iv)
+		s.Hash.Key(secret, key, iv)
+		return s.AEAD(key)
+	})
+}
+
 // ForwardSecret reports whether the keys of a connection are safe from who later
 // gets hold of a certificate's key or a pre-shared key. In TLS 1.3 the suite
 // alone does not decide: a pre-shared key may be used without key shares.
