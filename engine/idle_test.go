@@ -25,7 +25,7 @@ func TestIdle(t *testing.T) {
 			}
 			p.client.Idle()
 			p.server.Idle()
-			if p.client.in.Awake() || p.client.out.Awake() {
+			if p.client.Engine.in.Awake() || p.client.Engine.out.Awake() {
 				t.Fatalf("%v: the ciphers are held", id)
 			}
 			if i%2 == 0 {
