@@ -38,7 +38,7 @@ type Conn struct {
 	kept    []byte // decrypted before data, while somebody waited for something else
 	readErr error  // nothing can be read any more
 
-	early arrived // 0-RTT data
+	early *arrived // 0-RTT data; nil where there can be none
 
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
@@ -52,9 +52,11 @@ type Conn struct {
 	closed   atomic.Bool
 
 	deadline sync.Mutex
-	writeBy  time.Time // the user's write deadline
-	readBy   time.Time // and read deadline
+	by       *deadlines // the user's; nil until one is set
 }
+
+// deadlines are zero where there is none.
+type deadlines struct{ read, write time.Time }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 	if cfg == nil {
@@ -69,7 +71,11 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 		cfg = new(ServerConfig)
 	}
 	e, err := engine.NewServer(cfg, engine.WithClock(time.Now))
-	return &Conn{conn: conn, engine: e, broken: err}
+	c := &Conn{conn: conn, engine: e, broken: err}
+	if cfg.EarlyData > 0 || cfg.GetConfigForClient != nil {
+		c.early = new(arrived)
+	}
+	return c
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -492,7 +498,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.readBy = t
+	c.wanted().read = t
 	return c.conn.SetReadDeadline(t)
 }
 
@@ -500,7 +506,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.writeBy = t
+	c.wanted().write = t
 	return c.conn.SetWriteDeadline(t)
 }
 
@@ -508,7 +514,15 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 func (c *Conn) restoreDeadline() {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.conn.SetWriteDeadline(c.writeBy)
+	c.conn.SetWriteDeadline(c.wanted().write)
+}
+
+// wanted is what deadlines the user has set. The caller holds deadline.
+func (c *Conn) wanted() *deadlines {
+	if c.by == nil {
+		c.by = new(deadlines)
+	}
+	return c.by
 }
 
 // Handshake does the handshake if that has not happened. Its error comes again

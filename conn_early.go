@@ -96,7 +96,7 @@ func (c *Conn) ReadEarly(p []byte) (int, error) {
 	if c.broken != nil {
 		return 0, c.broken
 	}
-	if c.client != nil {
+	if c.early == nil {
 		return 0, io.EOF
 	}
 	for len(p) > 0 {
@@ -202,7 +202,7 @@ func (a *arrived) take(p []byte) int {
 	return n
 }
 
-func (a *arrived) empty() bool { return !a.some.Load() }
+func (a *arrived) empty() bool { return a == nil || !a.some.Load() }
 
 // earlyOver reports whether no more early data can come.
 func (c *Conn) earlyOver() bool {

@@ -46,8 +46,8 @@ func (c *Conn) lockData() error {
 func (c *Conn) waitFor(over <-chan struct{}) error {
 	var passed <-chan time.Time
 	c.deadline.Lock()
-	if !c.writeBy.IsZero() {
-		timer := time.NewTimer(time.Until(c.writeBy))
+	if by := c.wanted().write; !by.IsZero() {
+		timer := time.NewTimer(time.Until(by))
 		defer timer.Stop()
 		passed = timer.C
 	}

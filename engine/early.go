@@ -95,8 +95,7 @@ func (l *layer) ClearWrite() {
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outRoom = [maxSecret]byte{}
-	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, nil, flow.Clear
+	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, secret{}, flow.Clear
 }
 
 // SkipEarlyData drops what is twice as long as the tickets promised, and a little

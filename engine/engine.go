@@ -298,4 +298,4 @@ func (e *Engine) tellAlert(sent bool, level, description byte, epoch flow.Epoch)
 }
 
 // Want is how many bytes, at least, Recv needs to have at hand.
-func (e *Engine) Want() int { return max(e.want, record.HeaderLen) }
+func (e *Engine) Want() int { return max(int(e.want), record.HeaderLen) }

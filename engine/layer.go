@@ -38,16 +38,16 @@ func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) e
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outSecret = append(l.outRoom[:0], secret...)
+	l.outSecret.set(secret)
 	l.outSuite, l.outEpoch = s, epoch
-	return s.Install(&l.out, l.outSecret, l.limit)
+	return s.Install(&l.out, secret, l.limit)
 }
 
 func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
-	l.inSecret = append(l.inRoom[:0], secret...)
+	l.inSecret.set(secret)
 	l.inSuite, l.inEpoch = s, epoch
 	l.keysChanged = true
-	return s.Install(&l.in, l.inSecret, 0)
+	return s.Install(&l.in, secret, 0)
 }
 
 func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {
@@ -83,7 +83,7 @@ func (l *layer) PeerUpdated(requested bool) error {
 	if l.updates++; l.updates > maxUpdates {
 		return fault.KeyUpdateFlood.New()
 	}
-	next := l.inSuite.Hash.NextTraffic(l.inSecret)
+	next := l.inSuite.Hash.NextTraffic(l.inSecret.get())
 	defer next.Wipe()
 	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
 		return err

@@ -39,12 +39,12 @@ func (l *layer) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	if l.closed || l.err != nil {
 		return nil // it comes too late
 	}
-	msgs, err := finish(l.outSecret)
+	msgs, err := finish(l.outSecret.get())
 	l.queue(msgs)
 	return err
 }
 
-func (l *layer) ReadSecret() keys.Secret { return l.inSecret }
+func (l *layer) ReadSecret() keys.Secret { return l.inSecret.get() }
 
 // Authenticated publishes what the machine knows now.
 func (l *layer) Authenticated() {

@@ -25,40 +25,46 @@ const (
 	maxWarnings = 4             // warning alerts in a row
 )
 
-// maxSecret is how long a traffic secret is at most, in bytes.
-const maxSecret = 48
+// A secret is a traffic secret that lies in the Engine itself.
+type secret struct {
+	room [48]byte
+	len  uint8
+}
+
+func (s *secret) set(to keys.Secret) { s.len = uint8(copy(s.room[:], to)) }
+func (s *secret) get() keys.Secret   { return s.room[:s.len] }
 
 // reader is the receiving half.
 type reader struct {
 	in       record.Half
 	inSuite  *suite.Suite
-	inSecret keys.Secret // in inRoom
-	inRoom   [maxSecret]byte
+	inSecret secret
 	inEpoch  flow.Epoch
 
 	handshake    []byte // handshake bytes not yet consumed
 	messagesIn   []byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
 	keysChanged  bool   // by the message in progress, or by the answer to what it asked
 	turnOver     bool   // likewise: it is our turn now, or the peer has finished
-	want         int
+	want         int32
 	seen         bool // the first record has come
 	heard        bool // something came after the handshake: data or a message
 	peerFinished bool
 	peerClosed   bool // close_notify has come
 
-	skipping    bool // refused early data may come
-	skipEpoch   flow.Epoch
-	skipped     uint64
-	early       bool   // the data returned last came in 0-RTT
-	earlyGot    uint64 // bytes of 0-RTT data
-	mostSkipped uint64
-	posts       int
-	empty       int
-	updates     int
-	warnings    int
+	skipping bool  // refused early data may come
+	early    bool  // the data returned last came in 0-RTT
+	posts    uint8 // what has come in a row
+	empty    uint8
+	updates  uint8
+	warnings uint8
 
 	statelessServer bool
-	inShape         shape
+
+	skipEpoch   flow.Epoch
+	skipped     uint64
+	earlyGot    uint64 // bytes of 0-RTT data
+	mostSkipped uint64
+	inShape     shape
 }
 
 // Recv processes at most one record at the front of in and decrypts it in
@@ -88,7 +94,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 		return 0, nil, e.fail(err)
 	}
 	if need > 0 {
-		e.want = need
+		e.want = int32(need)
 		return 0, nil, nil
 	}
 	e.seen, e.want = true, 0
@@ -113,7 +119,7 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		return nil, e.skip(len(rec))
 	}
 	if !e.in.Awake() {
-		if err := e.inSuite.Restore(&e.in, e.inSecret); err != nil {
+		if err := e.inSuite.Restore(&e.in, e.inSecret.get()); err != nil {
 			return nil, err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
@@ -25,8 +24,7 @@ type writer struct {
 	mu        sync.Mutex
 	out       record.Half
 	outSuite  *suite.Suite
-	outSecret keys.Secret // in outRoom
-	outRoom   [maxSecret]byte
+	outSecret secret
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
@@ -229,9 +227,9 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 	if e.pending, err = e.seal(e.pending, iana.ContentHandshake, msg); err != nil {
 		return err
 	}
-	next := e.outSuite.Hash.NextTraffic(e.outSecret)
+	next := e.outSuite.Hash.NextTraffic(e.outSecret.get())
 	defer next.Wipe()
-	copy(e.outSecret, next)
+	e.outSecret.set(next)
 	e.outEpoch++
 	return e.outSuite.Install(&e.out, next, e.limit)
 }
@@ -268,7 +266,7 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, error) {
 	before := len(dst)
 	if !e.out.Awake() {
-		if err := e.outSuite.Restore(&e.out, e.outSecret); err != nil {
+		if err := e.outSuite.Restore(&e.out, e.outSecret.get()); err != nil {
 			return dst, err
 		}
 	}

@@ -85,6 +85,9 @@ type clientWork struct {
 	own    *config.Certificate            // nil: we have none to show
 	scheme iana.SignatureScheme           // to prove it with
 
+	context []byte // TLS 1.3: of a request after the handshake
+	answers []byte // to it, which go out together, once they are complete
+
 	verdict   *flow.Verdict // what the answer brought
 	signature []byte
 	refusal   error

@@ -28,10 +28,8 @@ type Requester interface {
 
 // A laterAnswer is a client's, in the making.
 type laterAnswer struct {
-	base    *keys.Transcript // up to our Finished; nil if we did not offer it
-	open    bool             // the handshake is over: what is chosen and signed is for a request
-	context []byte
-	msgs    []byte // they go out together, once they are complete
+	base *keys.Transcript // up to our Finished; nil if we did not offer it
+	open bool             // the handshake is over: what is chosen and signed is for a request
 }
 
 // during is a state of the handshake, or its twin after it.
@@ -70,14 +68,14 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 		return 0, fault.Internal.Because(err)
 	}
 	c.transcript.Write(msg)
-	c.later.context, c.later.msgs, c.own = r.Context, nil, nil
+	c.context, c.answers, c.own = r.Context, nil, nil
 	return c.identify()
 }
 
 // proveLater makes our Certificate, empty if we have none, and asks for a
 // signature if it is not.
 func (c *client) proveLater() (fault.State, error) {
-	m := &wire.Certificate{Context: c.later.context}
+	m := &wire.Certificate{Context: c.context}
 	for _, der := range c.ownChain() {
 		m.List = append(m.List, wire.CertificateEntry{Data: der})
 	}
@@ -107,7 +105,7 @@ func (c *client) hold(m wire.Message) error {
 	msg, err := c.encode(m)
 	if err == nil {
 		c.transcript.Write(msg)
-		c.later.msgs = append(c.later.msgs, msg...)
+		c.answers = append(c.answers, msg...)
 	}
 	return err
 }
@@ -120,14 +118,13 @@ func (c *client) sendAnswer() (fault.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		for rest := c.later.msgs; len(rest) > 0; {
+		for rest := c.answers; len(rest) > 0; {
 			n := wire.HeaderLen + int(rest[1])<<16 + int(rest[2])<<8 + int(rest[3])
 			c.tell(rest[:n:n], true, flow.Application)
 			rest = rest[n:]
 		}
-		return c.later.msgs, nil
+		return c.answers, nil
 	})
-	c.later.msgs, c.later.context = nil, nil
 	c.Layer.Authenticated()
 	return fault.Connected, err
 }
