@@ -85,6 +85,9 @@ type clientWork struct {
 	own    *config.Certificate            // nil: we have none to show
 	scheme iana.SignatureScheme           // to prove it with
 
+	binders [48]byte // room for one
+	lists   []byte   // what the hello's lists lie in
+
 	context []byte // TLS 1.3: of a request after the handshake
 	answers []byte // to it, which go out together, once they are complete
 
@@ -169,8 +172,8 @@ func (c *client) build() error {
 			return err
 		}
 	}
-	h.CipherSuites = wire.MakeList16(c.params.Suites...)
-	h.Compressions = wire.MakeList8(wire.CompressionNull)
+	h.CipherSuites = wire.AppendList16(&c.lists, c.params.Suites...)
+	h.Compressions = wire.AppendList8(&c.lists, wire.CompressionNull)
 	if name := sni(c.cfg.ServerName); name != "" {
 		h.ServerName = []byte(name)
 		h.Extensions.Add(iana.ExtServerName)
@@ -178,11 +181,11 @@ func (c *client) build() error {
 	h.Status.StatusType = wire.StatusOCSP
 	h.Extensions.Add(iana.ExtStatusRequest)
 	if len(c.params.Groups) > 0 {
-		h.Groups = wire.MakeList16(c.params.Groups...)
+		h.Groups = wire.AppendList16(&c.lists, c.params.Groups...)
 		h.Extensions.Add(iana.ExtSupportedGroups)
 	}
 	if h.LegacyVersion >= iana.TLS12 {
-		h.SignatureSchemes = wire.MakeList16(c.params.Schemes...)
+		h.SignatureSchemes = wire.AppendList16(&c.lists, c.params.Schemes...)
 		h.Extensions.Add(iana.ExtSignatureAlgorithms)
 	}
 	if len(c.params.ALPN) > 0 {
@@ -201,7 +204,7 @@ func (c *client) build() error {
 	if !offers13 {
 		return nil
 	}
-	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
+	h.SupportedVersions = wire.AppendList16(&c.lists, c.params.Versions...)
 	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
 	return c.generate(c.firstShares()...)
 }
@@ -210,7 +213,7 @@ func (c *client) build() error {
 func (c *client) build12() {
 	h := &c.hello
 	if slices.ContainsFunc(c.params.Groups, kex.Curve) {
-		h.PointFormats = wire.MakeList8(wire.Uncompressed)
+		h.PointFormats = wire.AppendList8(&c.lists, wire.Uncompressed)
 		h.Extensions.Add(iana.ExtECPointFormats)
 	}
 	if slices.ContainsFunc(c.params.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).CBC() }) {

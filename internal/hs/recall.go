@@ -171,7 +171,7 @@ func (c *client) offerPSKs() {
 		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true}})
 	}
 	h := &c.hello
-	h.PSKModes = wire.MakeList8(wire.PSKDHE)
+	h.PSKModes = wire.AppendList8(&c.lists, wire.PSKDHE)
 	if c.cfg.AllowPSKWithoutDHE {
 		h.PSKModes = wire.MakeList8(wire.PSKDHE, wire.PSKOnly)
 	}
@@ -183,11 +183,14 @@ func (c *client) offerPSKs() {
 	}
 }
 
+var zeros [48]byte
+
 // listPSKs writes the identities anew, with their age as it is now (RFC 9846,
 // Section 4.3.11.1).
 func (c *client) listPSKs() {
 	h := &c.hello
-	h.PSKIdentities, h.PSKBinders = nil, nil
+	h.PSKIdentities, h.PSKBinders = h.PSKIdentities[:0], h.PSKBinders[:0]
+	room := c.binders[:0]
 	for _, o := range c.offers {
 		id := wire.PSKIdentity{Identity: o.identity}
 		if o.session != nil {
@@ -195,7 +198,9 @@ func (c *client) listPSKs() {
 			id.TicketAge = uint32(age.Milliseconds()) + o.session.AgeAdd
 		}
 		h.PSKIdentities = append(h.PSKIdentities, id)
-		h.PSKBinders = append(h.PSKBinders, make([]byte, o.hash.Size()))
+		n := len(room)
+		room = append(room, zeros[:o.hash.Size()]...)
+		h.PSKBinders = append(h.PSKBinders, room[n:])
 	}
 }
 
@@ -298,8 +303,9 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 	if m.Extensions.Has(iana.ExtEarlyData) {
 		s.MaxEarlyData = m.MaxEarlyData
 	}
-	for _, x := range c.chain {
-		s.Peer = append(s.Peer, x.Raw)
+	s.Peer = make([][]byte, len(c.chain))
+	for i, x := range c.chain {
+		s.Peer[i] = x.Raw
 	}
 	c.errands = append(c.errands, &storeSession{c.cfg.Sessions, c.sessionKey(), s})
 }

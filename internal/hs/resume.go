@@ -40,9 +40,10 @@ func (s *server) resume() (fault.State, error) {
 	if s.cfg.Tickets == nil || !s.hello.Extensions.Has(iana.ExtPreSharedKey) {
 		return s.pick(nil)
 	}
-	var tickets [][]byte
-	for _, id := range s.identities() {
-		tickets = append(tickets, id.Identity)
+	ids := s.identities()
+	tickets := make([][]byte, len(ids))
+	for i := range ids {
+		tickets[i] = ids[i].Identity
 	}
 	s.waitFor(flow.NewResumeAsk(flow.ResumeAsk{Tickets: s.cfg.Tickets, Offered: tickets}, s.opened))
 	return fault.Resuming, nil
@@ -258,7 +259,7 @@ func (s *server) suitesFor(h keys.Hash) (ids []iana.CipherSuite) {
 // withDHE reports whether a key can go together with a key exchange, which is
 // always preferred.
 func (s *server) withDHE() bool {
-	return s.hello.PSKModes.Has(wire.PSKDHE) && len(inOrder(s.params.Groups, s.hello.Groups.Slice())) > 0
+	return s.hello.PSKModes.Has(wire.PSKDHE) && slices.ContainsFunc(s.params.Groups, s.hello.Groups.Has)
 }
 
 // checkBinder takes the binder of f as evidence that the client holds the key.

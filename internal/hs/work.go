@@ -84,7 +84,7 @@ func (c *client) rest() {
 	c.clientWork, c.work = nil, nil
 	w.common.clean()
 	w.hello.Reset()
-	*w = clientWork{common: w.common, hello: w.hello}
+	*w = clientWork{common: w.common, hello: w.hello, lists: w.lists[:0]}
 	clientWorks.Put(w)
 }
 

@@ -3,7 +3,6 @@ package record
 import (
 	"crypto/cipher"
 	"math"
-	"weak"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -43,7 +42,7 @@ func (h *Half) Version() iana.Version {
 // 9846, Section 5.5).
 func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
 	h.install(&h.own, limit)
-	h.own.aead = &sealer{aead}
+	h.own.aead = aead
 	h.own.start(iv)
 }
 
@@ -77,12 +76,13 @@ func (h *Half) Restore(remake func() (cipher.AEAD, error)) error {
 	if h.keys != &h.own || h.own.aead != nil {
 		return nil
 	}
-	if h.own.aead = h.own.last.Value(); h.own.aead != nil {
+	if last := h.own.last.Value(); last != nil {
+		h.own.aead = last.AEAD
 		return nil
 	}
 	aead, err := remake()
 	if err == nil {
-		h.own.aead, h.own.last = &sealer{aead}, weak.Pointer[sealer]{}
+		h.own.aead = aead
 	}
 	return err
 }

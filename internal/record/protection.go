@@ -56,20 +56,20 @@ func (n *nonces) wipe() { *n = nonces{} }
 // aead13 is RFC 9846, Section 5.2. The header says application data, always;
 // the true type stands behind the content.
 type aead13 struct {
-	aead *sealer // nil: let go of
-	last weak.Pointer[sealer]
+	aead cipher.AEAD // nil: let go of
+	last weak.Pointer[held]
 	nonces
 }
 
-// A sealer is an AEAD that can be pointed to.
-type sealer struct{ cipher.AEAD }
+// held is an AEAD that can be pointed to.
+type held struct{ cipher.AEAD }
 
 func (p *aead13) idle() {
 	if p.aead == nil {
 		return
 	}
-	if p.last == (weak.Pointer[sealer]{}) {
-		p.last = weak.Make(p.aead)
+	if p.last.Value() == nil {
+		p.last = weak.Make(&held{p.aead})
 	}
 	p.aead = nil
 }
@@ -80,7 +80,7 @@ func (p *aead13) overhead() int { return 1 + tagLen(p.aead) }
 
 // tagLen does without the cipher while that is away: all but CCM_8 have 16 bytes, and
 // whoever seals or opens has it.
-func tagLen(a *sealer) int {
+func tagLen(a cipher.AEAD) int {
 	if a == nil {
 		return 16
 	}

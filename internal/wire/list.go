@@ -28,6 +28,23 @@ func MakeList16[T enum16](values ...T) (l List16[T]) {
 	return l
 }
 
+// AppendList8 and AppendList16 make a list in the room behind b, which they extend.
+func AppendList8[T enum8](b *[]byte, values ...T) List8[T] {
+	n := len(*b)
+	for _, v := range values {
+		*b = append(*b, byte(v))
+	}
+	return List8[T]{(*b)[n:len(*b):len(*b)]}
+}
+
+func AppendList16[T enum16](b *[]byte, values ...T) List16[T] {
+	n := len(*b)
+	for _, v := range values {
+		*b = append(*b, byte(v>>8), byte(v))
+	}
+	return List16[T]{(*b)[n:len(*b):len(*b)]}
+}
+
 func (l List8[T]) Len() int   { return len(l.raw) }
 func (l List8[T]) At(i int) T { return T(l.raw[i]) }
 func (l List8[T]) Has(v T) bool {

@@ -6,7 +6,8 @@ package wire
 // Reset empties m.
 func (m *ClientHello) Reset() {
 	m.Extensions.Reset()
-	*m = ClientHello{Extensions: m.Extensions, KeyShares: emptied(m.KeyShares)}
+	*m = ClientHello{Extensions: m.Extensions, KeyShares: emptied(m.KeyShares),
+		PSKIdentities: emptied(m.PSKIdentities), PSKBinders: emptied(m.PSKBinders)}
 }
 
 // Reset empties m.
