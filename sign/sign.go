@@ -12,6 +12,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // for the table's hashes
@@ -178,6 +179,9 @@ func (s scheme) check(pub crypto.PublicKey, message, sig []byte) error {
 func (s scheme) valid(pub crypto.PublicKey, digest, sig []byte) bool {
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
+		if pub.Curve == elliptic.P256() {
+			return verifyP256(pub, digest, sig)
+		}
 		return ecdsa.VerifyASN1(pub, digest, sig)
 	case ed25519.PublicKey:
 		return ed25519.Verify(pub, digest, sig)
