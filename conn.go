@@ -136,6 +136,10 @@ func (c *Conn) receive() error {
 	}
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
+	if len(data) > 0 && err == nil && c.paused.Load() == nil {
+		c.flushAside() // data asks for nothing, but an earlier record may have
+		return nil
+	}
 	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
 		c.answer(context.Background(), ask)
 	}

@@ -13,8 +13,7 @@ type inbox struct {
 	buf []byte // borrowed; nil: none
 	raw syscall.RawConn
 	try func(fd uintptr) bool // made once, like raw
-	n   int                   // what try read
-	err error                 // or why it could not
+	n   int                   // what try read; below zero: the system's error
 
 	waiting *engine.Engine // for whom try reads
 }

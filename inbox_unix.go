@@ -41,9 +41,13 @@ func (b *inbox) idleRead(e *engine.Engine) ([]byte, error) {
 	if err := b.raw.Read(b.try); err != nil {
 		return nil, err // a deadline, or the connection is closed
 	}
-	err := b.err
-	b.err = nil
-	return b.buf[:b.n], err
+	switch {
+	case b.n < 0:
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.Errno(-b.n))}
+	case b.n == 0:
+		return nil, io.EOF
+	}
+	return b.buf[:b.n], nil
 }
 
 // attempt reads into a borrowed buffer, which goes back if nothing has come.
@@ -59,10 +63,9 @@ func (b *inbox) attempt(fd uintptr) (done bool) {
 		b.waiting.Idle()
 		return false
 	}
-	if b.buf, b.n = buf, max(n, 0); err != nil {
-		b.err = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", err)}
-	} else if n == 0 {
-		b.err = io.EOF
+	b.buf, b.n = buf, n
+	if errno, ok := err.(syscall.Errno); ok {
+		b.n = -int(errno)
 	}
 	return true
 }

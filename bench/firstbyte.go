@@ -65,7 +65,7 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 		var got [100]byte
 		n, err := readEarly(server, h.early, got[:])
 		if err == nil {
-			_, err = server.Write(got[:n])
+			_, err = writeEarly(server, h.early, got[:n])
 		}
 		if err != nil {
 			slow.a.Close()
@@ -91,6 +91,14 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 		err = h.check()
 	}
 	return s, err
+}
+
+// writeEarly answers before the client has finished its handshake if it may.
+func writeEarly(c conn, early bool, p []byte) (int, error) {
+	if early {
+		return c.(*handclasp.Conn).WriteEarly(p)
+	}
+	return c.Write(p)
 }
 
 // readEarly reads what comes first, before the handshake is complete if it may.

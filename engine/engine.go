@@ -184,7 +184,9 @@ func (e *Engine) advanced() {
 		return
 	}
 	e.exporter.Store(e.machine.Exporter())
-	pool.Put(e.messagesIn) // nothing of the handshake is kept
+	if e.messagesIn != nil {
+		pool.Put(e.messagesIn[:]) // nothing of the handshake is kept
+	}
 	e.handshake, e.messagesIn = nil, nil
 	e.info.Store(e.machine.Info()) // which does not change any more
 	e.again.Store(false)

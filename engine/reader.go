@@ -41,10 +41,10 @@ type reader struct {
 	inSecret secret
 	inEpoch  flow.Epoch
 
-	handshake    []byte // handshake bytes not yet consumed
-	messagesIn   []byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
-	keysChanged  bool   // by the message in progress, or by the answer to what it asked
-	turnOver     bool   // likewise: it is our turn now, or the peer has finished
+	handshake    []byte              // handshake bytes not yet consumed
+	messagesIn   *[pool.Message]byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
+	keysChanged  bool                // by the message in progress, or by the answer to what it asked
+	turnOver     bool                // likewise: it is our turn now, or the peer has finished
 	want         int32
 	seen         bool // the first record has come
 	heard        bool // something came after the handshake: data or a message
@@ -142,8 +142,8 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		return nil, e.changeCipherSpec12(content) // of a renegotiation
 	case iana.ContentHandshake:
 		if e.handshake == nil && !e.Connected() {
-			e.messagesIn = pool.Get(pool.Message)
-			e.handshake = e.messagesIn
+			e.handshake = pool.Get(pool.Message)
+			e.messagesIn = (*[pool.Message]byte)(e.handshake[:pool.Message])
 		}
 		e.handshake = append(e.handshake, content...)
 		return nil, e.messages()

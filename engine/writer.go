@@ -84,6 +84,9 @@ func (w *writer) queue(msg []byte) {
 
 // take appends what is ready to go to dst.
 func (w *writer) take(dst []byte) []byte {
+	if w.pending == nil {
+		return dst
+	}
 	dst = append(dst, w.pending...)
 	pool.Put(w.pending)
 	w.pending = nil

@@ -42,7 +42,7 @@ func (h *Half) Version() iana.Version {
 // 9846, Section 5.5).
 func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
 	h.install(&h.own, limit)
-	h.own.aead = aead
+	h.own.aead, h.own.tag = aead, aead.Overhead()
 	h.own.start(iv)
 }
 

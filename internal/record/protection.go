@@ -58,6 +58,7 @@ func (n *nonces) wipe() { *n = nonces{} }
 type aead13 struct {
 	aead cipher.AEAD // nil: let go of
 	last weak.Pointer[held]
+	tag  int // bytes, whether the cipher is there or not
 	nonces
 }
 
@@ -76,22 +77,13 @@ func (p *aead13) idle() {
 
 func (p *aead13) wipe() { *p = aead13{} }
 
-func (p *aead13) overhead() int { return 1 + tagLen(p.aead) }
-
-// tagLen does without the cipher while that is away: all but CCM_8 have 16 bytes, and
-// whoever seals or opens has it.
-func tagLen(a cipher.AEAD) int {
-	if a == nil {
-		return 16
-	}
-	return a.Overhead()
-}
+func (p *aead13) overhead() int { return 1 + p.tag }
 func (p *aead13) most() int { return MaxCiphertext }
 
 func (p *aead13) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, pad int) []byte {
 	pad = max(0, min(pad, MaxPlaintext-len(payload)))
 	inner := len(payload) + 1 + pad
-	total := inner + p.aead.Overhead()
+	total := inner + p.tag
 	at := len(dst)
 	dst = slices.Grow(dst, HeaderLen+total)[:at+HeaderLen+total]
 	rec := dst[at:]
