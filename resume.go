@@ -25,13 +25,17 @@ func (c *Conn) runErrands() {
 // waits for it; stores in memory never do.
 type patience struct {
 	until  time.Time
-	once   sync.Once
-	inner  context.Context
+	mu     sync.Mutex
+	inner  context.Context // nil until somebody waits
 	cancel context.CancelFunc
 }
 
 func (p *patience) real() context.Context {
-	p.once.Do(func() { p.inner, p.cancel = context.WithDeadline(context.Background(), p.until) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inner == nil {
+		p.inner, p.cancel = context.WithDeadline(context.Background(), p.until)
+	}
 	return p.inner
 }
 
@@ -39,11 +43,25 @@ func (p *patience) Deadline() (time.Time, bool) { return p.until, true }
 func (p *patience) Done() <-chan struct{}       { return p.real().Done() }
 func (p *patience) Value(any) any               { return nil }
 
-func (p *patience) Err() error { return p.real().Err() }
+// Err starts no timer: who only asks whether it is over, before it begins, has no use
+// for one.
+func (p *patience) Err() error {
+	p.mu.Lock()
+	inner := p.inner
+	p.mu.Unlock()
+	if inner == nil && time.Now().Before(p.until) {
+		return nil
+	}
+	return p.real().Err()
+}
 
 // forget stops the timer. Who kept the context finds it canceled.
 func (p *patience) forget() {
-	p.once.Do(func() { p.inner, p.cancel = canceled, func() {} })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inner == nil {
+		p.inner, p.cancel = canceled, func() {}
+	}
 	p.cancel()
 }
 

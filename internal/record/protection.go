@@ -78,7 +78,7 @@ func (p *aead13) idle() {
 func (p *aead13) wipe() { *p = aead13{} }
 
 func (p *aead13) overhead() int { return 1 + p.tag }
-func (p *aead13) most() int { return MaxCiphertext }
+func (p *aead13) most() int     { return MaxCiphertext }
 
 func (p *aead13) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, pad int) []byte {
 	pad = max(0, min(pad, MaxPlaintext-len(payload)))
