@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/handclasp/handclasp"
@@ -67,6 +68,9 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 		if err == nil {
 			_, err = writeEarly(server, h.early, got[:n])
 		}
+		if err == nil && h.early { // a byte, behind which the client's next ticket has come
+			_, err = server.Write(got[:1])
+		}
 		if err != nil {
 			slow.a.Close()
 		}
@@ -84,6 +88,9 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 	}
 	s.value = float64(time.Since(began).Microseconds()) / 1000
 	s.trips = float64(slow.a.depth) / 2
+	if err == nil && h.early {
+		_, err = io.ReadFull(client, make([]byte, len(request)))
+	}
 	if err != nil {
 		slow.a.Close()
 	}
