@@ -14,8 +14,10 @@ import (
 
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 // A Conn is a TLS connection over a net.Conn. Any number of goroutines may call
@@ -28,8 +30,10 @@ type Conn struct {
 	broken error         // the configuration can't be used
 
 	handshaking gate
-	done        atomic.Bool // the handshake is complete
-	failed      error       // or it failed; under handshaking
+	done        atomic.Bool   // the handshake is complete
+	failed      error         // or it failed; under handshaking
+	spent       time.Duration // of the handshake's time; under handshaking
+	place       place         // among those of the listener whose handshake is not complete
 
 	reading gate   // of who reads
 	inbox   inbox  // what raw and data lie in
@@ -43,20 +47,20 @@ type Conn struct {
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
 
-	writing  sync.Mutex                    // held until the socket write ends
-	paused   atomic.Pointer[chan struct{}] // a renegotiation: closed when it is over; nil if there is none
-	writers  atomic.Int32                  // who holds it or waits for it, readers aside
-	unsent   []byte                        // sealed, and not yet out because a deadline passed
-	leftover atomic.Bool                   // unsent is not empty
-	writeErr error                         // nothing can be written any more
+	writing  sync.Mutex            // held until the socket write ends
+	paused   atomic.Pointer[pause] // a renegotiation; nil if there is none
+	writers  atomic.Int32          // who holds it or waits for it, readers aside
+	unsent   []byte                // sealed, and not yet out because a deadline passed
+	leftover atomic.Bool           // unsent is not empty
+	writeErr error                 // nothing can be written any more
 	closed   atomic.Bool
 
-	deadline sync.Mutex
-	by       *deadlines // the user's; nil until one is set
+	deadline  sync.Mutex
+	writeBy   time.Time     // the user's write deadline
+	readBy    time.Time     // and read deadline
+	moved     chan struct{} // closed when one of them changes; nil if nobody waits for that
+	answering bool          // a renegotiation is being flushed, to which the read deadline applies
 }
-
-// deadlines are zero where there is none.
-type deadlines struct{ read, write time.Time }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 	if cfg == nil {
@@ -88,6 +92,14 @@ func (c *Conn) Watch(f func(*Event)) {
 	}
 }
 
+// Edit gives f the last word on each handshake message before it is sent. It must
+// be set before the handshake. It is for this module's own tools, as Engine.Edit.
+func (c *Conn) Edit(f func(wire.Message)) {
+	if c.broken == nil {
+		c.engine.Edit(f)
+	}
+}
+
 // Read reads application data, what a client sent in 0-RTT first. It returns io.EOF after the peer's close_notify;
 // a connection that ends without one gives rule fault.Truncated, for which
 // errors.Is(err, io.ErrUnexpectedEOF) holds. It does the handshake if that has
@@ -105,13 +117,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return c.takeKept(p), nil
 	}
 	for len(c.data) == 0 && len(p) > 0 {
-		if err := c.receive(); err != nil {
-			return 0, err
-		}
-		if c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept { // who writes waits until it is over
+		err := c.receive()
+		switch {
+		case err == nil && c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept: // who writes waits until it is over
 			c.kept, c.data = append(c.kept, c.data...), nil
-		} else if len(c.kept) > 0 {
-			return c.takeKept(p), nil
+		case len(c.kept) > 0:
+			return c.takeKept(p), nil // an error comes again
+		case err != nil:
+			return 0, err
 		}
 	}
 	n := copy(p, c.data)
@@ -124,7 +137,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 // takeKept reads what was decrypted while somebody waited for something else.
 func (c *Conn) takeKept(p []byte) int {
 	n := copy(p, c.kept)
-	c.kept = c.kept[n:]
+	if c.kept = c.kept[n:]; len(c.kept) == 0 {
+		c.kept = nil // it may have been long
+	}
 	return n
 }
 
@@ -141,7 +156,11 @@ func (c *Conn) receive() error {
 		return nil
 	}
 	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
-		c.answer(context.Background(), ask)
+		if again, ok := ask.(*flow.RenegotiateAsk); ok {
+			err = c.renegotiate(again)
+		} else {
+			c.answer(context.Background(), ask)
+		}
 	}
 	c.runErrands()
 	c.flushAnswer()
@@ -153,8 +172,11 @@ func (c *Conn) receive() error {
 		err = c.readError(err)
 		c.failedRequest(err)
 	}
-	if c.engine.Err() != nil || c.readErr != nil {
-		c.resume() // no renegotiation goes on any more
+	if !c.engine.Renegotiating() || c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() || c.closed.Load() {
+		c.resume() // it is over, or will never be
+	}
+	if len(c.data) == 0 && (c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed()) {
+		c.returnInbox() // nothing more is read
 	}
 	return err
 }
@@ -230,16 +252,21 @@ func sealedLen(n int) int {
 	return n + frame*(1+n/record.MaxPlaintext)
 }
 
-// lock takes the write lock, unless the connection is closed.
+// lock takes the write lock, unless the connection is closed. Who comes after Close
+// does not wait for its goodbye; who comes before has been counted, and there is none.
 func (c *Conn) lock() error {
 	c.writers.Add(1)
+	if c.closed.Load() {
+		c.writers.Add(-1)
+		return net.ErrClosed
+	}
 	c.writing.Lock()
 	err := c.writeErr
 	if c.closed.Load() {
 		err = net.ErrClosed
 	}
 	if err != nil {
-		c.writing.Unlock()
+		c.unlock()
 		c.writers.Add(-1)
 	}
 	return err
@@ -253,7 +280,7 @@ func (c *Conn) release() {
 			c.flushOut() // what can't go out now stays unsent, or never will
 		}
 		over := c.writeErr != nil
-		c.writing.Unlock()
+		c.unlock()
 		if over || !c.engine.Pending() || !c.writing.TryLock() {
 			return
 		}
@@ -338,7 +365,7 @@ func (c *Conn) CloseWrite() error {
 	if !c.done.Load() {
 		return c.notYet()
 	}
-	if err := c.lock(); err != nil {
+	if err := c.lockData(); err != nil {
 		return err
 	}
 	defer c.release()
@@ -370,13 +397,14 @@ func (c *Conn) Close() error {
 		return net.ErrClosed
 	}
 	c.resume()
+	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
 		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
-		c.writing.Unlock()
+		c.unlock()
 	}
 	return c.conn.Close()
 }
@@ -502,7 +530,11 @@ func (c *Conn) SetDeadline(t time.Time) error {
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.wanted().read = t
+	c.readBy = t
+	c.move()
+	if c.answering {
+		c.conn.SetWriteDeadline(t)
+	}
 	return c.conn.SetReadDeadline(t)
 }
 
@@ -510,7 +542,11 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.wanted().write = t
+	c.writeBy = t
+	c.move()
+	if c.answering {
+		return nil // it counts from the next Write on
+	}
 	return c.conn.SetWriteDeadline(t)
 }
 
@@ -518,15 +554,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 func (c *Conn) restoreDeadline() {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.conn.SetWriteDeadline(c.wanted().write)
-}
-
-// wanted is what deadlines the user has set. The caller holds deadline.
-func (c *Conn) wanted() *deadlines {
-	if c.by == nil {
-		c.by = new(deadlines)
-	}
-	return c.by
+	c.conn.SetWriteDeadline(c.writeBy)
 }
 
 // Handshake does the handshake if that has not happened. Its error comes again

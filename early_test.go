@@ -10,6 +10,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/session"
 )
 
@@ -123,6 +124,33 @@ func TestHalfRTT(t *testing.T) {
 type readEarly struct{ c *handclasp.Conn }
 
 func (r readEarly) Read(p []byte) (int, error) { return r.c.ReadEarly(p) }
+
+// TestEarlyDataUnwritten: a client that may send early data and has none offers none,
+// so that a server without TLS 1.3 costs it nothing.
+func TestEarlyDataUnwritten(t *testing.T) {
+	for _, version := range []iana.Version{iana.TLS13, iana.TLS12} {
+		for _, write := range []bool{false, true} {
+			cc, sc := eager(t)
+			sc.MaxVersion = version
+			a, b := loopback(t)
+			client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+			if write {
+				if _, err := client.WriteEarly([]byte("early")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := both(client.Handshake, func() error { server.Handshake(); return nil })
+			if broken := write && version == iana.TLS12; errors.Is(err, fault.EarlyDataVersion) != broken || !broken && err != nil {
+				t.Fatalf("%v, written %v: %v", version, write, err)
+			}
+			if c, s := client.Info().EarlyData, server.Info().EarlyData; !write && (c.State != flow.EarlyNone || c.Reason == "" || s.State != flow.EarlyNone) {
+				t.Errorf("%v: client %+v, server %+v", version, c, s)
+			}
+			client.Close()
+			server.Close()
+		}
+	}
+}
 
 // TestEarlyDataRejected: what the server turns down is gone, and the connection is
 // as good as any.

@@ -40,6 +40,8 @@ type (
 	// ALPNMismatch says what a client gets with whom no application protocol is in
 	// common; see ServerConfig.ALPNMismatch.
 	ALPNMismatch = config.ALPNMismatch
+	// Limits bound what a peer can make this side hold or do.
+	Limits = config.Limits
 	// Event is something that happened on a connection; see Conn.Watch.
 	Event = flow.Event
 	// Info is what a handshake has settled; see Conn.Info.
@@ -63,8 +65,8 @@ const (
 )
 
 // Dial connects to addr, "host:port", and completes the handshake. An empty
-// ServerName of cfg becomes the host. A nil cfg is the zero ClientConfig. It has
-// no time limit but the network's own; DialContext can set one.
+// ServerName of cfg becomes the host. A nil cfg is the zero ClientConfig. Until TCP is
+// connected it has no time limit but the network's own; DialContext can set one.
 func Dial(network, addr string, cfg *ClientConfig) (*Conn, error) {
 	return DialContext(context.Background(), network, addr, cfg)
 }
@@ -121,20 +123,34 @@ func Listen(network, addr string, cfg *ServerConfig) (net.Listener, error) {
 }
 
 // NewListener wraps a listener. Accept does not wait for the handshake, so a
-// slow client holds up nobody else; each connection is a *Conn.
+// slow client holds up nobody else; each connection is a *Conn. Of those that have
+// not completed their handshake there are at most so many as cfg.Limits.HalfOpen
+// says: the oldest gives way to a new one, with rule fault.HandshakeCrowded.
 func NewListener(inner net.Listener, cfg *ServerConfig) net.Listener {
-	return &listener{inner, cfg}
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
+	l := &listener{Listener: inner, cfg: cfg}
+	if p, err := cfg.Params(); err == nil { // else each connection says so
+		l.crowd.most = p.Limits.HalfOpen
+	}
+	return l
 }
 
 type listener struct {
 	net.Listener
-	cfg *ServerConfig
+	cfg   *ServerConfig
+	crowd crowd
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+	raw, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return Server(conn, l.cfg), nil
+	conn := newServer(raw, l.cfg)
+	if conn.broken == nil {
+		l.crowd.enter(conn)
+	}
+	return conn, nil
 }

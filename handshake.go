@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 
 // HandshakeContext does the handshake within a context, if it has not happened.
 // When the context ends first, the connection is closed and the error wraps the
-// context's own. After the handshake the context has no effect.
+// context's own. The configuration's Limits.HandshakeTime holds besides. After the
+// handshake the context has no effect.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.done.Load() {
 		return nil
@@ -32,11 +34,18 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 }
 
 // advance does the handshake up to where far says that it is far enough, or to its
-// end. The caller holds handshaking.
+// end. It offers 0-RTT data only if WriteEarly or EarlyOffer came before. The caller
+// holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
-	err := c.driveWithin(ctx, far)
+	c.engine.NoEarly()
+	err := c.driveInTime(ctx, far)
+	if err == nil && c.engine.Connected() && !c.leave() {
+		err = c.engine.Fail(fault.HandshakeCrowded.New())
+	}
 	if err != nil {
+		c.leave()
 		c.failed = err
+		c.returnInbox()
 		c.runErrands()
 		return err
 	}
@@ -52,8 +61,10 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	return nil
 }
 
-// driveWithin is drive until ctx ends.
-func (c *Conn) driveWithin(ctx context.Context, far func() bool) error {
+// driveInTime is drive until ctx ends, or the handshake's own time.
+func (c *Conn) driveInTime(ctx context.Context, far func() bool) error {
+	ctx, cancel := c.inTime(ctx)
+	defer cancel()
 	if ctx.Done() == nil {
 		return c.drive(ctx, far)
 	}
@@ -70,6 +81,21 @@ func (c *Conn) driveWithin(ctx context.Context, far func() bool) error {
 		}
 	}
 	return err
+}
+
+// errTooSlow ends the context of a handshake whose own time is over.
+var errTooSlow = errors.New("the time of the handshake is over")
+
+// inTime is ctx with what is left of the handshake's own time, of which only that
+// counts in which somebody drives it. The caller holds handshaking.
+func (c *Conn) inTime(ctx context.Context) (context.Context, func()) {
+	began := time.Now()
+	most := c.engine.Limits().HandshakeTime
+	ctx, cancel := context.WithTimeoutCause(ctx, most-c.spent, errTooSlow)
+	return ctx, func() {
+		cancel()
+		c.spent += time.Since(began)
+	}
 }
 
 // drive is the loop between the engine and the world: answer what it asks,
@@ -151,6 +177,11 @@ func (c *Conn) broke(ctx context.Context, err error) *fault.Error {
 	switch cause := ctx.Err(); {
 	case c.closed.Load():
 		return fault.TransportFailed.Because(net.ErrClosed)
+	case c.crowded():
+		return fault.HandshakeCrowded.New()
+	case context.Cause(ctx) == errTooSlow:
+		return fault.HandshakeTooSlow.Because(cause).Saw(fmt.Sprintf("%d bytes of it received", c.engine.Received()+len(c.raw)),
+			fmt.Sprintf("all of it within %v", c.engine.Limits().HandshakeTime))
 	case errors.Is(cause, context.DeadlineExceeded):
 		return fault.PeerSilent.Because(cause)
 	case cause != nil:
@@ -170,9 +201,6 @@ func (c *Conn) answer(ctx context.Context, ask flow.Ask) {
 		a.Reply(c.verify(a))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))
-	case *flow.RenegotiateAsk:
-		c.pause()
-		a.Reply()
 	case flow.Answerer:
 		a.Answer(ctx)
 	case *flow.HelloAsk:
@@ -211,7 +239,7 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	}
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(cfg.Time), ServerAuth: a.Of == fault.Server,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(cfg.Time), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {

@@ -454,15 +454,21 @@ func TestOpenSSLExternalPSK(t *testing.T) {
 	}
 }
 
-// A tee writes down what a client sends.
+// A tee writes down what is sent and what comes.
 type tee struct {
 	net.Conn
-	sent bytes.Buffer
+	sent, came bytes.Buffer
 }
 
 func (c *tee) Write(b []byte) (int, error) {
 	c.sent.Write(b)
 	return c.Conn.Write(b)
+}
+
+func (c *tee) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.came.Write(b[:n])
+	return n, err
 }
 
 // TestReplayShared: who records 0-RTT data and sends it again gets nothing, from the same
@@ -638,5 +644,32 @@ func TestRenegotiateWithOpenSSL(t *testing.T) {
 				t.Errorf("a third time: %v", err)
 			}
 		})
+	}
+}
+
+// TestRenegotiateOften: handshakes that were let in are no flood, though no data
+// come between them.
+func TestRenegotiateOften(t *testing.T) {
+	addr, out, in := talkToServer(t, pki.P256, "-tls1_2")
+	go io.Copy(io.Discard, out)
+	cfg := clientConfig()
+	cfg.MaxRenegotiations = 15 // of 6 messages each
+	conn, err := handclasp.Dial("tcp", addr, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	read := make(chan error, 1)
+	go func() { _, err := conn.Read(make([]byte, 1)); read <- err }()
+	for round := range cfg.MaxRenegotiations {
+		fmt.Fprintln(in, "r")
+		for conn.Info().Renegotiations <= round {
+			select {
+			case err := <-read:
+				t.Fatalf("round %d: %v", round, err)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
 	}
 }

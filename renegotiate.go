@@ -3,60 +3,100 @@ package handclasp
 import (
 	"os"
 	"time"
+
+	"github.com/handclasp/handclasp/flow"
 )
 
 // How a connection lets its server renegotiate (ClientConfig.MaxRenegotiations):
-// who reads does the handshake, to its end, and who writes waits.
+// who reads does the handshake, to its end, and who writes waits. All of it goes
+// by the read deadline, what is sent too.
 
-// pause has Writes wait until resume, or the connection's end. Who is writing
-// finishes first. It belongs to who reads.
-func (c *Conn) pause() {
-	over := make(chan struct{})
-	c.writing.Lock()
-	c.paused.Store(&over)
+// A pause is a renegotiation as who writes sees it.
+type pause struct {
+	over chan struct{} // closed when it is
+	idle chan struct{} // holds something when the write lock may be free
+}
+
+// renegotiate begins when nobody else writes. Who is at it finishes first, unless
+// the read deadline passes: then the question stays open for the next Read.
+func (c *Conn) renegotiate(ask *flow.RenegotiateAsk) error {
+	p := &pause{make(chan struct{}), make(chan struct{}, 1)}
+	c.paused.Store(p)
+	for !c.writing.TryLock() {
+		if err := c.waitFor(p.idle, &c.readBy); err != nil {
+			c.resume()
+			return err
+		}
+	}
 	c.writing.Unlock()
+	ask.Reply()
+	return nil
 }
 
 // resume lets those go on that wait.
 func (c *Conn) resume() {
-	if over := c.paused.Swap(nil); over != nil {
-		close(*over)
+	if p := c.paused.Swap(nil); p != nil {
+		close(p.over)
 	}
 }
 
-// lockData is lock for who writes data: during a renegotiation it waits, until the
-// write deadline.
+// unlock gives the write lock to who waits for it.
+func (c *Conn) unlock() {
+	c.writing.Unlock()
+	if p := c.paused.Load(); p != nil {
+		select {
+		case p.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// lockData is lock for who has something to say after a renegotiation: he waits
+// until it is over, or the write deadline passes.
 func (c *Conn) lockData() error {
 	for {
 		if err := c.lock(); err != nil {
 			return err
 		}
-		over := c.paused.Load()
-		if over == nil || c.closed.Load() {
+		p := c.paused.Load()
+		if p == nil {
 			return nil
 		}
 		c.release()
-		if err := c.waitFor(*over); err != nil {
+		if err := c.waitFor(p.over, &c.writeBy); err != nil {
 			return err
 		}
 	}
 }
 
-// waitFor waits until over is closed, or the write deadline passes.
-func (c *Conn) waitFor(over <-chan struct{}) error {
-	var passed <-chan time.Time
-	c.deadline.Lock()
-	if by := c.wanted().write; !by.IsZero() {
-		timer := time.NewTimer(time.Until(by))
-		defer timer.Stop()
-		passed = timer.C
+// waitFor waits for done until the deadline passes, which may change meanwhile.
+func (c *Conn) waitFor(done <-chan struct{}, deadline *time.Time) error {
+	for {
+		c.deadline.Lock()
+		if c.moved == nil {
+			c.moved = make(chan struct{})
+		}
+		moved, by := c.moved, *deadline
+		c.deadline.Unlock()
+		var passed <-chan time.Time
+		if !by.IsZero() {
+			passed = time.After(time.Until(by))
+		}
+		select {
+		case <-done:
+			return nil
+		case <-passed:
+			return os.ErrDeadlineExceeded
+		case <-moved:
+		}
 	}
-	c.deadline.Unlock()
-	select {
-	case <-over:
-		return nil
-	case <-passed:
-		return os.ErrDeadlineExceeded
+}
+
+// move tells who waits that a deadline has changed. The caller holds deadline.
+func (c *Conn) move() {
+	if c.moved != nil {
+		close(c.moved)
+		c.moved = nil
 	}
 }
 
@@ -69,10 +109,21 @@ func (c *Conn) flushAnswer() {
 	}
 	c.writing.Lock()
 	if !c.closed.Load() {
+		c.answerBy(true)
 		c.flushOut() // if the transport is gone, reading will say so
+		c.answerBy(false)
 	}
-	c.writing.Unlock()
-	if !c.engine.Renegotiating() || c.engine.Err() != nil || c.readErr != nil {
-		c.resume()
+	c.unlock()
+}
+
+// answerBy has the read deadline count for what is written, or the write deadline
+// again.
+func (c *Conn) answerBy(reading bool) {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	by := c.writeBy
+	if c.answering = reading; reading {
+		by = c.readBy
 	}
+	c.conn.SetWriteDeadline(by)
 }

@@ -163,6 +163,43 @@ func TestCloseWakesAll(t *testing.T) {
 	}
 }
 
+// TestNoWaitForGoodbye: who comes while Close tries to tell a peer that does not
+// listen is not held up by it.
+func TestNoWaitForGoodbye(t *testing.T) {
+	c, s := net.Pipe()
+	defer s.Close()
+	g := &gate{Conn: c, waiting: make(chan struct{}, 1)}
+	client, server := handclasp.Client(g, clientConfig()), handclasp.Server(s, serverConfig())
+	if err := both(client.Handshake, server.Handshake); err != nil {
+		t.Fatal(err)
+	}
+	g.open = make(chan struct{})
+	closed := make(chan error, 1)
+	go func() { closed <- client.Close() }()
+	<-g.waiting
+	for name, late := range map[string]func() error{
+		"KeyUpdate":  func() error { return client.KeyUpdate(true) },
+		"CloseWrite": client.CloseWrite,
+		"Write":      func() error { _, err := client.Write([]byte("data")); return err },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- late() }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(4 * time.Second):
+			t.Errorf("%s waits", name)
+		}
+	}
+	c.Close()
+	close(g.open)
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
 // TestReaderAnswers: a side that only reads answers a KeyUpdate as soon as the
 // peer reads again.
 func TestReaderAnswers(t *testing.T) {

@@ -62,6 +62,6 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 		<-woken
 		c.deadline.Lock()
 		defer c.deadline.Unlock()
-		c.conn.SetReadDeadline(c.wanted().read)
+		c.conn.SetReadDeadline(c.readBy)
 	}
 }

@@ -70,6 +70,11 @@ type ClientConfig struct {
 	// without one that fits it says so. HTTP/2 forbids to ask (RFC 8740).
 	PostHandshakeAuth bool
 
+	// CertificateCompression are the algorithms in which a server of TLS 1.3 may
+	// compress its certificates, best first (RFC 8879). None is offered unless
+	// named: what expands can be made to expand to much, if only within limits.
+	CertificateCompression []iana.CertCompression
+
 	// NextProtos are the application protocols to offer by ALPN (RFC 7301),
 	// in order of preference.
 	NextProtos []string
@@ -97,7 +102,8 @@ type ClientConfig struct {
 	// PSKs are keys that were agreed on by other means, in order of preference.
 	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
 	// the first. A server that takes one shows no certificate, except with
-	// RSA_PSK; all others still must, for ServerName.
+	// RSA_PSK; all others still must, for ServerName. PSK.Import makes one key serve
+	// with all cipher suites of TLS 1.3.
 	PSKs []PSK
 
 	// MinDHBits is the shortest modulus taken from a server that makes its own
@@ -169,20 +175,26 @@ type ClientConfig struct {
 
 	// MaxRenegotiations is how often a server of TLS 1.2 or below may ask for another
 	// handshake on a connection, which it needs to see a client certificate after
-	// the first request. Zero refuses it. The server must tie its handshakes
+	// the first request. Zero refuses it; a negative number leaves the request
+	// unanswered, for a server that only wishes it. The server must tie its handshakes
 	// together (RFC 5746) and stay the same. While one goes on, Writes wait for who
 	// reads. A server of ours never renegotiates.
 	MaxRenegotiations int
 
-	// EarlyData has the client announce 0-RTT data wherever the session lets it,
-	// which Conn.WriteEarly then sends. It can be replayed by who watches the wire
-	// and has no forward secrecy: send nothing that must not happen twice.
+	// EarlyData lets Conn.WriteEarly send 0-RTT data wherever the session allows it;
+	// a connection that begins with anything else, such as Write, offers none. An
+	// Engine offers it in each hello, unless NoEarly was called. It can be replayed
+	// by who watches the wire and has no forward secrecy: send nothing that must not
+	// happen twice.
 	EarlyData bool
 
 	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
 	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
 	// the key later can read what was recorded before.
 	AllowPSKWithoutDHE bool
+
+	// Limits bound what a server can make this side hold or do.
+	Limits Limits
 
 	// KeyLogWriter receives the connection's secrets in the format of RFC
 	// 9850 (SSLKEYLOGFILE), one whole line a Write. Whoever reads them reads
@@ -343,6 +355,10 @@ type ServerConfig struct {
 	// (RFC 9846, Section 4.3.2). 32 bytes or more, random.
 	CookieKey []byte
 
+	// Limits bound what a client can make this side hold or do, and how many of them
+	// may be in their handshake at once.
+	Limits Limits
+
 	// KeyLogWriter receives the connections' secrets as in ClientConfig.
 	KeyLogWriter io.Writer
 
@@ -364,6 +380,7 @@ type Params struct {
 	Schemes  []iana.SignatureScheme
 	Signing  []iana.SignatureScheme // with our own keys
 	ALPN     []string
+	Limits   Limits
 }
 
 // Params checks the configuration and fills in defaults. An error is a
@@ -396,7 +413,8 @@ func (c *ClientConfig) Params() (Params, error) {
 			return p, fault.ConfigValue.In("KeyShares").Saw(g, "a group of CurvePreferences")
 		}
 	}
-	return p, nil
+	p.Limits, err = c.Limits.resolve()
+	return p, err
 }
 
 // NeedsClock refuses a configuration that lacks Time and can't do without. It is for
@@ -446,6 +464,9 @@ func (c *ServerConfig) Params() (Params, error) {
 	}
 	if err == nil {
 		err = p.checkPSKs(c.PSKs)
+	}
+	if err == nil {
+		p.Limits, err = c.Limits.resolve()
 	}
 	return p, err
 }

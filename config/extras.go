@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/expand"
 )
 
 // An ALPNMismatch says what a server does with a client that offers application
@@ -28,14 +30,16 @@ func (c *ClientConfig) checkExtras() error {
 	if c.RequireALPN && len(c.NextProtos) == 0 {
 		return fault.ConfigValue.In("RequireALPN").Saw("no NextProtos", "NextProtos, of which it wants one")
 	}
+	for i, a := range c.CertificateCompression {
+		if !slices.Contains(expand.All, a) || slices.Contains(c.CertificateCompression[:i], a) {
+			return fault.ConfigValue.In("CertificateCompression").Saw(a, fmt.Sprintf("each of %v once", expand.All))
+		}
+	}
 	if n := c.PadHello; n < 0 || n > 1<<14 {
 		return fault.ConfigValue.In("PadHello").Saw(n, "0 to 16384 bytes")
 	}
 	if n := c.MaxFragmentLength; n != 0 && n != 512 && n != 1024 && n != 2048 && n != 4096 {
 		return fault.ConfigValue.In("MaxFragmentLength").Saw(n, "512, 1024, 2048 or 4096")
-	}
-	if n := c.MaxRenegotiations; n < 0 {
-		return fault.ConfigValue.In("MaxRenegotiations").Saw(n, "0 or more")
 	}
 	return checkRecords(c.RecordSizeLimit, c.PadRecords)
 }

@@ -34,6 +34,8 @@ type PSK struct {
 	// crypto.SHA384. Both sides must agree, and it decides which cipher suites
 	// go with the key.
 	Hash crypto.Hash
+
+	imported bool
 }
 
 // KDF is the hash with its default filled in.
@@ -61,8 +63,8 @@ func (p *Params) checkPSKs(list []PSK) error {
 		}
 	}
 	for _, id := range p.Suites {
-		if suite.ByID(id).Exchange.PreShared() && len(list) == 0 {
-			return fault.ConfigValue.In("CipherSuites").Saw(id, "a suite without pre-shared key, or a key in PSKs")
+		if suite.ByID(id).Exchange.PreShared() && PSK12(list) == nil {
+			return fault.ConfigValue.In("CipherSuites").Saw(id, "a suite without pre-shared key, or a key in PSKs that is not imported")
 		}
 	}
 	return nil

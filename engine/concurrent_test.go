@@ -188,7 +188,7 @@ func TestConcurrent(t *testing.T) {
 // the peer's KeyUpdates.
 func TestFailWhileReceiving(t *testing.T) {
 	p := newPair(t).connect(t)
-	for range maxUpdates {
+	for range limits.KeyUpdates {
 		must(t, p.client.KeyUpdate(false))
 	}
 	in := p.client.Output(nil)

@@ -9,6 +9,15 @@ import (
 	"github.com/handclasp/handclasp/internal/record"
 )
 
+// NoEarly has a client offer no 0-RTT data though its configuration lets it: nobody has
+// any to send, and who has offered some must break off if the server has gone back to
+// TLS 1.2 (RFC 9846, Appendix D.3). It does nothing once Output, Ask or Recv was called.
+func (e *Engine) NoEarly() {
+	if !e.started {
+		e.options.NoEarly = true
+	}
+}
+
 // SendEarly appends p to dst as 0-RTT records, after the ClientHello if that is
 // still due. It works from when the hello is made, so once Ask has nothing more to
 // ask, until the server's answer has been processed, and as far as the session
@@ -102,5 +111,5 @@ func (l *layer) ClearWrite() {
 // more: records have a frame and may be padded.
 func (l *layer) SkipEarlyData(epoch flow.Epoch, promised uint32) {
 	l.skipping, l.skipEpoch = true, epoch
-	l.mostSkipped = maxSkipped + 2*uint64(promised)
+	l.mostSkipped = uint64(l.options.Limits.SkippedEarlyData) + 2*uint64(promised)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/handclasp/handclasp/fault"
@@ -60,12 +61,12 @@ func TestEarlyDataSkipped(t *testing.T) {
 		{"none sent", nil, nil, nil},
 		{"one record", nil, junk(1, 1000), nil},
 		{"a ChangeCipherSpec before it", nil, append([]byte{20, 3, 3, 0, 1, 1}, junk(3, 1000)...), nil},
-		{"as much as we skip", nil, junk(maxSkipped/size, 1000), nil},
-		{"more than we skip", nil, junk(maxSkipped/size+1, 1000), fault.EarlyDataTooLong},
+		{"as much as we skip", nil, junk(limits.SkippedEarlyData/size, 1000), nil},
+		{"more than we skip", nil, junk(limits.SkippedEarlyData/size+1, 1000), fault.EarlyDataTooLong},
 		{"retried, none sent", []option{retry}, nil, nil},
 		{"retried, one record", []option{retry}, junk(1, 1000), nil},
-		{"retried, as much as we skip", []option{retry}, junk(maxSkipped/size, 1000), nil},
-		{"retried, more than we skip", []option{retry}, junk(maxSkipped/size+1, 1000), fault.EarlyDataTooLong},
+		{"retried, as much as we skip", []option{retry}, junk(limits.SkippedEarlyData/size, 1000), nil},
+		{"retried, more than we skip", []option{retry}, junk(limits.SkippedEarlyData/size+1, 1000), fault.EarlyDataTooLong},
 		{"with cookie", []option{retry, cookieKey(1)}, junk(2, 1000), nil},
 	} {
 		for _, chunk := range []int{0, 1} {
@@ -109,6 +110,24 @@ func TestJunkIsNotEarlyData(t *testing.T) {
 	if !errors.Is(p.server.err, fault.RecordType) {
 		t.Errorf("got %v, want %s", p.server.err, fault.RecordType.ID)
 	}
+}
+
+// Refused early data is no excuse to interrupt the second hello (RFC 9846, Section
+// 5.1).
+func TestEarlyDataWithinRetry(t *testing.T) {
+	p := newPair(t, retry)
+	p.client.Edit(offersEarlyData())
+	p.server.wire = p.client.Output(nil)
+	p.step(t, p.server, p.client) // hears it
+	p.step(t, p.server, p.client) // asks for another one
+	p.step(t, p.client, p.server) // hears that
+	sent := p.client.Output(nil)
+	hello := sent[bytes.Index(sent, []byte{22, 3, 3}):] // behind ChangeCipherSpec
+	at := record.HeaderLen + 10
+	part := func(b []byte) []byte { return record.AppendPlaintext(nil, iana.TLS12, iana.ContentHandshake, b) }
+	p.server.wire = slices.Concat(part(hello[record.HeaderLen:at]), junk(1, 100), part(hello[at:]))
+	p.pump(t)
+	refused(t, p.server, p.client, fault.RecordInterleaved)
 }
 
 // A second hello may not offer early data again.

@@ -124,6 +124,10 @@ func (e *Engine) Ask() flow.Ask {
 	return a
 }
 
+// Limits are those of the configuration, defaults filled in. HandshakeTime is for
+// the Engine's user to see to: it has no clock.
+func (e *Engine) Limits() config.Limits { return e.options.Limits }
+
 // Connected reports whether the handshake is complete, the first if there are
 // several.
 func (e *Engine) Connected() bool { return e.connected.Load() }
@@ -190,6 +194,7 @@ func (e *Engine) advanced() {
 	e.handshake, e.messagesIn = nil, nil
 	e.info.Store(e.machine.Info()) // which does not change any more
 	e.again.Store(false)
+	e.posts = 0 // MaxRenegotiations bounds how often
 	e.connected.Store(true)
 }
 

@@ -28,10 +28,15 @@ func (l *layer) ChangeCipherSpec() {
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	if l.again.Load() {
-		(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
+		if !l.closed && l.err == nil {
+			(*Engine)(l).put(iana.ContentChangeCipherSpec, []byte{1}) // protected like all else, by the keys of the handshake before
+		}
 		return
 	}
 	l.ccs = true
+	if e := (*Engine)(l); !l.closed && l.err == nil && e.version() != 0 && e.version() < iana.TLS13 {
+		e.putCCS() // not a dummy before whatever comes next, but a message with its own place
+	}
 }
 
 func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
@@ -73,15 +78,19 @@ func (l *layer) SetVersion(v iana.Version) {
 	l.out.SetVersion(v)
 }
 
-func (l *layer) Renegotiating() { l.again.Store(true) }
+func (l *layer) Renegotiating() {
+	l.spent = 0
+	l.again.Store(true)
+}
 
 func (l *layer) PeerFinished() { l.peerFinished, l.turnOver, l.empty = true, true, 0 }
 
 // PeerUpdated follows the peer to its next keys. Our own answer waits for the
 // next Output or Send, so a silent side answers many updates with one.
 func (l *layer) PeerUpdated(requested bool) error {
-	if l.updates++; l.updates > maxUpdates {
-		return fault.KeyUpdateFlood.New()
+	l.updates++
+	if err := within(fault.KeyUpdateFlood, l.updates, l.options.Limits.KeyUpdates, "in a row"); err != nil {
+		return err
 	}
 	next := l.inSuite.Hash.NextTraffic(l.inSecret.get())
 	defer next.Wipe()

@@ -44,6 +44,9 @@ func own(t testing.TB, i *pki.Issued) config.Certificate {
 	return c
 }
 
+// limits are those of every pair that names none.
+var limits = config.DefaultLimits()
+
 var (
 	certMu sync.Mutex
 	certs  = map[pki.Key]config.Certificate{}
@@ -78,6 +81,7 @@ type side struct {
 type pair struct {
 	client, server *side
 	clientConfig   *config.ClientConfig
+	serverConfig   *config.ServerConfig
 	chunk          int // bytes that arrive at a time; 0: all there are
 }
 
@@ -95,7 +99,7 @@ func newPair(t testing.TB, options ...option) *pair {
 	for _, o := range options {
 		o(c, s)
 	}
-	p.clientConfig = c
+	p.clientConfig, p.serverConfig = c, s
 	p.client.Engine, err = NewClient(c)
 	must(t, err)
 	p.server.Engine, err = NewServer(s)
@@ -144,6 +148,9 @@ func (s *side) hear(t testing.TB) (moved bool) {
 	for {
 		had := len(s.in)
 		n, data, err := s.Recv(s.in)
+		if len(data) > 0 && !s.Connected() && !s.Early() {
+			t.Fatalf("%d bytes of data in %v", len(data), s.Info().State)
+		}
 		s.got = append(s.got, data...)
 		s.in = s.in[n:]
 		if err != nil {
@@ -162,9 +169,18 @@ func (s *side) hear(t testing.TB) (moved bool) {
 	}
 }
 
-// answer answers an open Ask as the root's driver does.
+// answer answers an open Ask; if none is open, it runs errands.
 func (p *pair) answer(s *side) bool {
-	switch a := s.Ask().(type) {
+	if a := s.Ask(); a != nil {
+		p.reply(a)
+		return true
+	}
+	return s.run()
+}
+
+// reply answers an Ask as the root's driver does.
+func (p *pair) reply(ask flow.Ask) {
+	switch a := ask.(type) {
 	case *flow.HelloAsk:
 		a.Reply(choose(a))
 	case *flow.DecryptAsk:
@@ -174,14 +190,14 @@ func (p *pair) answer(s *side) bool {
 	case *flow.VerifyAsk:
 		if len(a.Chain) == 0 {
 			a.Reply(new(flow.Verdict), nil)
-			return true
+			return
 		}
 		roots, insecure := p.clientConfig.RootCAs, p.clientConfig.InsecureSkipVerify
 		if a.Of == fault.Client {
 			roots, insecure = a.Server.ClientCAs, !a.Server.ClientAuth.Verifies()
 		}
 		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: roots, Now: p.clientConfig.Time(), ServerAuth: a.Of == fault.Server,
+			Chain: a.Chain, Name: a.Name, Roots: roots, Now: p.clientConfig.Time(), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
 			OCSPStaple: a.OCSP, SCTs: a.SCTs, Insecure: insecure,
 		}))
 	case *flow.ClientCertificateAsk:
@@ -190,10 +206,7 @@ func (p *pair) answer(s *side) bool {
 		a.Reply()
 	case flow.Answerer:
 		a.Answer(context.Background())
-	default:
-		return s.run()
 	}
-	return true
 }
 
 // run runs the errands of a side.

@@ -9,6 +9,7 @@ import (
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 var (
@@ -64,6 +65,77 @@ func TestExternalPSK(t *testing.T) {
 			p.exchange(t, 100)
 		})
 	}
+}
+
+// An imported key serves with the suites of its hash, whatever the hash of the key
+// that it was made of; the context counts, and TLS 1.2 has no use for it (RFC 9258).
+func TestImportedPSK(t *testing.T) {
+	imported := func(p config.PSK, context string) []config.PSK {
+		list, err := p.Import([]byte(context))
+		must(t, err)
+		return list
+	}
+	a, b := imported(key256, "A to B"), imported(key384, "A to B")
+	for _, c := range []struct {
+		name           string
+		client, server []config.PSK
+		option         option
+		key            []byte // nil for a full handshake
+	}{
+		{"SHA-256 of SHA-256", a, a, suites(iana.TLS_AES_128_GCM_SHA256), a[0].Identity},
+		{"SHA-384 of SHA-256", a, a, suites(iana.TLS_AES_256_GCM_SHA384), a[1].Identity},
+		{"SHA-256 of SHA-384", b, b, suites(iana.TLS_AES_128_GCM_SHA256), b[0].Identity},
+		{"retried", b, b, retry, b[0].Identity},
+		{"another context", a, imported(key256, "A to C"), keep, nil},
+		{"not imported", []config.PSK{key256}, a, keep, nil},
+	} {
+		p, _ := again(t, keyed(c.client, c.server), c.option)
+		for _, s := range []*side{p.client, p.server} {
+			if got := s.Info().PSKIdentity; string(got) != string(c.key) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.key)
+			}
+		}
+		p.exchange(t, 100)
+	}
+
+	// One that says that it is imported, and is not, has another binder.
+	forged := config.PSK{Identity: a[0].Identity, Key: a[0].Key}
+	p := newPair(t, keyed([]config.PSK{forged}, a))
+	p.pump(t)
+	refused(t, p.server, p.client, fault.PSKBinder)
+
+	if id := string(a[1].Identity); id != "\x00\x05short\x00\x06A to B\x03\x04\x00\x02" || len(a[0].Key) != 32 || len(a[1].Key) != 48 {
+		t.Errorf("%q", id)
+	}
+	_, err := NewClient(&config.ClientConfig{ServerName: "localhost", PSKs: a, CipherSuites: []iana.CipherSuite{iana.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256}})
+	if !errors.Is(err, fault.ConfigValue) {
+		t.Errorf("in TLS 1.2: %v", err)
+	}
+	for _, bad := range []config.PSK{a[0], {Key: key256.Key}} {
+		if _, err := bad.Import(nil); !errors.Is(err, fault.ConfigValue) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	if _, err := (&key256).Import(make([]byte, 1<<16)); !errors.Is(err, fault.ConfigValue) {
+		t.Errorf("a long context: %v", err)
+	}
+}
+
+// A second hello that lists keys, and not the one that the first was retried with, is
+// refused (RFC 9846, Section 4.2.2).
+func TestRetryWithOtherPSK(t *testing.T) {
+	list := []config.PSK{key256}
+	p := newPair(t, keyed(list, list), retry)
+	hellos := 0
+	p.client.Edit(func(m wire.Message) {
+		if h, ok := m.(*wire.ClientHello); ok {
+			if hellos++; hellos == 2 {
+				h.PSKIdentities[0].Identity = []byte("other")
+			}
+		}
+	})
+	p.pump(t)
+	refused(t, p.server, p.client, fault.SecondHelloChanged)
 }
 
 // bare is a server that has keys and no certificate.

@@ -14,17 +14,6 @@ import (
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
-// Limits against a peer that sends much and says nothing.
-const (
-	maxMessage  = 1<<18 + 1<<15 // bytes of one handshake message: the largest certificate list and its frame
-	maxHello    = 1 << 16       // the same of a ClientHello: a server does not know yet whom it speaks with
-	maxPosts    = 64            // messages after the handshake in a row without data between, tickets above all
-	maxEmpty    = 32            // records in a row without content
-	maxUpdates  = 32            // KeyUpdates in a row without data between
-	maxSkipped  = 1 << 16       // bytes of refused early data
-	maxWarnings = 4             // warning alerts in a row
-)
-
 // A secret is a traffic secret that lies in the Engine itself.
 type secret struct {
 	room [48]byte
@@ -51,12 +40,13 @@ type reader struct {
 	peerFinished bool
 	peerClosed   bool // close_notify has come
 
-	skipping bool  // refused early data may come
-	early    bool  // the data returned last came in 0-RTT
-	posts    uint8 // what has come in a row
-	empty    uint8
-	updates  uint8
-	warnings uint8
+	skipping bool // refused early data may come
+	early    bool // the data returned last came in 0-RTT
+	spent    int  // bytes received for the handshake
+	posts    int  // what has come in a row
+	empty    int
+	updates  int
+	warnings int
 
 	statelessServer bool
 
@@ -76,6 +66,7 @@ type reader struct {
 func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	e.start()
 	if err := e.Err(); err != nil {
+		e.handshake = nil // who keeps a dead connection does not keep what came of a message
 		return 0, nil, err
 	}
 	if e.peerClosed {
@@ -101,6 +92,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	rec := in[:record.HeaderLen+h.Len]
 	data, err = e.record(h.Type, rec)
 	if err != nil {
+		e.handshake = nil
 		return len(rec), nil, e.fail(err)
 	}
 	return len(rec), data, nil
@@ -112,10 +104,16 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	e.early = false
 	switch {
 	case t == iana.ContentChangeCipherSpec && !e.Renegotiating():
+		if err := e.spend(len(rec)); err != nil {
+			return nil, err
+		}
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
 	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
+		if len(e.handshake) > 0 {
+			return nil, fault.RecordInterleaved.New().Saw(t, iana.ContentHandshake)
+		}
 		return nil, e.skip(len(rec))
 	}
 	if !e.in.Awake() {
@@ -136,6 +134,11 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	}
 	if e.inEpoch == flow.Handshake {
 		e.skipping = false // the client speaks with its handshake keys now
+	}
+	if t != iana.ContentApplicationData {
+		if err := e.spend(len(rec)); err != nil {
+			return nil, err
+		}
 	}
 	switch t {
 	case iana.ContentChangeCipherSpec:
@@ -179,11 +182,30 @@ func (e *Engine) data(content []byte) error {
 }
 
 func (e *Engine) emptyRecord() error {
-	if e.empty++; e.empty > maxEmpty {
-		return fault.Flood.New().Saw("more than 32 empty records in a row", nil)
-	}
-	return nil
+	e.empty++
+	return within(fault.Flood, e.empty, e.options.Limits.EmptyRecords, "empty records in a row")
 }
+
+// within refuses what is more than most, by rule r.
+func within(r *fault.Rule, n, most int, what string) error {
+	if n <= most {
+		return nil
+	}
+	return r.New().Saw(fmt.Sprintf("%d %s", n, what), fmt.Sprintf("at most %d", most))
+}
+
+// spend counts what a handshake has cost so far, in bytes received.
+func (e *Engine) spend(n int) error {
+	if e.Connected() && !e.Renegotiating() {
+		return nil
+	}
+	e.spent += n
+	return within(fault.HandshakeTooLong, e.spent, e.options.Limits.HandshakeBytes, "bytes")
+}
+
+// Received is how many bytes have come for the handshake, 0-RTT data not counted.
+// Like Recv, it belongs to the reading side.
+func (e *Engine) Received() int { return e.spent }
 
 // skip drops a record of refused early data (RFC 9846, Section 4.3.10).
 func (e *Engine) skip(n int) error {
@@ -219,9 +241,19 @@ func (e *Engine) messages() error {
 		if err := e.checkRest(); err != nil {
 			return err
 		}
+		if _, ok := e.machine.Ask().(*flow.RenegotiateAsk); ok && e.saidGoodbye() {
+			return fault.Renegotiation.In("hello_request").Saw("a request after our close_notify", nil)
+		}
 		e.advanced()
 	}
 	return nil
+}
+
+// saidGoodbye reports whether this side sends no more.
+func (e *Engine) saidGoodbye() bool {
+	e.lock()
+	defer e.unlock()
+	return e.closed
 }
 
 // checkRest refuses handshake data in the record of a message that it can't belong
@@ -243,21 +275,19 @@ func (e *Engine) checkRest() error {
 
 func (e *Engine) maxMessage() int {
 	if s := e.machine.State(); s == fault.WaitCH || s == fault.WaitCH2 {
-		return maxHello
+		return e.options.Limits.HelloBytes
 	}
-	return maxMessage
+	return e.options.Limits.MessageBytes
 }
 
 // countPost bounds what may come after the handshake without any data.
 func (e *Engine) countPost() error {
-	if e.Connected() {
-		e.heard = true
-		e.posts++
+	if !e.Connected() {
+		return nil
 	}
-	if e.posts > maxPosts {
-		return fault.Flood.New().Saw("more than 64 handshake messages in a row after the handshake, without data", nil)
-	}
-	return nil
+	e.heard = true
+	e.posts++
+	return within(fault.Flood, e.posts, e.options.Limits.PostMessages, "handshake messages in a row after the handshake, without data")
 }
 
 // changeCipherSpec drops the record of middlebox compatibility mode where it is
@@ -309,10 +339,8 @@ func (e *Engine) alert(content []byte) error {
 		if len(e.handshake) > 0 {
 			return fault.RecordInterleaved.New().Saw(iana.ContentAlert, iana.ContentHandshake)
 		}
-		if e.warnings++; e.warnings > maxWarnings {
-			return fault.Flood.New().Saw("more than 4 warning alerts in a row", nil)
-		}
-		return nil
+		e.warnings++
+		return within(fault.Flood, e.warnings, e.options.Limits.Warnings, "warning alerts in a row")
 	}
 	return received(fault.AlertReceived, a)
 }

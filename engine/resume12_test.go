@@ -21,7 +21,7 @@ import (
 
 // memories give both sides what they need to resume in every version: by ticket,
 // and by session ID in a cache of its own.
-func memories(t *testing.T) option {
+func memories(t testing.TB) option {
 	t.Helper()
 	clock := func() time.Time { return birth }
 	sessions, err := session.NewClientMemory(session.ClientOptions{Clock: clock})
@@ -138,6 +138,34 @@ func TestResume12Besides(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestTicketProspects: that a ticket holds the master secret is said where forward
+// secrecy is promised, and nowhere else.
+func TestTicketProspects(t *testing.T) {
+	for _, c := range []struct {
+		options []option
+		want    bool
+	}{
+		{[]option{memories(t), only12}, true},
+		{[]option{memories(t), only12, byID}, false},
+		{[]option{only12}, false},
+		{[]option{memories(t), exactly(iana.TLS12, iana.TLS_RSA_WITH_AES_128_GCM_SHA256), withCertificate(t, pki.RSA2048)}, false},
+	} {
+		p := newPair(t, c.options...)
+		var said []string
+		note := func(ev *flow.Event) {
+			if ev.Kind == flow.Choice && ev.Decision.What == "key_exchange" {
+				said = append(said, ev.Decision.Reason)
+			}
+		}
+		p.client.Watch(note)
+		p.server.Watch(note)
+		p.connect(t)
+		if len(said) != 2 || said[0] != said[1] || strings.Contains(said[0], "ticket is sealed with") != c.want {
+			t.Errorf("want %v: %q", c.want, said)
 		}
 	}
 }

@@ -206,6 +206,25 @@ func TestRetryDropsPSK(t *testing.T) {
 	}
 }
 
+// A client whose session goes with the suite that the HelloRetryRequest names must
+// still offer it (RFC 9846, Section 4.2.2).
+func TestRetryWithoutPSK(t *testing.T) {
+	s := newShelf()
+	again(t, resumes(s))
+	p := newPair(t, resumes(s), retry)
+	hellos := 0
+	p.client.Edit(func(m wire.Message) {
+		if h, ok := m.(*wire.ClientHello); ok {
+			if hellos++; hellos == 2 {
+				h.PSKIdentities, h.PSKBinders = nil, nil
+				h.Extensions.Remove(iana.ExtPreSharedKey)
+			}
+		}
+	})
+	p.pump(t)
+	refused(t, p.server, p.client, fault.ExtensionMissing)
+}
+
 // A server gives as many tickets as it is told to, each of its own.
 func TestTickets(t *testing.T) {
 	for _, c := range []struct {

@@ -146,11 +146,11 @@ func TestSendFlushesAnswer(t *testing.T) {
 
 func TestKeyUpdateFlood(t *testing.T) {
 	p := newPair(t).connect(t)
-	for range maxUpdates {
+	for range limits.KeyUpdates {
 		must(t, p.client.KeyUpdate(false))
 	}
 	p.exchange(t, 1) // data between makes up for them
-	for range maxUpdates + 1 {
+	for range limits.KeyUpdates + 1 {
 		must(t, p.client.KeyUpdate(false))
 	}
 	p.pump(t)
@@ -304,12 +304,12 @@ func TestTicketFlood(t *testing.T) {
 	ticket.Extensions.Present = true
 	p := newPair(t).connect(t)
 	for range 3 {
-		for range maxPosts {
+		for range limits.PostMessages {
 			inject(t, p.server, ticket)
 		}
 		p.exchange(t, 1)
 	}
-	for range maxPosts + 1 {
+	for range limits.PostMessages + 1 {
 		inject(t, p.server, ticket)
 	}
 	p.pump(t)
@@ -363,12 +363,12 @@ func TestRecvAliases(t *testing.T) {
 func TestEmptyRecords(t *testing.T) {
 	p := newPair(t, noCompat).connect(t) // a ChangeCipherSpec counts as an empty record
 	for range 3 {
-		for range maxEmpty {
+		for range limits.EmptyRecords {
 			injectRecord(p.client, iana.ContentApplicationData, nil)
 		}
 		p.exchange(t, 1)
 	}
-	for range maxEmpty + 1 {
+	for range limits.EmptyRecords + 1 {
 		injectRecord(p.client, iana.ContentApplicationData, nil)
 	}
 	p.pump(t)

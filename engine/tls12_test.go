@@ -526,7 +526,7 @@ func TestLimit12(t *testing.T) {
 // the one that is met.
 func TestWarnings12(t *testing.T) {
 	unrecognized := []byte{21, 3, 3, 0, 2, 1, byte(iana.UnrecognizedName)}
-	for n, ok := range map[int]bool{1: true, maxWarnings: true, maxWarnings + 1: false} {
+	for n, ok := range map[int]bool{1: true, limits.Warnings: true, limits.Warnings + 1: false} {
 		p := newPair(t, old)
 		p.client.wire = bytes.Repeat(unrecognized, n)
 		if ok {
@@ -538,7 +538,7 @@ func TestWarnings12(t *testing.T) {
 	}
 	p := newPair(t, old).connect(t)
 	for range 3 { // data between makes up for them
-		for range maxWarnings {
+		for range limits.Warnings {
 			injectRecord(p.server, iana.ContentAlert, []byte{1, byte(iana.UnrecognizedName)})
 		}
 		p.exchange(t, 1)
@@ -564,6 +564,42 @@ func TestRenegotiation12(t *testing.T) {
 	}
 }
 
+// A client may leave a wish to renegotiate unanswered (RFC 5246, Section 7.4.1.1), but
+// not one that is malformed, nor many without data between.
+func TestRenegotiationIgnored(t *testing.T) {
+	ignore := func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxRenegotiations = -1 }
+	p := newPair(t, old, ignore).connect(t)
+	inject(t, p.server, &wire.HelloRequest{})
+	p.pump(t)
+	p.exchange(t, 100)
+	if n := p.client.Info().Renegotiations; n != 0 || len(p.client.Output(nil)) > 0 {
+		t.Errorf("%d renegotiations", n)
+	}
+	for range limits.PostMessages + 1 {
+		inject(t, p.server, &wire.HelloRequest{})
+	}
+	p.pump(t)
+	refused(t, p.client, p.server, fault.Flood)
+
+	p = newPair(t, old, ignore).connect(t)
+	(*layer)(p.server.Engine).WriteMessage([]byte{byte(iana.HelloRequest), 0, 0, 1, 0})
+	p.pump(t)
+	refused(t, p.client, p.server, fault.WireTrailing)
+}
+
+// Who has said close_notify can't begin another handshake, whatever its
+// configuration says.
+func TestRenegotiationAfterClose(t *testing.T) {
+	p := newPair(t, old, func(c *config.ClientConfig, _ *config.ServerConfig) { c.MaxRenegotiations = 1 }).connect(t)
+	p.client.Close()
+	inject(t, p.server, &wire.HelloRequest{})
+	p.step(t, p.server, p.client)
+	p.step(t, p.client, p.server)
+	if !errors.Is(p.client.err, fault.Renegotiation) {
+		t.Fatal(p.client.err)
+	}
+}
+
 // What each side tells of a handshake of TLS 1.2, its data and its end.
 func TestEvents12(t *testing.T) {
 	p := newPair(t, old)
@@ -585,5 +621,22 @@ func TestEvents12(t *testing.T) {
 		if told[i].String() != string(want) {
 			t.Errorf("%s: got\n%s", path, told[i].String())
 		}
+	}
+}
+
+// TestClosedInRenegotiation: nothing follows close_notify, though the handshake goes
+// on for who reads.
+func TestClosedInRenegotiation(t *testing.T) {
+	p, _ := again(t, only12)
+	l := (*layer)(p.client.Engine)
+	l.Renegotiating()
+	p.client.Close()
+	if out := p.client.Output(nil); len(out) == 0 {
+		t.Error("no close_notify")
+	}
+	l.WriteMessage([]byte{byte(iana.ClientKeyExchange), 0, 0, 0})
+	l.ChangeCipherSpec()
+	if out := p.client.Output(nil); len(out) > 0 || p.client.Err() != nil {
+		t.Errorf("%x follows, %v", out, p.client.Err())
 	}
 }

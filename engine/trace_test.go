@@ -159,7 +159,7 @@ func (tr *trace) server(t *testing.T, log io.Writer) *Engine {
 	tr.message(t, fault.Server, n, &hello)
 	var chain wire.Certificate
 	tr.before.message(t, fault.Server, 0, &chain)
-	parsed, err := cert.Parse([][]byte{chain.List[0].Data})
+	parsed, err := cert.Parse([][]byte{chain.List[0].Data}, config.DefaultLimits())
 	must(t, err)
 	c, err := config.NewCertificate([][]byte{parsed[0].Raw}, recordedSigner{parsed[0].PublicKey})
 	must(t, err)

@@ -76,7 +76,7 @@ func (e *Engine) Output(dst []byte) []byte {
 
 // queue puts a handshake message behind what waits to be sealed.
 func (w *writer) queue(msg []byte) {
-	if w.flight == nil {
+	if w.flight == nil && len(msg) > 0 {
 		w.flight = pool.Get(pool.Message)
 	}
 	w.flight = append(w.flight, msg...)

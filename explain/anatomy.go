@@ -68,6 +68,7 @@ func (f *settled) dissect(s *Step) {
 	for i := range s.Records {
 		if rec := &s.Records[i]; len(rec.Header) == record.HeaderLen {
 			rec.Fields = append(header(rec), f.body(s, rec)...)
+			explainFields("record", rec.Header, rec.Fields)
 		}
 	}
 }

@@ -1,12 +1,14 @@
 package explain
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/expand"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -78,6 +80,31 @@ func (r *Recorder) certificate(s *Step, m *wire.Certificate, sender fault.Role) 
 		}
 	}
 }
+
+// compressedCertificate tells what a certificate message is, and what compression
+// saved.
+func (r *Recorder) compressedCertificate(s *Step, m *wire.CompressedCertificate, sender fault.Role) {
+	s.fact("sets", "algorithm", "compression", m.Algorithm.String())
+	s.say("A Certificate message, compressed with %v: %s instead of %d (RFC 8879).", m.Algorithm, count(len(m.Data), "byte"), m.Length)
+	if m.Length > maxExpanded {
+		s.say("It would expand to more than is read here.")
+		return
+	}
+	var plain wire.Certificate
+	body, err := expand.Bytes(m.Algorithm, m.Data, int(m.Length))
+	if err == nil {
+		err = wire.Decode(append(binary.BigEndian.AppendUint32(nil, uint32(iana.Certificate)<<24|m.Length), body...), &plain)
+	}
+	if err != nil {
+		s.Outcome = Broken
+		s.say("It can't be expanded: %s", sentence(escape(err.Error())))
+		return
+	}
+	r.certificate(s, &plain, sender)
+}
+
+// maxExpanded is what a compressed Certificate may expand to, to be told, in bytes.
+const maxExpanded = 1 << 19
 
 // shows tells of a chain, leaf first. Proof is the message that will show whose
 // it is.

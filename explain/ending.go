@@ -116,6 +116,7 @@ func (r *Recorder) alert(ev *flow.Event, at time.Duration) {
 		s.Records, l.open = []Record{rec.Record}, l.open[:n-1]
 	}
 	s.Bytes, s.Fields = alertBytes(ev)
+	explainFields(s.Kind, s.Bytes, s.Fields)
 	if ev.Alert != iana.CloseNotify {
 		s.Outcome = Broken
 		if !ev.Sent {

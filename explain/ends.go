@@ -10,12 +10,22 @@ import (
 
 // How the text ends: the failure, and the summary.
 
-func (p *page) failure(f *Failure) {
-	line := func(label, text string) {
-		if text != "" {
-			p.row(p.indent, []string{label}, []int{12}, none, text)
-		}
+// A Line is a label with its text.
+type Line struct{ Label, Text string }
+
+// lines collects those that have a text.
+type lines []Line
+
+func (l *lines) add(label, text string) {
+	if text != "" {
+		*l = append(*l, Line{label, text})
 	}
+}
+
+// Lines say what is known of the failure besides its sentence: where and when,
+// whose fault it is, what was found and expected.
+func (f *Failure) Lines() []Line {
+	var out lines
 	during := f.During
 	if f.State != "" {
 		during += " (state " + f.State + ")"
@@ -23,24 +33,34 @@ func (p *page) failure(f *Failure) {
 	if f.Step > 0 {
 		during += fmt.Sprintf("; see step %d", f.Step)
 	}
-	line("during", during)
-	line("at fault", f.Side)
-	line("found", f.Got)
-	line("expected", f.Want)
+	out.add("during", during)
+	out.add("at fault", f.Side)
+	out.add("found", f.Got)
+	out.add("expected", f.Want)
 	for _, o := range f.Offered {
-		line("we offered", o.Label+": "+strings.Join(o.Values, ", "))
+		out.add("we offered", o.Label+": "+strings.Join(o.Values, ", "))
 	}
-	line("field", position(f))
-	if f.Cause != "" {
-		line("cause", f.Cause)
-	}
+	out.add("field", position(f))
+	out.add("cause", f.Cause)
 	switch {
 	case f.Alert != "" && f.Received:
-		line("alert", f.Alert+", received")
+		out.add("alert", f.Alert+", received")
 	case f.Alert != "":
-		line("alert", f.Alert+", sent")
+		out.add("alert", f.Alert+", sent")
 	}
-	line("rule", strings.Trim(f.Rule+"; "+f.Source, "; "))
+	out.add("rule", strings.Trim(f.Rule+"; "+f.Source, "; "))
+	return out
+}
+
+func (p *page) failure(f *Failure) {
+	line := func(label, text string) {
+		if text != "" {
+			p.row(p.indent, []string{label}, []int{12}, none, text)
+		}
+	}
+	for _, l := range f.Lines() {
+		line(l.Label, l.Text)
+	}
 	if f.Other != nil {
 		p.para(p.indent, bold, "The server, which is our own, says why:")
 		p.para(p.indent+2, none, f.Other.Text)
@@ -74,45 +94,63 @@ func position(f *Failure) string {
 	return f.Field
 }
 
-// summary writes what one wants to know in the end.
-func (p *page) summary(s *Story) {
-	p.blank()
+// Outcome says in a word and a sentence how it went.
+func (s *Story) Outcome() (outcome, word, text string) {
 	sum := &s.Summary
 	switch {
 	case s.Error != nil:
-		p.item(0, red, "✗ Failed.", s.Error.headline())
+		return Broken, "Failed.", s.Error.headline()
 	case sum.Connected && sum.Verified != nil && !*sum.Verified:
-		p.item(0, yellow, "! Connected, but to nobody known:", fmt.Sprintf("%s failed and waved through (%s).", count(len(sum.Failed), "check"), strings.Join(sum.Failed, ", ")))
+		return Waived, "Connected, but to nobody known:", fmt.Sprintf("%s failed and waved through (%s).", count(len(sum.Failed), "check"), strings.Join(sum.Failed, ", "))
 	case sum.Connected:
-		p.item(0, green, "✓ Connected.", "The handshake is complete.")
-	default:
-		p.para(0, bold, "The handshake is not complete.")
+		return Passed, "Connected.", "The handshake is complete."
 	}
-	line := func(label, text string) {
-		if text != "" {
-			p.row(2, []string{label}, []int{17}, none, text)
-		}
-	}
+	return "", "", "The handshake is not complete."
+}
+
+// Results are what one wants to know in the end.
+func (s *Story) Results() []Line {
+	var out lines
+	sum := &s.Summary
 	if sum.Version != "" {
-		line("protocol", sum.Version+", "+sum.CipherSuite)
-		line("key exchange", sum.exchange())
+		out.add("protocol", sum.Version+", "+sum.CipherSuite)
+		out.add("key exchange", sum.exchange())
 	}
-	line(s.peer().String()+" proved", s.identity())
-	line("we proved", s.ownIdentity())
-	line("records", said(sum.EncryptThenMAC, "encrypt-then-MAC (RFC 7366)", "MAC-then-encrypt, which is safe only if a receiver tells nothing of what was wrong"))
-	line("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
+	out.add(s.peer().String()+" proved", s.identity())
+	out.add("we proved", s.ownIdentity())
+	out.add("records", said(sum.EncryptThenMAC, "encrypt-then-MAC (RFC 7366)", "MAC-then-encrypt, which is safe only if a receiver tells nothing of what was wrong"))
+	out.add("master secret", said(sum.Extended, "extended: bound to the whole handshake (RFC 7627)",
 		"NOT extended: it depends on the key shares and both randoms only (RFC 7627)"))
-	line("renegotiation", said(sum.Renegotiation, "secure (RFC 5746)",
+	out.add("renegotiation", said(sum.Renegotiation, "secure (RFC 5746)",
 		"NOT secure: somebody may have put words of his own before the client's (RFC 5746)"))
-	line("application", sum.ALPN)
-	line("round trips", sum.trips())
-	line("time", sum.Time.words())
-	line("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
-	line("session", sum.Session)
-	line("saved", sum.saved())
-	line("early data", sum.EarlyData)
+	out.add("application", sum.ALPN)
+	out.add("round trips", sum.trips())
+	out.add("time", sum.Time.words())
+	out.add("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
+	out.add("session", sum.Session)
+	out.add("saved", sum.saved())
+	out.add("early data", sum.EarlyData)
 	if sum.Connected {
-		line("forward secrecy", sum.prospects())
+		out.add("forward secrecy", sum.prospects())
+	}
+	return out
+}
+
+func (p *page) summary(s *Story) {
+	p.blank()
+	outcome, word, text := s.Outcome()
+	switch outcome {
+	case Broken:
+		p.item(0, red, "✗ "+word, text)
+	case Waived:
+		p.item(0, yellow, "! "+word, text)
+	case Passed:
+		p.item(0, green, "✓ "+word, text)
+	default:
+		p.para(0, bold, text)
+	}
+	for _, l := range s.Results() {
+		p.row(2, []string{l.Label}, []int{17}, none, l.Text)
 	}
 }
 
@@ -153,9 +191,9 @@ func (s *Summary) prospects() string {
 	case s.ForwardSecrecy && s.EarlyAccepted:
 		return "yes, but not for the 0-RTT data: the other keys come from shares made for this connection alone, the early key from the pre-shared key only"
 	case s.ForwardSecrecy && (s.External || strings.HasSuffix(s.KeyExchange, "_PSK")):
-		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it"
+		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it" + s.meanwhile()
 	case s.ForwardSecrecy:
-		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it"
+		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it" + s.meanwhile()
 	case s.Resumed && s.Extended != nil:
 		return "NO: who gets hold of the session's master secret, which is kept in a store or sealed in a ticket, reads a recording of it"
 	case s.Resumed:
@@ -166,6 +204,18 @@ func (s *Summary) prospects() string {
 		return "NO: who gets hold of the certificate's key, even years later, reads a recording of it"
 	}
 	return "NO: who gets hold of the pre-shared key, even years later, reads a recording of it"
+}
+
+// meanwhile says what could open a recording until the server forgets it: below TLS
+// 1.3 a session is kept with the connection's own master secret.
+func (s *Summary) meanwhile() string {
+	switch s.MasterSecretKept {
+	case "ticket":
+		return ". What could, until the server throws it away, is the key that seals its tickets: this one holds the connection's master secret"
+	case "session ID":
+		return ". What could, while the server keeps it to resume the session, is the connection's master secret"
+	}
+	return ""
 }
 
 func (s *Summary) exchange() string {

@@ -52,7 +52,7 @@ func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	if strings.HasSuffix(what, "y") {
+	if strings.HasSuffix(what, "y") && !strings.HasSuffix(what, "day") {
 		what = strings.TrimSuffix(what, "y") + "ie"
 	}
 	return thousands(n) + " " + what + "s"

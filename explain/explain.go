@@ -28,9 +28,11 @@ type Story struct {
 	Schema  string       `json:"schema"`
 	Target  string       `json:"target"` // as it was asked for; "" if nobody said
 	Role    string       `json:"role"`   // "client" or "server": the side that tells
+	Began   string       `json:"began"`  // RFC 3339, UTC; "" if nothing happened
 	Steps   []Step       `json:"steps"`
 	Omitted int          `json:"omitted,omitempty"` // steps that were dropped after the first 1,000
 	States  []Transition `json:"states"`
+	Others  []Transition `json:"other_states,omitempty"` // of the server at the other end, when it is our own
 	Summary Summary      `json:"summary"`
 	Error   *Failure     `json:"error,omitempty"`
 }
@@ -231,6 +233,7 @@ type Summary struct {
 	ALPN               string   `json:"alpn,omitempty"`
 	Retried            bool     `json:"retried"`
 	ForwardSecrecy     bool     `json:"forward_secrecy"`
+	MasterSecretKept   string   `json:"master_secret_kept,omitempty"` // TLS 1.2 and below, by the server to resume: in a "ticket", or under a "session ID"
 	RoundTripsTCP      int      `json:"round_trips_tcp"`
 	RoundTripsStartTLS int      `json:"round_trips_starttls,omitempty"` // of the plain text before TLS
 	RoundTripsTLS      int      `json:"round_trips_tls"`

@@ -16,6 +16,9 @@ type Field struct {
 	Len    int    `json:"length"`
 	Prefix int    `json:"prefix,omitempty"` // width of the length prefix that opens the field
 	Depth  int    `json:"depth"`
+
+	Meaning string `json:"meaning,omitempty"` // what it is for: a sentence or two
+	Source  string `json:"source,omitempty"`  // the document that defines it, such as "RFC 9846, Section 4.2.2"
 }
 
 // Annotate names every byte of msg, one handshake message with its 4-byte
@@ -26,8 +29,16 @@ type Field struct {
 // are escaped.
 func Annotate(msg []byte, v iana.Version, id iana.CipherSuite) ([]Field, error) {
 	if len(msg) < wire.HeaderLen {
-		return unparsed(nil, len(msg), 0), nil
+		fields := unparsed(nil, len(msg), 0)
+		explainFields("", msg, fields)
+		return fields, nil
 	}
+	fields, err := annotate(msg, v, id)
+	explainFields(messageName(msg), msg, fields)
+	return fields, err
+}
+
+func annotate(msg []byte, v iana.Version, id iana.CipherSuite) ([]Field, error) {
 	m := empty(messageType(msg), v, id)
 	if m == nil {
 		return unknown(msg), nil
@@ -43,7 +54,7 @@ func Annotate(msg []byte, v iana.Version, id iana.CipherSuite) ([]Field, error) 
 		if s.Len == 0 && err != nil {
 			continue
 		}
-		fields = append(fields, Field{s.Name, escape(s.Value), s.Off, s.Len, s.Prefix, s.Depth})
+		fields = append(fields, Field{Name: s.Name, Value: escape(s.Value), Off: s.Off, Len: s.Len, Prefix: s.Prefix, Depth: s.Depth})
 	}
 	if err != nil {
 		end = named(fields)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -102,5 +103,6 @@ func FuzzStory(f *testing.F) {
 		b, err := s.JSON()
 		check(t, err)
 		tame(t, string(b))
+		sound(t, s, page.Options{Title: name})
 	})
 }

@@ -33,10 +33,11 @@ type page struct {
 	width  int
 	indent int // of the body of a step
 	color  bool
+	told   map[string]bool // meanings of fields, of which each is told once
 }
 
 func newPage(o TextOptions) *page {
-	p := &page{width: o.Width, indent: 7, color: o.Color}
+	p := &page{width: o.Width, indent: 7, color: o.Color, told: map[string]bool{}}
 	if p.width <= 0 {
 		p.width = defaultWidth
 	}

@@ -104,6 +104,8 @@ func (r *Recorder) tell(s *Step, t iana.HandshakeType, sender fault.Role, msg []
 		r.certificateRequest(s, m)
 	case *wire.Certificate:
 		r.certificate(s, m, sender)
+	case *wire.CompressedCertificate:
+		r.compressedCertificate(s, m, sender)
 	case *wire.CertificateVerify:
 		r.certificateVerify(s, m, sender)
 	case *wire.Finished:

@@ -101,7 +101,7 @@ func TestMessages(t *testing.T) {
 		{"unreadable Certificate", told(t, &wire.Certificate{List: []wire.CertificateEntry{{Data: []byte{1}}}}), []string{"It can't be read"}},
 		{"empty EncryptedExtensions", told(t, new(wire.EncryptedExtensions)), []string{"nothing to add"}},
 		{"KeyUpdate", told(t, new(wire.KeyUpdate)), []string{"need not do the same", "update_not_requested"}},
-		{"before any version", toldBytes(t, []byte{0, 0, 0, 0}), []string{"HelloRequest", "In TLS 1.2 and below", "never asks for it"}},
+		{"before any version", toldBytes(t, []byte{0, 0, 0, 0}), []string{"HelloRequest", "In TLS 1.2 and below", "a client of TLS 1.2 ignores it"}},
 		{"of TLS 1.2 in TLS 1.3", toldIn(t, iana.TLS13, []byte{14, 0, 0, 0}), []string{"ServerHelloDone", "In TLS 1.2 and below"}},
 		{"of TLS 1.3 in TLS 1.2", toldIn(t, iana.TLS12, []byte{8, 0, 0, 2, 0, 0}), []string{"EncryptedExtensions", "body (2 bytes)"}},
 		{"unknown", toldBytes(t, []byte{99, 0, 0, 2, 7, 8}), []string{"Unknown message (type 99)", "body (2 bytes)"}},

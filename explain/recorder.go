@@ -29,6 +29,7 @@ type Recorder struct {
 	steps   []*Step // in order; numbers are given by Story
 	omitted int
 	states  []Transition
+	others  []Transition // of the server at the other end
 	state   fault.State
 
 	sent, received lane
@@ -85,6 +86,7 @@ type settled struct {
 
 	// of TLS 1.2
 	extended, renegotiation bool
+	keptIn                  string              // "ticket" or "session ID": where the server keeps the master secret
 	etm                     bool                // encrypt-then-MAC
 	keyed                   bool                // both write keys exist
 	changed, finished       map[fault.Role]bool // who has sent a ChangeCipherSpec, a Finished
@@ -212,11 +214,13 @@ func (r *Recorder) Watch(ev *flow.Event) {
 
 // Server takes an event of the server at the other end, when it is our own. What
 // it decided replaces what the client could only guess; its error says why it
-// sent an alert.
+// sent an alert; its states go beside the client's.
 func (r *Recorder) Server(ev *flow.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch ev.Kind {
+	case flow.State:
+		r.others = append(r.others, Transition{r.since(0).Microseconds(), ev.From.String(), ev.To.String()})
 	case flow.Choice:
 		r.server = append(r.server, copyDecision(ev.Decision))
 	case flow.Failure:

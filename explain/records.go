@@ -287,6 +287,7 @@ func (r *Recorder) changeCipherSpec(ev *flow.Event, rec Record, at time.Duration
 		s.say("One byte without meaning: it makes the connection look like TLS 1.2 to devices on the path that would otherwise cut it (middlebox compatibility mode, RFC 9846, Appendix E.4). The receiver drops it.")
 	}
 	s.Fields = []Field{{Name: "type", Value: "change_cipher_spec (1)", Len: 1}}
+	explainFields(s.Kind, s.Bytes, s.Fields)
 	place := len(r.steps)
 	if ev.Sent && len(r.sent.waiting) > 0 {
 		for i, other := range r.steps {

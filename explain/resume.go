@@ -122,9 +122,9 @@ func binder(external, ticket, retried bool) string {
 	label := "“res binder”"
 	switch {
 	case external && ticket:
-		label = "“res binder” or “ext binder”"
+		label = "“res binder” or “ext binder” (“imp binder” if it is imported, RFC 9258)"
 	case external:
-		label = "“ext binder”"
+		label = "“ext binder” (“imp binder” if it is imported, RFC 9258)"
 	}
 	over := "this hello, up to the binders"
 	if retried {
@@ -186,6 +186,9 @@ func (r *Recorder) answersSession(s *Step, m *wire.ServerHello) {
 	f.resumed = n > 0 && slices.Equal(m.SessionID, f.sessionID)
 	if !f.resumed {
 		s.opens12(f)
+		if n > 0 && !f.again {
+			f.keptIn = "session ID"
+		}
 		mine := r.decided("session", fault.Client)
 		if f.ticket || mine != nil && mine.Chosen != "" || !f.offers13 && len(f.sessionID) > 0 {
 			s.say("It does not take up the session that the client offers, so this is a full handshake.")
@@ -237,6 +240,7 @@ func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {
 	}
 	s.say("The server has sealed in it what it needs to go on with this session, the master secret above all, and so need not remember anything itself.")
 	if !r.facts.again {
+		r.facts.keptIn = "ticket"
 		s.say("It crosses the wire before the encryption begins, but only the server can open it. Who gets hold of the key that seals it can read this connection and all that go with the ticket.")
 	}
 	s.fact("gives", "ticket", "ticket", size(m.Ticket))

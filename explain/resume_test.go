@@ -135,7 +135,7 @@ func TestSessionIDs(t *testing.T) {
 // TestEmptyTicket: a server that promised a ticket may have none.
 func TestEmptyTicket(t *testing.T) {
 	got := told12(t, new(wire.NewSessionTicket12))
-	if !strings.Contains(got, "This one is empty") || strings.Contains(got, "good for") {
+	if !strings.Contains(got, "This one is empty") || strings.Contains(got, "good for ") {
 		t.Error(got)
 	}
 	if got := told12(t, &wire.NewSessionTicket12{Ticket: []byte{1}}); !strings.Contains(got, "does not say for how long") {
@@ -256,6 +256,42 @@ func TestResumed12(t *testing.T) {
 				t.Errorf("%v: %+v", role, sum)
 			}
 			carried(t, s)
+		}
+	}
+}
+
+// TestForwardSecrecyMeanwhile: a session of TLS 1.2 holds the connection's own master
+// secret, so the server can open a recording until it forgets it; one of TLS 1.3 does
+// not.
+func TestForwardSecrecyMeanwhile(t *testing.T) {
+	const ecdhe, rsa = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, iana.TLS_RSA_WITH_AES_128_GCM_SHA256
+	for _, c := range []struct {
+		setup      func(*pair, testing.TB)
+		version    iana.Version
+		suite      iana.CipherSuite
+		kept, said string
+	}{
+		{(*pair).remember, iana.TLS12, ecdhe, "ticket", "What could, until the server throws it away, is the key that seals its tickets"},
+		{(*pair).remember12, iana.TLS12, ecdhe, "session ID", "What could, while the server keeps it to resume the session"},
+		{func(*pair, testing.TB) {}, iana.TLS12, ecdhe, "", ""},
+		{(*pair).remember, iana.TLS12, rsa, "ticket", ""},
+		{(*pair).remember, iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "", ""},
+	} {
+		for _, role := range []fault.Role{fault.Client, fault.Server} {
+			p := newPair(t)
+			p.role = role
+			if c.setup(p, t); c.suite == rsa {
+				p.withRSA(t)
+			}
+			p.first = nil // and only
+			p.only(c.version, c.suite)
+			s := p.run(t)
+			var out strings.Builder
+			check(t, s.WriteText(&out, explain.TextOptions{}))
+			got := strings.Join(strings.Fields(out.String()), " ")
+			if s.Summary.MasterSecretKept != c.kept || s.Summary.ForwardSecrecy != (c.suite != rsa) || strings.Contains(got, "What could,") != (c.said != "") || !strings.Contains(got, c.said) {
+				t.Errorf("%v, %v: %+v\n%s", c.version, role, s.Summary, got)
+			}
 		}
 	}
 }

@@ -16,7 +16,10 @@ func (r *Recorder) Story() *Story {
 	defer r.mu.Unlock()
 	r.settle(nil)
 	story := &Story{Schema: Schema, Target: r.target, Role: r.role.String(), Omitted: r.omitted,
-		States: append([]Transition{}, r.states...), Steps: make([]Step, len(r.steps)), Summary: r.summary()}
+		States: append([]Transition{}, r.states...), Others: slices.Clone(r.others), Steps: make([]Step, len(r.steps)), Summary: r.summary()}
+	if !r.start.IsZero() {
+		story.Began = r.start.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
 	for i, s := range r.steps {
 		story.Steps[i] = *s
 		c := &story.Steps[i]
@@ -193,6 +196,9 @@ func (r *Recorder) summary() Summary {
 		s.Before = r.before
 	}
 	s.ForwardSecrecy = f.connected && (f.group != 0 || f.prime != 0) // each makes fresh shares
+	if f.connected && !f.resumed {
+		s.MasterSecretKept = f.keptIn
+	}
 	if f.connectedTCP {
 		s.RoundTripsTCP = 1
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,13 +16,27 @@ type TextOptions struct {
 	Width int  // columns; 0 means 80, and less than 40 is taken as 40
 	Color bool // ANSI colours, never the only carrier of a meaning
 	Bytes bool // every byte of every message, alert and ChangeCipherSpec, and of the headers of their records, with its field
+
+	// Pause is called before each step that went over the wire, but for the first,
+	// when everything before it is written. last is the one of them before. Its
+	// error ends the text.
+	Pause func(last *Step) error
 }
 
-// WriteText writes the story for people. Its error is w's.
+// WriteText writes the story for people. Its error is w's, or o.Pause's.
 func (s *Story) WriteText(w io.Writer, o TextOptions) error {
 	p := newPage(o)
 	p.title(s)
+	var last *Step // that went over the wire
 	for i := range s.Steps {
+		if step := &s.Steps[i]; o.Pause != nil && step.Direction != "" {
+			if last != nil {
+				if err := p.pause(w, func() error { return o.Pause(last) }); err != nil {
+					return err
+				}
+			}
+			last = step
+		}
 		p.step(s, &s.Steps[i])
 		if o.Bytes {
 			p.bytes(s, &s.Steps[i])
@@ -32,6 +47,22 @@ func (s *Story) WriteText(w io.Writer, o TextOptions) error {
 		p.para(p.indent, dim, fmt.Sprintf("%s more happened and are not kept.", count(s.Omitted, "step")))
 	}
 	p.summary(s)
+	_, err := w.Write(p.out)
+	return err
+}
+
+// pause writes what there is and then calls f.
+func (p *page) pause(w io.Writer, f func() error) error {
+	_, err := w.Write(p.out)
+	p.out = nil
+	return cmp.Or(err, f())
+}
+
+// WriteBytes writes every byte of one step, as WriteText does with o.Bytes. Its
+// error is w's.
+func (s *Story) WriteBytes(w io.Writer, step *Step, o TextOptions) error {
+	p := newPage(o)
+	p.bytes(s, step)
 	_, err := w.Write(p.out)
 	return err
 }

@@ -17,6 +17,10 @@ func (r *Recorder) tell12(s *Step, m wire.Message, sender fault.Role) {
 	switch m := m.(type) {
 	case *wire.HelloRequest:
 		s.say("%s", iana.HelloRequest.Meaning())
+		if r.state != fault.Connected {
+			s.say("A handshake is going on already, so here it asks for nothing: a client of TLS 1.2 ignores it, and no Finished covers it.")
+			return
+		}
 		s.say("A client had better refuse (RFC 9325, Section 3.5). Handclasp does unless it is told otherwise, and never asks for it.")
 	case *wire.Certificate12:
 		r.certificate12(s, m, sender)

@@ -25,7 +25,7 @@ func TestMessages12(t *testing.T) {
 		got  string
 		want []string
 	}{
-		{"HelloRequest", told12(t, new(wire.HelloRequest)), []string{"never asks for it"}},
+		{"HelloRequest", told12(t, new(wire.HelloRequest)), []string{"a client of TLS 1.2 ignores it"}},
 		{"empty Certificate", told12(t, new(wire.Certificate12)), []string{"no certificate to show", "certificate_list"}},
 		{"Certificate", told12(t, &wire.Certificate12{List: [][]byte{{1}}}), []string{"can't be read", "the signature in the ServerKeyExchange proves", "TLS 1.3 sends it encrypted", "asn1_cert"}},
 		{"CertificateStatus", told12(t, &wire.CertificateStatus{OCSP: []byte{1, 2}}), []string{"OCSP answer 2 bytes", "response"}},

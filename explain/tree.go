@@ -99,6 +99,7 @@ func (p *page) tree(b Hex, fields []Field) {
 		switch {
 		case p.narrow():
 			p.para(p.indent+min(f.Depth, 6), none, f.words(outer))
+			p.meaning(p.indent+min(f.Depth, 6)+1, f)
 			p.dump(f.Off, own)
 		case len(own) > beside:
 			p.field(f, own[:f.Prefix], outer)
@@ -138,6 +139,20 @@ func (p *page) field(f *Field, own []byte, outer bool) {
 		p.put(pad(p.indent), p.paint(dim, left), pad(deep), l)
 		left = pad(width(left))
 	}
+	p.meaning(p.indent+width(left)+deep+2, f)
+}
+
+// meaning writes what the field is for, unless that was told before.
+func (p *page) meaning(indent int, f *Field) {
+	text := f.Meaning
+	if text == "" || p.told[text] {
+		return
+	}
+	p.told[text] = true
+	if f.Source != "" {
+		text += " [" + f.Source + "]"
+	}
+	p.para(indent, dim, text)
 }
 
 // dump writes bytes 16 to a line, or 8 on a narrow page, with their offset and,

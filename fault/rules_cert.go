@@ -34,6 +34,9 @@ var (
 	CertKeyUsage = rule("cert-key-usage", iana.UnsupportedCertificate, Peer, "RFC 9846, Section 4.5.1.2",
 		"The peer's certificate does not allow its key to sign, and this handshake needs a signature.",
 		"Reissue the certificate with the key usage digitalSignature.")
+	CertKeyEncipherment = rule("cert-key-encipherment", iana.UnsupportedCertificate, Peer, "RFC 5246, Section 7.4.2",
+		"The server's certificate does not allow its key to decrypt secrets, and RSA key transport needs that.",
+		"Have the server choose an ECDHE suite, for which the certificate will do (leave out the suites with RSA key transport), or reissue it with the key usage keyEncipherment.")
 	CertCriticalExtension = rule("cert-critical-extension", iana.UnsupportedCertificate, Peer, "RFC 5280, Section 4.2",
 		"A certificate has a critical extension that we do not know, so it must be refused.",
 		"Reissue the certificate without the extension, or with the extension marked as not critical.")

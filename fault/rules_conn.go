@@ -31,6 +31,9 @@ var (
 	KeyUpdateFlood = rule("key-update-flood", iana.UnexpectedMessage, Peer, "RFC 9846, Section 4.7.3",
 		"The peer keeps changing its keys without sending any data.",
 		"The peer is broken or hostile; block it if it goes on.")
+	HandshakeTooLong = rule("handshake-too-long", iana.UnexpectedMessage, Peer, "",
+		"The peer sends more for one handshake than any needs.",
+		"If it is no attack, let it send fewer or smaller certificates and larger records, or raise Limits.HandshakeBytes; see docs/limits.md.")
 	AlertMalformed = rule("alert-malformed", iana.DecodeError, Peer, "RFC 9846, Section 5.1",
 		"An alert record must hold exactly one alert of two bytes, and does not.",
 		"The peer's TLS stack breaks the protocol; report it to its vendor.")
@@ -56,6 +59,12 @@ var (
 	PeerSilent = rule("peer-silent", iana.NoAlert, Network, "",
 		"The peer did not answer in time.",
 		"If it happens right after the ClientHello, a device on the path may drop large hellos: try --groups x25519. Or the port speaks a protocol in which the client talks first. Or raise --timeout. To a server, it is a client that connected and said nothing.")
+	HandshakeTooSlow = rule("handshake-too-slow", iana.NoAlert, Network, "",
+		"The handshake was not complete within the time that this side gives it.",
+		"If little has come, it is the peer or the network, and on a server most often somebody who connects and says nothing. If all has come that was due, look at this side's own hooks and keys. Limits.HandshakeTime (--timeout) sets the time.")
+	HandshakeCrowded = rule("handshake-crowded", iana.NoAlert, Both, "",
+		"Too many connections were in their handshake at once, and this one, the oldest, gave way to a new one.",
+		"Look whether somebody opens connections and says nothing. If they all mean it, raise Limits.HalfOpen (--half-open), or share the load.")
 	TransportFailed = rule("transport-failed", iana.NoAlert, Network, "",
 		"The connection below failed.",
 		"See the cause.")

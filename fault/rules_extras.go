@@ -7,6 +7,15 @@ var (
 	ALPNMissing = rule("alpn-missing", iana.NoApplicationProtocol, Both, "RFC 7301, Section 3.2",
 		"The server chose none of the application protocols that we offered, and the configuration insists on one.",
 		"Add one of this client's protocols to the server, or one of the server's to --alpn (NextProtos), or do not set RequireALPN.")
+	CertCompression = rule("cert-compression", iana.IllegalParameter, Peer, "RFC 8879, Section 4",
+		"The server compressed its certificates with an algorithm that we did not offer.",
+		"Switch off certificate compression on the server, or report it to its vendor.")
+	CertExpand = rule("cert-expand", iana.BadCertificate, Peer, "RFC 8879, Section 4",
+		"The server's compressed certificates can't be expanded, or not to the length that it gives.",
+		"Switch off certificate compression on the server, or leave it out here (--cert-compression, CertificateCompression).")
+	CertExpandTooLarge = rule("cert-expand-too-large", iana.BadCertificate, Peer, "RFC 8879, Section 4",
+		"The server's compressed certificates would expand to more than a Certificate message may hold here.",
+		"Shorten the server's chain.")
 	ChannelBinding = rule("channel-binding", iana.NoAlert, Local, "RFC 9266, Section 3",
 		"This connection has no channel binding of the kind that was asked for.",
 		"Use tls-exporter on both sides; with TLS 1.2 it needs extended_master_secret.")

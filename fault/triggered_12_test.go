@@ -151,7 +151,7 @@ var of12 = map[*fault.Rule]scenario{
 		p.client.KeyShares = []iana.Group{}
 		p.editServer = only(func(m *wire.ServerHello) {
 			if !m.IsRetry() {
-				m.Extensions, m.CipherSuite = wire.Extensions{}, suiteOfRSA
+				m.Extensions = wire.Extensions{} // whatever the suite
 			}
 		})
 	}),
@@ -352,7 +352,7 @@ var otherWays12 = []struct {
 	{"ServerHelloDone with a byte", fault.WireTrailing, in12(instead(iana.ServerHelloDone, []byte{byte(iana.ServerHelloDone), 0, 0, 1, 0}))},
 	{"no verdict", fault.MissingProof, in12(by(fault.Client, func(p *pair) { p.verify = func(a *flow.VerifyAsk) { a.Reply(nil, nil) } }))},
 	{"a chain that is refused", fault.CertRefused, in12(by(fault.Client, func(p *pair) { p.verify = func(a *flow.VerifyAsk) { a.Reply(new(flow.Verdict), errBroken) } }))},
-	{"HelloRequest in the handshake", fault.UnexpectedMessage, in12(instead(iana.ServerHelloDone, bare(iana.HelloRequest)))},
+	{"HelloRequests in the handshake", fault.Flood, in12(instead(iana.ServerHelloDone, slices.Repeat([][]byte{bare(iana.HelloRequest)}, 9)...))},
 	{"no randomness for our share", fault.KexRandom, in12(by(fault.Client, func(p *pair) { p.client.Rand = random(32) }))},
 	{"a ticket that nobody asked for", fault.UnexpectedMessage, insteadOfCCS(fault.Client, func(w *tap) {
 		w.put(iana.ContentHandshake, message(&wire.NewSessionTicket12{Ticket: []byte("ticket")}))

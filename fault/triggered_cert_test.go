@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/sign"
 )
 
 const day = 24 * time.Hour
@@ -126,8 +128,8 @@ func extraneous(pub any) scenario {
 
 var ofCertificates = map[*fault.Rule]scenario{
 	fault.CertEmpty:    chained(func(*workshop) [][]byte { return nil }),
-	fault.CertTooMany:  chained(func(*workshop) [][]byte { return slices.Repeat([][]byte{{1}}, cert.MaxCertificates+1) }),
-	fault.CertTooLarge: chained(func(*workshop) [][]byte { return [][]byte{make([]byte, cert.MaxBytes+1)} }),
+	fault.CertTooMany:  chained(func(*workshop) [][]byte { return slices.Repeat([][]byte{{1}}, config.DefaultLimits().Certificates+1) }),
+	fault.CertTooLarge: chained(func(*workshop) [][]byte { return [][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)} }),
 	fault.CertUnparsable: chained(func(*workshop) [][]byte {
 		return [][]byte{[]byte("-----BEGIN CERTIFICATE-----")}
 	}),
@@ -136,7 +138,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 		key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 		check(t, err)
 		w := newWorkshop(t)
-		chain, err := cert.Parse(w.leaf(w.sub, pki.Leaf{Public: key.Public()}).Chain)
+		chain, err := cert.Parse(w.leaf(w.sub, pki.Leaf{Public: key.Public()}).Chain, config.DefaultLimits())
 		check(t, err)
 		_, err = cert.Verify(cert.Request{Chain: chain, Name: host, Roots: w.root.Pool(), Now: now, ServerAuth: true})
 		return err
@@ -146,6 +148,22 @@ var ofCertificates = map[*fault.Rule]scenario{
 	fault.CertExpired:     leaves(pki.Leaf{NotBefore: now.Add(-40 * day), NotAfter: now.Add(-12 * day)}),
 	fault.CertNotYetValid: leaves(pki.Leaf{NotBefore: now.Add(day)}),
 	fault.CertKeyUsage:    leaves(pki.Leaf{KeyUsage: x509.KeyUsageKeyEncipherment}),
+	fault.CertKeyEncipherment: by(fault.Client, func(p *pair) {
+		h, err := theHouse()
+		check(p.t, err)
+		good, err := h.sub.Issue(pki.Leaf{Names: []string{host}, Key: pki.RSA2048})
+		check(p.t, err)
+		signs, err := h.sub.Issue(pki.Leaf{Names: []string{host}, Public: good.Key.Public(), KeyUsage: x509.KeyUsageDigitalSignature})
+		check(p.t, err)
+		signer, err := sign.FromCrypto(good.Key)
+		check(p.t, err)
+		shown, err := config.NewCertificate(good.Chain, signer)
+		check(p.t, err)
+		p.server.Certificates = []config.Certificate{shown}
+		p.server.CipherSuites, p.client.MaxVersion = []iana.CipherSuite{iana.TLS_RSA_WITH_AES_128_GCM_SHA256}, iana.TLS12
+		p.client.CipherSuites = p.server.CipherSuites
+		p.editServer = only(func(m *wire.Certificate12) { m.List = signs.Chain })
+	}),
 	fault.CertCriticalExtension: leaves(pki.Leaf{Extra: []pkix.Extension{{
 		Id: []int{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0},
 	}}}),
@@ -185,7 +203,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 	// A maze of authorities of one name, in the worst order: crypto/x509 gives up.
 	fault.CertRejected: chained(func(w *workshop) [][]byte {
 		a := w.authority("Maze", pki.Options{})
-		for range cert.MaxCertificates - 1 {
+		for range config.DefaultLimits().Certificates - 1 {
 			a = w.below(a, "Maze", pki.Options{})
 		}
 		chain := w.leaf(a, pki.Leaf{}).Chain

@@ -40,6 +40,18 @@ var unasked = by(fault.Client, func(p *pair) {
 	}
 })
 
+// compressed has a client that takes brotli get m instead of a Certificate.
+func compressed(m *wire.CompressedCertificate) scenario {
+	msg, err := wire.Append(nil, m)
+	if err != nil {
+		panic(err)
+	}
+	return by(fault.Client, func(p *pair) {
+		p.client.CertificateCompression = []iana.CertCompression{iana.CertBrotli}
+		instead(iana.Certificate, msg).prepare(p)
+	})
+}
+
 // unanswered has a client send data and nothing else.
 func unanswered(t *testing.T) error {
 	p := newPair(t)
@@ -71,8 +83,11 @@ var ofExtras = map[*fault.Rule]scenario{
 	fault.RequestContext: later(func(p *pair) {
 		p.editClient = only(func(m *wire.Certificate) { m.Context = []byte{1} })
 	}),
-	fault.RequestUnanswered: {run: unanswered, role: fault.Server},
-	fault.ChannelBinding:    binding("tls-unique"),
+	fault.RequestUnanswered:  {run: unanswered, role: fault.Server},
+	fault.CertCompression:    compressed(&wire.CompressedCertificate{Algorithm: iana.CertZlib, Length: 1, Data: []byte{1}}),
+	fault.CertExpand:         compressed(&wire.CompressedCertificate{Algorithm: iana.CertBrotli, Length: 1, Data: []byte{1}}),
+	fault.CertExpandTooLarge: compressed(&wire.CompressedCertificate{Algorithm: iana.CertBrotli, Length: 1 << 20, Data: []byte{1}}),
+	fault.ChannelBinding:     binding("tls-unique"),
 	fault.GREASEChosen: by(fault.Client, func(p *pair) {
 		p.client.GREASE = true
 		p.editServer = only(func(m *wire.ServerHello) { m.CipherSuite = 0x2a2a })

@@ -261,7 +261,7 @@ func (p *pair) answer(e *engine.Engine) {
 			roots = a.Server.ClientCAs
 		}
 		a.Reply(cert.Verify(cert.Request{
-			Chain: a.Chain, Name: a.Name, Roots: roots, Now: now, ServerAuth: a.Of == fault.Server, OCSPStaple: a.OCSP, SCTs: a.SCTs,
+			Chain: a.Chain, Name: a.Name, Roots: roots, Now: now, ServerAuth: a.Of == fault.Server, Transport: a.Transport, OCSPStaple: a.OCSP, SCTs: a.SCTs,
 		}))
 	case *flow.ClientCertificateAsk:
 		a.Reply(a.Config.GetClientCertificate(a.Request))

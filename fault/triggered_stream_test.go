@@ -144,6 +144,14 @@ var ofStream = map[*fault.Rule]scenario{
 			}
 		}
 	}),
+	fault.HandshakeTooLong: by(fault.Client, func(p *pair) {
+		p.client.Limits.HandshakeBytes = 1 << 12
+		p.editServer = func(m wire.Message) {
+			if c, ok := m.(*wire.Certificate); ok {
+				c.List[0].Extensions, c.List = wire.Extensions{Present: true}, append(c.List, wire.CertificateEntry{Data: make([]byte, 1<<13)})
+			}
+		}
+	}),
 	fault.Flood: once(func(w *tap) {
 		for range 33 {
 			w.put(iana.ContentApplicationData, nil)

@@ -53,6 +53,35 @@ var ofTransport = map[*fault.Rule]scenario{
 		return err
 	}, role: fault.Client},
 	fault.TransportFailed: dying(errBroken),
+	fault.HandshakeTooSlow: {run: func(t *testing.T) error {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		go io.Copy(io.Discard, theirs)
+		p := newPair(t)
+		p.client.Limits.HandshakeTime = time.Millisecond
+		return handclasp.Client(ours, &p.client).Handshake()
+	}, role: fault.Client},
+	fault.HandshakeCrowded: {run: func(t *testing.T) error {
+		inner, err := net.Listen("tcp", "127.0.0.1:0")
+		check(t, err)
+		p := newPair(t)
+		p.server.Limits.HalfOpen = 1
+		l := handclasp.NewListener(inner, &p.server)
+		defer l.Close()
+		var oldest *handclasp.Conn
+		for range 2 {
+			raw, err := net.Dial("tcp", l.Addr().String())
+			check(t, err)
+			defer raw.Close()
+			conn, err := l.Accept()
+			check(t, err)
+			defer conn.Close()
+			if oldest == nil {
+				oldest = conn.(*handclasp.Conn)
+			}
+		}
+		return oldest.Handshake()
+	}, role: fault.Server},
 	fault.Truncated: {run: func(t *testing.T) error {
 		p := newPair(t)
 		ours, theirs := net.Pipe()

@@ -44,8 +44,8 @@ func NewSignAsk(s sign.Signer, scheme iana.SignatureScheme, message []byte, repl
 }
 
 // A VerifyAsk wants a verdict on the peer's certificate chain. The signature
-// that proves possession of the leaf's key has been checked already, if need be
-// in an earlier connection.
+// that proves possession of the leaf's key has been checked already, if there is
+// one, if need be in an earlier connection.
 //
 // A server's Ask comes also for a client that showed none, if its policy lets
 // that pass: then Chain is empty and the answer, if it is not a refusal, is an
@@ -58,6 +58,8 @@ type VerifyAsk struct {
 	Resume bool     // it was shown in an earlier connection, which is to be resumed
 	OCSP   []byte   // stapled OCSPResponse of the leaf, DER; may be empty
 	SCTs   [][]byte // stapled signed certificate timestamps of the leaf
+
+	Transport bool // its key decrypts our secret instead of signing (RSA key transport)
 
 	reply func(*Verdict, error)
 }

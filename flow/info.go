@@ -16,7 +16,7 @@ type Info struct {
 	Group                iana.Group           // of the key exchange
 	KeyExchange          iana.KeyExchange     // TLS 1.2 and below: as the suite names it
 	DHBits               int                  // TLS 1.2 and below: size of the finite-field group, if there is one
-	ForwardSecrecy       bool                 // who gets hold of a long-term key later can't read this connection
+	ForwardSecrecy       bool                 // who gets hold of a long-term key later can't read this connection; below TLS 1.3 a ticket's key can, while it exists
 	PSKIdentity          []byte               // of the pre-shared key that both sides proved to have; nil without one
 	SignatureScheme      iana.SignatureScheme // of the server's CertificateVerify
 	ClientAuth           bool                 // the server asked for a client certificate
@@ -37,6 +37,7 @@ type Info struct {
 	Peer                 *Verdict             // on the peer's certificates; nil if it sent none
 	ServerCertificate    *x509.Certificate    // the server's leaf, as it was sent on this connection; nil if none was
 	TLSUnique            []byte               // the first Finished of TLS 1.2 and below; nil where it binds nothing (RFC 5929, RFC 7627)
+	CertCompression      iana.CertCompression // of the server's certificates; 0: none
 	OCSPResponse         []byte               // stapled by the server, DER
 	SCTs                 [][]byte             // stapled by the server
 	ClientRandom         [32]byte

@@ -1,6 +1,7 @@
 package httptls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -26,8 +27,7 @@ const (
 // decide what they are, and whose handshakes do not wait for each other.
 type listener struct {
 	net.Listener
-	cfg       *handclasp.ServerConfig
-	limit     time.Duration // of a handshake
+	limit     time.Duration // of what follows a handshake before a request can
 	log       *log.Logger   // nil is the standard one
 	protocols []string      // that the server speaks, by their names in ALPN
 	early     bool          // it wants requests from 0-RTT data at once
@@ -46,14 +46,22 @@ type accepted struct {
 func newListener(inner net.Listener, srv *http.Server, cfg *handclasp.ServerConfig) *listener {
 	h := srv.Handler.(*handler)
 	l := &listener{
-		Listener: inner, cfg: cfg, limit: handshakeTimeout, log: srv.ErrorLog, protocols: offers(h.speaks), early: h.early, ready: make(chan accepted),
+		limit: patience(srv), log: srv.ErrorLog, protocols: offers(h.speaks), early: h.early, ready: make(chan accepted),
 	}
-	if d := srv.ReadHeaderTimeout; d > 0 {
-		l.limit = d
-	}
+	own := *cfg
+	own.Limits.HandshakeTime = cmp.Or(own.Limits.HandshakeTime, l.limit)
+	l.Listener = handclasp.NewListener(inner, &own)
 	l.open, l.close = context.WithCancel(context.Background())
 	l.busy.Go(l.accept)
 	return l
+}
+
+// patience is how long srv waits for a client that owes it something.
+func patience(srv *http.Server) time.Duration {
+	if d := srv.ReadHeaderTimeout; d > 0 {
+		return d
+	}
+	return handshakeTimeout
 }
 
 // wait closes the listener and returns when its goroutines have ended.
@@ -80,12 +88,12 @@ func (l *listener) Accept() (net.Conn, error) {
 // go to the server, which knows whether to try again; it sets the pace.
 func (l *listener) accept() {
 	for l.open.Err() == nil {
-		raw, err := l.Listener.Accept()
+		conn, err := l.Listener.Accept()
 		if err != nil {
 			l.give(accepted{err: err})
 			continue
 		}
-		l.busy.Go(func() { l.handshake(raw) })
+		l.busy.Go(func() { l.handshake(conn.(*handclasp.Conn)) })
 	}
 }
 
@@ -99,22 +107,19 @@ func (l *listener) give(a accepted) bool {
 	}
 }
 
-func (l *listener) handshake(raw net.Conn) {
-	ctx, cancel := context.WithTimeout(l.open, l.limit)
-	defer cancel()
+func (l *listener) handshake(conn *handclasp.Conn) {
 	defer func() { // a hook of the user's; net/http survives a handler's panic likewise
 		if p := recover(); p != nil {
-			l.logf("httptls: panic in the handshake with %v: %v\n%s", raw.RemoteAddr(), p, debug.Stack())
-			raw.Close()
+			l.logf("httptls: panic in the handshake with %v: %v\n%s", conn.RemoteAddr(), p, debug.Stack())
+			conn.Close()
 		}
 	}()
-	conn := handclasp.Server(raw, l.cfg)
-	early, err := l.shake(ctx, conn)
+	early, err := l.shake(l.open, conn)
 	if err != nil {
 		if l.open.Err() == nil {
-			l.refuse(raw, err)
+			l.refuse(conn.NetConn(), err)
 		}
-		raw.Close()
+		conn.Close()
 		return
 	}
 	if c := l.dispatch(conn, early); c == nil || !l.give(accepted{conn: c}) {

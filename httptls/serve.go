@@ -42,7 +42,8 @@ func ListenAndServe(addr string, srv *http.Server, cfg *handclasp.ServerConfig) 
 // Serve accepts connections on l, does their handshakes as cfg says, each in a
 // goroutine of its own, and serves requests with srv. An empty NextProtos of
 // cfg means "h2" and "http/1.1", less what srv.Protocols excludes. A handshake
-// may last srv.ReadHeaderTimeout or, if that is zero, 10 seconds. Who sends
+// may last cfg.Limits.HandshakeTime or, if that is zero, srv.ReadHeaderTimeout, and
+// if that is zero too, 10 seconds; cfg.Limits.HalfOpen bounds how many go on. Who sends
 // plain HTTP is answered 400 in the clear. Requests in 0-RTT data wait for the
 // end of the handshake, unless srv.Handler is one of AcceptEarly.
 //

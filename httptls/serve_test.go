@@ -74,7 +74,28 @@ func TestSlowClient(t *testing.T) {
 			t.Errorf("not dropped: %v", err)
 		}
 	}
-	eventually(t, "20 log lines", func() bool { return strings.Count(s.log.String(), "did not answer in time") == len(slow) })
+	eventually(t, "20 log lines", func() bool { return strings.Count(s.log.String(), fault.HandshakeTooSlow.Text[:40]) == len(slow) })
+}
+
+// TestHalfOpen: of those who say nothing the oldest gives way to who comes, and the log
+// says so.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	cfg := serverConfig()
+	cfg.Limits.HalfOpen = 2
+	srv := &http.Server{Handler: peerAddr}
+	s := run(t, srv, func(l net.Listener) error { return httptls.Serve(l, srv, cfg) })
+	for range 10 {
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if _, _, err := get(transport(t), s.url); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "9 log lines", func() bool { return strings.Count(s.log.String(), fault.HandshakeCrowded.Hint) == 9 })
 }
 
 // TestRefusedByClient: an alert is explained in the log.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"container/list"
 	"context"
-	"crypto/subtle"
 	"slices"
 	"sync"
 	"time"
@@ -96,8 +95,7 @@ func usedOnce(s *Session) bool { return s.Version >= iana.TLS13 }
 
 // same reports whether s and o are one session, not only of one server.
 func (s *Session) same(o *Session) bool {
-	return s.Version == o.Version && bytes.Equal(s.ID, o.ID) && bytes.Equal(s.Ticket, o.Ticket) &&
-		subtle.ConstantTimeCompare(s.Secret, o.Secret) == 1
+	return s.Version == o.Version && bytes.Equal(s.ID, o.ID) && bytes.Equal(s.Ticket, o.Ticket)
 }
 
 // clone copies s with a secret of its own, so that either can be wiped. What else

@@ -166,29 +166,3 @@ func TestSecretsStayOut(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseSession(f *testing.F) {
-	f.Add(must(aSession().Append(nil)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := ParseSession(b)
-		if err != nil {
-			return
-		}
-		if got, err := s.Append(nil); err != nil || !bytes.Equal(got, b) {
-			t.Errorf("%x\nbecame\n%x, %v", b, got, err)
-		}
-	})
-}
-
-func FuzzParseState(f *testing.F) {
-	f.Add(must(aState().Append(nil)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := ParseState(b)
-		if err != nil {
-			return
-		}
-		if got, err := s.Append(nil); err != nil || !bytes.Equal(got, b) {
-			t.Errorf("%x\nbecame\n%x, %v", b, got, err)
-		}
-	})
-}

@@ -114,10 +114,12 @@ type ClientStore interface {
 	// Take gives the session to resume with, the newest first, or nil if there
 	// is none. One of TLS 1.3 is gone from the store then: a ticket that is used
 	// twice lets who watches the wire link the two connections (RFC 9846,
-	// Appendix C.4). Others stay until they are dropped.
+	// Appendix C.4). Others stay until they are dropped. The caller wipes what it
+	// gets.
 	Take(ctx context.Context, key string) (*Session, error)
 
-	// Drop forgets s, which the server did not take or which came to grief.
+	// Drop forgets s, which the server did not take or whose connection failed. It
+	// is known by its version, ID and ticket; its Secret may be gone.
 	Drop(ctx context.Context, key string, s *Session) error
 }
 

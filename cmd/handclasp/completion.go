@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/internal/expand"
 	"github.com/handclasp/handclasp/internal/starttls"
 )
 
@@ -55,16 +56,17 @@ func complete(cmd *cobra.Command) {
 		return // nothing to offer
 	}
 	for flag, names := range map[string][]string{
-		"suites":      texts(known.Suites),
-		"groups":      texts(known.Groups),
-		"sigalgs":     texts(known.Schemes),
-		"min-version": versionNumbers(texts(known.Versions)),
-		"max-version": versionNumbers(texts(known.Versions)),
-		"alpn":        {"h2", "http/1.1"},
-		"starttls":    starttls.Protocols(),
-		"client-auth": {"none", "request", "require", "verify-if-given", "require-and-verify"},
+		"suites":           texts(known.Suites),
+		"groups":           texts(known.Groups),
+		"sigalgs":          texts(known.Schemes),
+		"min-version":      versionNumbers(texts(known.Versions)),
+		"max-version":      versionNumbers(texts(known.Versions)),
+		"alpn":             {"h2", "http/1.1"},
+		"cert-compression": texts(expand.All),
+		"starttls":         starttls.Protocols(),
+		"client-auth":      {"none", "request", "require", "verify-if-given", "require-and-verify"},
 	} {
-		many := flag == "suites" || flag == "groups" || flag == "sigalgs" || flag == "alpn"
+		many := flag == "suites" || flag == "groups" || flag == "sigalgs" || flag == "alpn" || flag == "cert-compression"
 		cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 			if !many {
 				return names, cobra.ShellCompDirectiveNoFileComp

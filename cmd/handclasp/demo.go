@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -134,15 +136,25 @@ func demoNames() (names []string) {
 }
 
 // demonstrate tells one demonstration after the other.
-func (a *app) demonstrate(ctx context.Context, list demoList, flags *client, page page) error {
+func (a *app) demonstrate(ctx context.Context, list demoList, flags *client, form form) error {
+	dir := form.html
+	if dir != "" && len(list) > 1 {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return fileError("--html", dir, err)
+		}
+	}
 	for i, d := range list {
-		if len(list) > 1 && !page.json {
+		if len(list) > 1 && !form.json {
 			if i > 0 {
 				fmt.Fprintln(a.out)
 			}
 			fmt.Fprintf(a.out, "%s: %s\n\n", d.name, d.about)
 		}
-		if err := a.explain(ctx, nil, flags, page, d); err != nil {
+		if dir != "" && len(list) > 1 {
+			form.html = filepath.Join(dir, d.name+".html")
+		}
+		one := *flags // a demonstration may change them
+		if err := a.explain(ctx, nil, &one, form, d); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 func (a *app) explainCmd() *cobra.Command {
 	var flags client
-	var page page
+	var form form
 	var shows demoList
 	cmd := &cobra.Command{
 		Use:   "explain [HOST[:PORT]]",
@@ -41,57 +41,100 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 		Example: `  handclasp explain                              all on this machine
   handclasp explain example.com                  a real server
   handclasp explain --bytes | less -R            every byte with its meaning
+  handclasp explain example.com --html page.html   a page to look at
   handclasp explain example.com --json           for programs
   handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
   handclasp explain --starttls smtp mail.example.com
   handclasp explain --cert me.pem --key me.key   both sides show who they are
+  handclasp explain --steps                      one message at a time
+  handclasp explain --compare tls13 ecdhe        two handshakes side by side
+  handclasp explain --compare example.com example.org --html both.html
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
-		Args: func(cmd *cobra.Command, args []string) error { return oneAddress(cmd, args, false) },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if form.compare {
+				return nil // it looks for itself
+			}
+			return oneAddress(cmd, args, false)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := form.check(len(shows)); err != nil {
+				return err
+			}
+			if form.compare {
+				return a.compare(cmd.Context(), args, &flags, form)
+			}
 			if len(shows) == 0 {
-				return a.explain(cmd.Context(), args, &flags, page, nil)
+				return a.explain(cmd.Context(), args, &flags, form, nil)
 			}
 			if len(args) > 0 {
 				return &usageError{"--demo shows handshakes with a server of its own, and takes no host.", "Leave out " + quote(args[0]) + ", or --demo."}
 			}
-			return a.demonstrate(cmd.Context(), shows, &flags, page)
+			return a.demonstrate(cmd.Context(), shows, &flags, form)
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&page.bytes, "bytes", false, "show every byte, with its field's name and value")
-	f.BoolVar(&page.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	f.BoolVar(&form.bytes, "bytes", false, "show every byte, with its field's name, value and meaning")
+	f.BoolVar(&form.json, "json", false, "print the story as JSON; see docs/explain-json.md")
+	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
+	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
+	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, or a FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
 	flags.declare(f)
 	complete(cmd)
 	return cmd
 }
 
-// A page says how the story is printed.
-type page struct{ bytes, json bool }
+// A form says how the story is printed.
+type form struct {
+	bytes, json    bool
+	html           string // also as a page in this file
+	steps, compare bool
+}
 
-func (a *app) explain(ctx context.Context, args []string, flags *client, page page, d *demo) (err error) {
+// check finds flags that contradict each other.
+func (f *form) check(demos int) error {
+	switch {
+	case f.steps && f.json:
+		return &usageError{"--steps and --json exclude each other.", "Leave out one of them."}
+	case f.compare && (f.steps || f.json || f.bytes || demos > 0):
+		return &usageError{"--compare excludes --steps, --json, --bytes and --demo.", "Leave those out; a kind of demonstration may be compared by its name: 'handclasp explain --compare tls13 ecdhe'."}
+	}
+	return nil
+}
+
+func (a *app) explain(ctx context.Context, args []string, flags *client, form form, d *demo) error {
+	story, err := a.told(ctx, args, flags, d)
+	if story == nil {
+		return err
+	}
+	return cmp.Or(a.print(story, form), a.save(story, form.html, d), a.ended(err, form))
+}
+
+// told makes the connection and returns its story; nil if there was none to tell.
+// The error is that of the connection, with the story's words.
+func (a *app) told(ctx context.Context, args []string, flags *client, d *demo) (story *explain.Story, err error) {
 	t := target{host: "localhost"}
 	if len(args) > 0 {
 		if t, err = parseTarget(args[0], "443", string(flags.starttls)); err != nil {
-			return err
+			return nil, err
 		}
 	} else if flags.starttls != "" {
-		return &usageError{"--starttls needs a server: the one that explain starts itself speaks nothing but TLS.", fmt.Sprintf("Give its address: 'handclasp explain --starttls %s mail.example.com'.", flags.starttls)}
+		return nil, &usageError{"--starttls needs a server: the one that explain starts itself speaks nothing but TLS.", fmt.Sprintf("Give its address: 'handclasp explain --starttls %s mail.example.com'.", flags.starttls)}
 	}
 	cfg, err := flags.config(t.host)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if d != nil {
 		d.client(cfg)
 	}
 	out, err := flags.open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rec := explain.New(fault.Client, time.Now)
 	if flags.keylog != "" {
@@ -103,17 +146,25 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, page pa
 		err = a.explainOwn(ctx, flags, cfg, out, rec, d)
 	}
 	if err == nil || rec.Story().Error != nil {
-		err = cmp.Or(a.print(rec.Story(), page), a.ended(broken(err, rec), page))
+		story, err = rec.Story(), broken(err, rec)
 	}
-	return errors.Join(err, out.close())
+	return story, errors.Join(err, out.close())
 }
 
 // print writes the story to stdout.
-func (a *app) print(story *explain.Story, page page) error {
-	if !page.json {
-		return story.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: page.bytes})
+func (a *app) print(story *explain.Story, form form) error {
+	if !form.json {
+		o := explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: form.bytes}
+		if form.steps {
+			o.Pause = a.pauses(story, o)
+		}
+		err := story.WriteText(a.out, o)
+		if err == errEnough {
+			err = nil
+		}
+		return err
 	}
-	if !page.bytes {
+	if !form.bytes {
 		story = story.WithoutBytes()
 	}
 	b, err := story.JSON()
@@ -125,8 +176,8 @@ func (a *app) print(story *explain.Story, page page) error {
 
 // ended is the error of a story that was printed. The text tells it at its end;
 // JSON is for programs, so people get it on stderr.
-func (a *app) ended(err error, page page) error {
-	if err == nil || page.json {
+func (a *app) ended(err error, form form) error {
+	if err == nil || form.json {
 		return err
 	}
 	return errTold{err}

@@ -37,12 +37,15 @@ type client struct {
 	name     string
 	insecure bool
 	later    bool // may be asked for a certificate after the handshake
+	grease   bool
 	starttls plainText
 	again    renegotiation
+	compress names[iana.CertCompression]
 	memory
 }
 
-func (c *common) declare(f *pflag.FlagSet) {
+// declareOffer declares what a hello offers.
+func (c *common) declareOffer(f *pflag.FlagSet) {
 	c.suites.parse, c.groups.parse = iana.ParseCipherSuite, iana.ParseGroup
 	c.schemes.parse, c.alpn.parse = iana.ParseSignatureScheme, parseProtocol
 	c.timeout = limit(10 * time.Second)
@@ -53,21 +56,44 @@ func (c *common) declare(f *pflag.FlagSet) {
 	f.Var(&c.groups, "groups", "`LIST` of key-exchange groups, such as x25519,P-256")
 	f.Var(&c.schemes, "sigalgs", "`LIST` of signature algorithms, such as ed25519")
 	f.Var(&c.alpn, "alpn", "`LIST` of application protocols, such as h2,http/1.1")
+}
+
+func (c *common) declare(f *pflag.FlagSet) {
+	c.declareOffer(f)
 	f.Var(&c.psks, "psk", "pre-shared key as `IDENTITY:HEX`, or @FILE with one a line; repeatable")
 	f.StringVar(&c.keylog, "keylog", "", "append the keys to `FILE`; who has it reads the traffic")
 	f.StringVar(&c.events, "events", "", "write what happens to `FILE`, as JSON lines")
 	f.Var(&c.timeout, "timeout", "`TIME` for DNS, TCP and handshake together")
 }
 
-func (c *client) declare(f *pflag.FlagSet) {
+// declareOffer declares what a client trusts, asks for, shows and offers.
+func (c *client) declareOffer(f *pflag.FlagSet) {
+	c.declareTrust(f)
+	c.pairs.declare(f, "show the server, if it asks, the chain")
+	c.declareGREASE(f)
+	c.common.declareOffer(f)
+}
+
+func (c *client) declareTrust(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringArrayVar(&c.ca, "ca", nil, "trust only the authorities in `FILE` (PEM); repeatable")
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
+}
+
+func (c *client) declareGREASE(f *pflag.FlagSet) {
+	f.BoolVar(&c.grease, "grease", false, "offer values that mean nothing as well, as browsers do")
+}
+
+func (c *client) declare(f *pflag.FlagSet) {
+	c.declareTrust(f)
 	f.BoolVar(&c.insecure, "insecure", false, "go on after failed checks, and print each of them")
 	c.pairs.declare(f, "show the server, if it asks, the chain")
 	f.BoolVar(&c.later, "post-handshake-auth", false, "let the server ask for a certificate after the handshake, too (TLS 1.3)")
 	c.memory.declare(f)
+	c.compress.parse = iana.ParseCertCompression
+	f.Var(&c.compress, "cert-compression", "`LIST` of ways in which the server may compress its certificates: brotli,zstd,zlib (TLS 1.3)")
 	f.Var(&c.again, "renegotiation", "who may start another handshake, TLS 1.2 and below: never, or client: it does if the server asks")
+	c.declareGREASE(f)
 	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
 	c.common.declare(f)
 }
@@ -79,10 +105,12 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 			"Give the name as the certificate has it, such as www.example.com, without a port."}
 	}
 	cfg := &handclasp.ClientConfig{
-		ServerName: serverName(host), InsecureSkipVerify: c.insecure,
+		ServerName: serverName(host), InsecureSkipVerify: c.insecure, GREASE: c.grease,
 		MinVersion: iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), MaxRenegotiations: int(c.again), PostHandshakeAuth: c.later,
+		CertificateCompression: c.compress.values,
+		Limits:                 c.limits(),
 	}
 	if c.name != "" {
 		cfg.ServerName = serverName(c.name)
@@ -112,10 +140,15 @@ func (c *common) config(certificates []handclasp.Certificate) (*handclasp.Server
 		Certificates: certificates,
 		MinVersion:   iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
-		NextProtos: protocols(c.alpn.values),
+		NextProtos: protocols(c.alpn.values), Limits: c.limits(),
 	}
 	_, err := cfg.Params()
 	return cfg, err
+}
+
+// limits gives a handshake the time of the flag.
+func (c *common) limits() handclasp.Limits {
+	return handclasp.Limits{HandshakeTime: time.Duration(c.timeout)}
 }
 
 func fileError(flag, file string, err error) error {

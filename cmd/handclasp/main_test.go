@@ -183,7 +183,7 @@ func TestServeLog(t *testing.T) {
 	talk("GET / HTTP/1.1\r\n\r\n")
 	await(t, &said, regexp.MustCompile(`127\.0\.0\.1:\d+: failed after .* The peer speaks plain HTTP here, without TLS\. .*Hint: If the peer is a server`))
 	talk("\x16\x03\x01")
-	await(t, &said, regexp.MustCompile(`failed after \d+\.\d ms: The peer did not answer in time\. .*waiting for the ClientHello`))
+	await(t, &said, regexp.MustCompile(`failed after \d+\.\d ms: The handshake was not complete within the time .*3 bytes .*waiting for the ClientHello`))
 	conn, err := handclasp.Dial("tcp", addr, &handclasp.ClientConfig{InsecureSkipVerify: true, ServerName: "some.test"})
 	if err != nil {
 		t.Fatal(err)
@@ -235,15 +235,6 @@ func testServer(t *testing.T, f func(*handclasp.Conn)) string {
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
 	return l.Addr().String()
-}
-
-// What a client sent stands on the page escaped.
-func TestPageEscapes(t *testing.T) {
-	var page bytes.Buffer
-	err := pageTemplate.Execute(&page, map[string]any{"Rows": []row{{"Name", "<script>", "a&b", []string{"<b>"}}}})
-	if err != nil || strings.Contains(page.String(), "<script>") || strings.Contains(page.String(), "<b>") {
-		t.Errorf("%v: %s", err, &page)
-	}
 }
 
 // An error in the log is one line, whatever its cause says.

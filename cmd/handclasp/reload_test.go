@@ -107,7 +107,7 @@ func (f *fetcher) get(client *http.Client) (name string, err error) {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err == nil && (res.StatusCode != http.StatusOK || !strings.Contains(string(body), "</html>")) {
+	if err == nil && (res.StatusCode != http.StatusOK || !strings.Contains(string(body), "\n  forward secrecy")) {
 		err = fmt.Errorf("%s: %q", res.Status, body)
 	}
 	return res.TLS.PeerCertificates[0].DNSNames[1], err

@@ -38,7 +38,7 @@ step by step.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.AddCommand(a.explainCmd(), a.connectCmd(), a.serveCmd(), versionCmd(), completionCmd())
+	cmd.AddCommand(a.explainCmd(), a.connectCmd(), a.serveCmd(), a.diagnoseCmd(), a.labCmd(), featuresCmd(), versionCmd(), completionCmd())
 	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(a.out, cmd, columnsOf(a.out)) })
 	cmd.SetFlagErrorFunc(flagError)
 	return cmd

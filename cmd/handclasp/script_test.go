@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
+			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "lab": cmdLab, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
 			"talk": cmdTalk, "get": cmdGet,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -372,11 +372,16 @@ var listening = regexp.MustCompile(`listening at [^;]*:(\d+);`)
 
 // cmdServe starts handclasp serve at a free port and sets PORT. Flags that name
 // files must give them from the root.
-func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
+func cmdServe(ts *testscript.TestScript, _ bool, args []string) { start(ts, "serve", args) }
+
+// cmdLab starts a case of the lab, with its port in PORT: lab CASE ARG...
+func cmdLab(ts *testscript.TestScript, _ bool, args []string) { start(ts, "lab", args) }
+
+func start(ts *testscript.TestScript, command string, args []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := ts.Value(serverKey{}).(*running)
 	*r = running{cancel, make(chan int, 1), new(buffer)}
-	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
+	args = append([]string{command, "--listen", "127.0.0.1:0"}, args...)
 	go func() { r.code <- run(ctx, args, strings.NewReader(""), io.Discard, r.log) }()
 	ts.Defer(cancel)
 	for range 500 {
@@ -386,7 +391,7 @@ func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	ts.Fatalf("serve does not listen: %s", r.log)
+	ts.Fatalf("%s does not listen: %s", command, r.log)
 }
 
 // cmdStop ends serve, which must exit with 0, and writes its log to serve.log.

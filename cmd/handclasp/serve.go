@@ -28,6 +28,7 @@ type serve struct {
 	clientCA   []string
 	later      bool
 	http, echo bool
+	halfOpen   int
 }
 
 const defaultCAOut = "handclasp-ca.pem"
@@ -37,9 +38,9 @@ func (a *app) serveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a page about each handshake over HTTPS, or an echo",
-		Long: `serve is a TLS server to try clients against. It answers HTTP GET with a short
-page about the handshake the page was asked over, in HTTP/2 or HTTP/1.1, or
-echoes with --echo. Each connection gets a line on stderr: who, what was agreed,
+		Long: `serve is a TLS server to try clients against. It answers HTTP GET with the story
+of the handshake that it came over, in HTTP/2 or HTTP/1.1: a page to browsers, JSON
+to who asks for that, and text to others, such as curl; or it echoes with --echo. Each connection gets a line on stderr: who, what was agreed,
 or why it failed and what to do. Listening at :8443 means at all addresses of
 this machine.
 
@@ -89,6 +90,7 @@ func (s *serve) declare(f *pflag.FlagSet) {
 	f.Var(&s.clientAuth, "client-auth", "`POLICY` for clients' certificates, as told above")
 	f.StringArrayVar(&s.clientCA, "client-ca", nil, "authorities for clients in `FILE` (PEM); repeatable")
 	f.BoolVar(&s.later, "post-handshake-auth", false, "ask clients of TLS 1.3 that allow it after the handshake")
+	f.IntVar(&s.halfOpen, "half-open", 0, "let `N` handshakes go on at once; a new one pushes the oldest out; 4096 unless given")
 	f.BoolVar(&s.http, "http", false, "answer HTTP with a page about the handshake (default)")
 	f.BoolVar(&s.echo, "echo", false, "send back what comes")
 	s.tickets.declare(f)
@@ -124,6 +126,9 @@ func (s *serve) check(f *pflag.FlagSet) error {
 			return &usageError{"--post-handshake-auth and h2 exclude each other: HTTP/2 forbids the question (RFC 8740).", "Leave out h2 of --alpn, or --post-handshake-auth."}
 		}
 	}
+	if f.Changed("half-open") && s.halfOpen < 1 {
+		return &usageError{fmt.Sprintf("--half-open %d leaves no room for a handshake.", s.halfOpen), "Give a number of 1 or more, or leave it out for 4096."}
+	}
 	return checkListen(s.listen)
 }
 
@@ -146,6 +151,7 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, forget()) }()
+	cfg.Limits.HalfOpen = flags.halfOpen
 	cfg.ClientAuth, cfg.AskLater = handclasp.ClientAuthType(flags.clientAuth), flags.later
 	if cfg.ClientCAs, err = authorities("--client-ca", flags.clientCA); err != nil {
 		return err
@@ -178,7 +184,7 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	if !flags.echo {
 		s.web = newWeb(inner.Addr(), s.timeout)
 	}
-	return s.serve(ctx, inner)
+	return s.serve(ctx, handclasp.NewListener(inner, cfg))
 }
 
 // certificates are those of the files, or else made up, with the certificate of

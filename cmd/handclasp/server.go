@@ -24,7 +24,7 @@ const grace = 5 * time.Second
 type server struct {
 	log     *lines
 	cfg     *handclasp.ServerConfig
-	timeout time.Duration
+	timeout time.Duration // of an answer that a client owes after the handshake
 	out     *outputs
 	web     *web // nil: echo
 
@@ -56,11 +56,11 @@ func (s *server) serve(ctx context.Context, inner net.Listener) error {
 // client that went away in the meantime, pass.
 func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 	for number := 1; ; number++ {
-		raw, err := inner.Accept()
+		conn, err := inner.Accept()
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				raw.Close()
+				conn.Close()
 			}
 			return nil
 		case errors.Is(err, net.ErrClosed):
@@ -70,43 +70,46 @@ func (s *server) accept(ctx, alive context.Context, inner net.Listener) error {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		s.working.Go(func() { s.handle(alive, number, raw) })
+		s.working.Go(func() { s.handle(alive, number, conn.(*handclasp.Conn)) })
 	}
 }
 
 // handle does the handshake of one connection and what comes after it.
-func (s *server) handle(alive context.Context, number int, raw net.Conn) {
+func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn) {
 	start := time.Now()
-	v := &visit{Conn: handclasp.Server(raw, s.cfg), log: s.log, name: raw.RemoteAddr().String(), wants: s.cfg.ClientAuth, patience: s.timeout}
+	v := &visit{Conn: conn, log: s.log, name: conn.RemoteAddr().String(), wants: s.cfg.ClientAuth, patience: s.timeout}
 	v.identify = sync.OnceValue(v.ask)
 	rec := explain.New(fault.Server, time.Now)
-	rec.Connected(raw.LocalAddr().String(), v.name, 0)
+	rec.Connected(conn.LocalAddr().String(), v.name, 0)
 	events := s.out.events.watcher(number)
 	v.Watch(func(ev *handclasp.Event) {
 		events(ev)
+		v.seen.watch(ev)
 		if !v.agreed.Load() {
 			rec.Watch(ev)
 		}
 	})
-	ctx, cancel := context.WithTimeout(alive, s.timeout)
-	defer cancel()
-	if err := v.HandshakeContext(ctx); err != nil {
+	if err := v.HandshakeContext(alive); err != nil {
 		rec.Done(err)
-		v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
-		if errors.Is(err, fault.PeerSpeaksHTTP) {
-			httptls.AnswerPlain(raw)
+		if why := v.rejects(err); why != "" {
+			v.tell("failed after %s: %s", took(time.Since(start)), why)
+		} else {
+			v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
 		}
-		raw.Close()
+		if errors.Is(err, fault.PeerSpeaksHTTP) {
+			httptls.AnswerPlain(v.NetConn())
+		}
+		v.Close()
 		return
 	}
 	v.agreed.Store(true)
-	v.took, v.choices = time.Since(start), choices(rec.Story())
+	v.rec = rec
 	info := v.Info()
 	line := describe(info)
 	if who := visitor(info); who != "" {
 		line += ", client " + who
 	}
-	v.tell("%s, in %s", line, took(v.took))
+	v.tell("%s, in %s", line, took(time.Since(start)))
 	if s.web != nil {
 		s.web.take(v)
 		return
@@ -118,23 +121,16 @@ func (s *server) handle(alive context.Context, number int, raw net.Conn) {
 	v.Close()
 }
 
-// choices are what this side decided, in the order in which it was told.
-func choices(story *explain.Story) (list []explain.Choice) {
-	for _, s := range story.Steps {
-		list = append(list, s.Choices...)
-	}
-	return list
-}
-
 // A visit is a connection that the server has taken.
 type visit struct {
 	*handclasp.Conn
-	log     *lines
-	name    string // its address
-	wants   handclasp.ClientAuthType
-	agreed  atomic.Bool
-	took    time.Duration // the handshake
-	choices []explain.Choice
+	log    *lines
+	name   string // its address
+	wants  handclasp.ClientAuthType
+	agreed atomic.Bool // then what comes is the application's, and not told
+	rec    *explain.Recorder
+	seen   sight
+	heard  atomic.Bool // data came
 
 	identify func() bool   // ask, once
 	patience time.Duration // for the answer
@@ -151,6 +147,8 @@ func (v *visit) ask() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), v.patience)
 	defer cancel()
+	v.agreed.Store(false)
+	defer v.agreed.Store(true)
 	start := time.Now()
 	err := v.RequestClientCertificate(ctx)
 	switch {
@@ -179,12 +177,25 @@ func (v *visit) tell(format string, args ...any) {
 // without a word is usual after HTTP and worth no line.
 func (v *visit) Read(p []byte) (int, error) {
 	n, err := v.Conn.Read(p)
+	if n > 0 {
+		v.heard.Store(true)
+	}
 	v.breaks(err)
 	return n, err
 }
 
 // breaks tells of an error that ends the connection, once.
 func (v *visit) breaks(err error) {
+	if !v.heard.Load() {
+		why := v.rejects(err)
+		if why == "" {
+			why = v.leaves(err)
+		}
+		if why != "" {
+			v.broken.Do(func() { v.tell("%s", why) })
+			return
+		}
+	}
 	if e, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(e, fault.Truncated) && !errors.Is(e, fault.PeerReset) {
 		v.broken.Do(func() { v.tell("broke off: %s", inLine(inWords(e, fault.Server))) })
 	}

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"log"
 	"net"
@@ -15,15 +13,9 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/httptls"
-	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/kex"
 )
-
-//go:embed page.html
-var pageSource string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // A web is the HTTP server behind serve. As a listener it gives the connections
 // whose handshake is complete. It does what httptls.Serve does, with its parts,
@@ -94,7 +86,7 @@ func (w *web) Accept() (net.Conn, error) {
 func (w *web) Close() error   { return nil }
 func (w *web) Addr() net.Addr { return w.addr }
 
-// answer writes the page.
+// answer tells of the handshake.
 func answer(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -108,66 +100,53 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	if !v.identify() {
 		panic(http.ErrAbortHandler) // the connection is over, and the log has told
 	}
-	var page bytes.Buffer
-	rows := about(v, r.Proto)
-	if err := pageTemplate.Execute(&page, map[string]any{"Rows": rows}); err != nil {
+	kind, body, err := v.page(r)
+	if err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	h.Set("Content-Length", fmt.Sprint(page.Len()))
-	w.Write(page.Bytes())
+	h.Set("Content-Type", kind)
+	h.Set("Vary", "Accept")
+	h.Set("Content-Security-Policy", page.Policy())
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	w.Write(body)
 }
 
-// A row of the page is one thing that the handshake settled.
-type row struct {
-	Label, Value, Why string
-	Offered           []string
+// page tells the handshake in the form that is asked for: HTML to browsers, JSON to
+// who wants that, and else text.
+func (v *visit) page(r *http.Request) (kind string, body []byte, err error) {
+	story, notes := v.rec.Story(), v.notes(r.Proto)
+	var b bytes.Buffer
+	switch accept := r.Header.Get("Accept"); {
+	case strings.Contains(accept, "text/html"):
+		err = page.Write(&b, story, page.Options{Title: "This page came over " + v.Info().Version.String(), Notes: notes, Made: maker()})
+		return "text/html; charset=utf-8", b.Bytes(), err
+	case strings.Contains(accept, "application/json"):
+		body, err = story.JSON()
+		return "application/json", body, err
+	}
+	for _, n := range notes {
+		fmt.Fprintf(&b, "%s: %s\n", n.Label, n.Text)
+	}
+	b.WriteByte('\n')
+	err = story.WriteText(&b, explain.TextOptions{})
+	return "text/plain; charset=utf-8", b.Bytes(), err
 }
 
-// about is what the page says of a visit that asks in a version of HTTP.
-func about(v *visit, http string) []row {
-	info := v.Info()
-	trips := "1 for TCP, 1 for TLS"
-	switch {
-	case info.Version < iana.TLS13:
-		trips = "1 for TCP, 2 for TLS"
-	case info.Retried:
-		trips = "1 for TCP, 2 for TLS: this server asked for another key share"
+// notes are what the page says besides the story, to who asks in a version of HTTP.
+func (v *visit) notes(http string) []explain.Line {
+	list := []explain.Line{
+		{Label: "Your address", Text: v.name},
+		{Label: "Asked in", Text: strings.Replace(http, "HTTP/2.0", "HTTP/2", 1)},
 	}
-	group := exchanged(info)
-	if kex.PostQuantum(info.Group) {
-		group += " (post-quantum)"
-	}
-	signature := info.SignatureScheme.String()
-	switch {
-	case info.Resumed:
-		signature = "none: the connection is resumed"
-	case info.SignatureScheme == 0:
-		signature = "none"
-	}
-	rows := []row{
-		v.row("Version", info.Version.String(), "version"),
-		v.row("Cipher suite", info.CipherSuite.String(), "cipher_suite"),
-		v.row("Key exchange", group, "group"),
-		v.row("Certificate", v.chosen("certificate").Chosen, "certificate"),
-		v.row("Signature", signature, "signature_scheme"),
-		v.row("Protocol", orNone(info.ALPN), "application_protocol"),
-		{Label: "HTTP version", Value: strings.Replace(http, "HTTP/2.0", "HTTP/2", 1)},
-		{Label: "Name asked for", Value: orNone(info.ServerName)},
-		{Label: "Round trips", Value: trips},
-		{Label: "Time", Value: took(v.took) + ", as the server saw it"},
-		{Label: "Your address", Value: v.name},
-	}
-	if who := visitor(info); who != "" {
-		why := v.policy()
+	if who := visitor(v.Info()); who != "" {
+		who += ". " + v.policy()
 		if v.later {
-			why += " It asked after the handshake, when you asked for this page."
+			who += " It asked after the handshake, when you asked for this page."
 		}
-		rows = append(rows, row{Label: "You are", Value: who, Why: why})
+		list = append(list, explain.Line{Label: "You are", Text: who})
 	}
-	return rows
+	return list
 }
 
 // policy says what this server wants of clients' certificates.
@@ -181,26 +160,4 @@ func (v *visit) policy() string {
 		return "This server asks for a certificate, takes none as well, and verifies what it gets."
 	}
 	return "This server wants a certificate, and verifies it."
-}
-
-func (v *visit) row(label, value, what string) row {
-	c := v.chosen(what)
-	return row{label, value, c.Reason, c.Offered}
-}
-
-// chosen is the decision on what; the zero Choice if there was none.
-func (v *visit) chosen(what string) explain.Choice {
-	for _, c := range v.choices {
-		if c.What == what {
-			return c
-		}
-	}
-	return explain.Choice{}
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }

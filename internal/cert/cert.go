@@ -14,9 +14,9 @@
 // What was found good may be remembered for some minutes, if the Request brings a
 // memory; certificates that are in use are parsed once.
 //
-// Limits, against a peer that wants to keep us busy: 32 certificates, 256 KiB
-// in all, RSA keys of 8192 bits, 100 signatures to check. RSA keys below
-// 1024 bits are refused; from there on length is the business of the roots'
+// Limits, against a peer that wants to keep us busy: so many certificates and
+// bytes as config.Limits says, RSA keys of 8192 bits, 100 signatures to check. RSA
+// keys below 1024 bits are refused; from there on length is the business of the roots'
 // policy, since private networks still hold many such devices.
 //
 // There is no clock here: the time comes with the Request. Nothing is fetched:
@@ -31,16 +31,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/session"
 )
 
 const (
-	MaxCertificates = 32      // in one chain
-	MaxBytes        = 1 << 18 // of all certificates of a chain together
-	MaxRSABits      = 8192    // of any key, as in crypto/tls
-	MinRSABits      = 1024    // of any key; crypto/rsa refuses less
+	MaxRSABits = 8192 // of any key, as in crypto/tls
+	MinRSABits = 1024 // of any key; crypto/rsa refuses less
 )
 
 // A Request is a chain to verify.
@@ -50,6 +49,7 @@ type Request struct {
 	Roots      *x509.CertPool      // nil: the system's
 	Now        time.Time
 	ServerAuth bool              // the chain is a server's, else a client's
+	Transport  bool              // its key decrypts (RSA key transport) instead of signing
 	OCSPStaple []byte            // DER of the OCSPResponse; nil if none was sent
 	SCTs       [][]byte          // carried only
 	Memory     *session.Verdicts // nil: the chain is judged whatever was found before
@@ -57,11 +57,12 @@ type Request struct {
 }
 
 // Parse reads a chain as it was sent: DER, leaf first. It fails with a
-// *fault.Error if the list is empty or beyond the limits, or if any of it cannot
+// *fault.Error if the list is empty or beyond the limits, which are those of
+// Params, or if any of it cannot
 // be parsed; then there is nothing that Verify could or should look at. The
 // certificates share no memory with raw; other connections may have the same, so
 // they must not be changed.
-func Parse(raw [][]byte) ([]*x509.Certificate, error) {
+func Parse(raw [][]byte, most config.Limits) ([]*x509.Certificate, error) {
 	size := 0
 	for _, der := range raw {
 		size += len(der)
@@ -69,10 +70,10 @@ func Parse(raw [][]byte) ([]*x509.Certificate, error) {
 	switch n := len(raw); {
 	case n == 0:
 		return nil, fault.CertEmpty.In("certificate_list")
-	case n > MaxCertificates:
-		return nil, fault.CertTooMany.In("certificate_list").Saw(count(n, "certificate"), fmt.Sprintf("at most %d", MaxCertificates))
-	case size > MaxBytes:
-		return nil, fault.CertTooLarge.In("certificate_list").Saw(count(size, "byte"), fmt.Sprintf("at most %d", MaxBytes))
+	case n > most.Certificates:
+		return nil, fault.CertTooMany.In("certificate_list").Saw(count(n, "certificate"), fmt.Sprintf("at most %d", most.Certificates))
+	case size > most.CertificateBytes:
+		return nil, fault.CertTooLarge.In("certificate_list").Saw(count(size, "byte"), fmt.Sprintf("at most %d", most.CertificateBytes))
 	}
 	chain := make([]*x509.Certificate, len(raw))
 	for i, der := range raw {

@@ -122,8 +122,12 @@ func (v *verifier) usage() {
 			break
 		}
 	}
-	if u := v.leaf.KeyUsage; u != 0 && u&x509.KeyUsageDigitalSignature == 0 {
-		v.failed(usageCheck, fault.CertKeyUsage.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), "digitalSignature"))
+	rule, need := fault.CertKeyUsage, x509.KeyUsageDigitalSignature
+	if v.Transport {
+		rule, need = fault.CertKeyEncipherment, x509.KeyUsageKeyEncipherment
+	}
+	if u := v.leaf.KeyUsage; u != 0 && u&need == 0 {
+		v.failed(usageCheck, rule.In(v.where(v.leaf)).Saw("it allows only "+keyUsages(u), keyUsages(need)))
 	}
 	if len(v.Failed) == before {
 		v.passed(usageCheck)

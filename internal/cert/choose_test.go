@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
@@ -19,7 +20,7 @@ func TestChoose(t *testing.T) {
 	rsaRoot := must(t)(pki.NewAuthority("RSA Root", pki.Options{Now: now, Key: pki.RSA2048}))
 	candidate := func(a *pki.Authority, l pki.Leaf, s ...iana.SignatureScheme) Candidate {
 		t.Helper()
-		chain, err := Parse(h.leaf(a, l).Chain)
+		chain, err := Parse(h.leaf(a, l).Chain, config.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}

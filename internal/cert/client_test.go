@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/sign"
@@ -15,7 +16,7 @@ func TestChooseForServer(t *testing.T) {
 	rsaRoot := must(t)(pki.NewAuthority("RSA Root", pki.Options{Now: now, Key: pki.RSA2048}))
 	candidate := func(a *pki.Authority, l pki.Leaf, s ...iana.SignatureScheme) Candidate {
 		t.Helper()
-		chain, err := Parse(h.leaf(a, l).Chain)
+		chain, err := Parse(h.leaf(a, l).Chain, config.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}

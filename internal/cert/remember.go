@@ -54,6 +54,9 @@ func (r *Request) key() session.VerdictKey {
 	if r.ServerAuth {
 		b[0] = 1
 	}
+	if r.Transport {
+		b[0] |= 2
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(len(r.Name)))
 	b = append(b, r.Name...)
 	b = binary.BigEndian.AppendUint64(b, uint64(len(r.SCTs)))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/session"
@@ -25,7 +26,7 @@ func memory(t *testing.T) *session.Verdicts {
 // TestRemembered: a verdict is found again for the same question, and for no other.
 func TestRemembered(t *testing.T) {
 	h := newHouse(t)
-	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), Names: []string{host, "other.example.org"}})
+	leaf := h.leaf(h.sub, pki.Leaf{NotAfter: now.Add(10 * time.Minute), KeyUsage: x509.KeyUsageDigitalSignature, Names: []string{host, "other.example.org"}})
 	staple := h.answer(leaf, pki.Answer{NextUpdate: now.Add(5 * time.Minute)})
 	good := h.request(leaf.Chain)
 	good.OCSPStaple, good.Memory = staple, memory(t)
@@ -43,6 +44,7 @@ func TestRemembered(t *testing.T) {
 		"another name":         {func(r *sent) { r.Name = "other.example.org" }, false, nil},
 		"a wrong name":         {func(r *sent) { r.Name = "www.example.com" }, false, fault.CertWrongName},
 		"no name":              {func(r *sent) { r.Name = "" }, false, nil},
+		"another use":          {func(r *sent) { r.Transport = true }, false, fault.CertKeyEncipherment},
 		"another purpose":      {func(r *sent) { r.ServerAuth = false }, false, nil},
 		"an equal pool":        {func(r *sent) { r.Roots = h.root.Pool() }, false, nil},
 		"other roots":          {func(r *sent) { r.Roots = x509.NewCertPool() }, false, fault.CertUnknownIssuer},
@@ -121,21 +123,21 @@ func TestSharedCertificates(t *testing.T) {
 	h := newHouse(t)
 	raw := h.leaf(h.sub, pki.Leaf{}).Chain
 	mine := [][]byte{bytes.Clone(raw[0]), bytes.Clone(raw[1])}
-	a, err := Parse(mine)
+	a, err := Parse(mine, config.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, der := range mine {
 		clear(der)
 	}
-	b, err := Parse(raw)
+	b, err := Parse(raw, config.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a[0] != b[0] || a[1] != b[1] || !bytes.Equal(a[0].Raw, raw[0]) {
 		t.Error("parsed twice, or from memory that was not ours")
 	}
-	if _, err := Parse([][]byte{flip(raw[0])}); err != nil {
+	if _, err := Parse([][]byte{flip(raw[0])}, config.DefaultLimits()); err != nil {
 		t.Fatal(err)
 	}
 	runtime.KeepAlive(a)
@@ -161,7 +163,7 @@ func TestAllocations(t *testing.T) {
 	raw := h.leaf(h.sub, pki.Leaf{}).Chain
 	r := h.request(raw).Request
 	var err error
-	if r.Chain, err = Parse(raw); err != nil {
+	if r.Chain, err = Parse(raw, config.DefaultLimits()); err != nil {
 		t.Fatal(err)
 	}
 	r.Memory = memory(t)
@@ -171,7 +173,7 @@ func TestAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(20, func() { Verify(r) }); n > 1 {
 		t.Errorf("a remembered verdict: %v objects", n)
 	}
-	if n := testing.AllocsPerRun(20, func() { Parse(raw) }); n > 1 {
+	if n := testing.AllocsPerRun(20, func() { Parse(raw, config.DefaultLimits()) }); n > 1 {
 		t.Errorf("a chain in use: %v objects", n)
 	}
 	r.Memory = nil

@@ -4,21 +4,25 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -83,7 +87,7 @@ type sent struct {
 // verify is what a handshake does; there is no Verdict on what cannot be parsed.
 func (s sent) verify() (*flow.Verdict, error) {
 	var err error
-	if s.Request.Chain, err = Parse(s.Chain); err != nil {
+	if s.Request.Chain, err = Parse(s.Chain, config.DefaultLimits()); err != nil {
 		return nil, err
 	}
 	return Verify(s.Request)
@@ -132,10 +136,10 @@ func TestRules(t *testing.T) {
 	}{
 		{fault.CertEmpty, iana.DecodeError, "", func(h *house) sent { return h.request(nil) }},
 		{fault.CertTooMany, iana.UnsupportedCertificate, "33 certificates", func(h *house) sent {
-			return h.request(make([][]byte, MaxCertificates+1))
+			return h.request(make([][]byte, config.DefaultLimits().Certificates+1))
 		}},
 		{fault.CertTooLarge, iana.UnsupportedCertificate, "262145 bytes", func(h *house) sent {
-			return h.request([][]byte{make([]byte, MaxBytes+1)})
+			return h.request([][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)})
 		}},
 		{fault.CertUnparsable, iana.BadCertificate, "certificate_list[0]", func(h *house) sent {
 			return h.request([][]byte{[]byte("-----BEGIN")})
@@ -173,6 +177,11 @@ func TestRules(t *testing.T) {
 		}},
 		{fault.CertKeyUsage, iana.UnsupportedCertificate, "only keyEncipherment", func(h *house) sent {
 			return h.request(h.leaf(h.sub, pki.Leaf{KeyUsage: x509.KeyUsageKeyEncipherment}).Chain)
+		}},
+		{fault.CertKeyEncipherment, iana.UnsupportedCertificate, "only digitalSignature", func(h *house) sent {
+			r := h.request(h.leaf(h.sub, pki.Leaf{KeyUsage: x509.KeyUsageDigitalSignature}).Chain)
+			r.Transport = true
+			return r
 		}},
 		{fault.CertCriticalExtension, iana.UnsupportedCertificate, "1.2.3.4", func(h *house) sent {
 			return h.request(h.leaf(h.sub, pki.Leaf{Extra: []pkix.Extension{ext(true, []byte{5, 0}, 1, 2, 3, 4)}}).Chain)
@@ -358,7 +367,7 @@ func (h *house) responder(a *pki.Authority, l pki.Leaf) *pki.Issued {
 // every one of them has to be tried.
 func maze(h *house) [][]byte {
 	a := must(h.t)(pki.NewAuthority("Maze", pki.Options{Now: now}))
-	for range MaxCertificates - 1 {
+	for range config.DefaultLimits().Certificates - 1 {
 		a = must(h.t)(a.Intermediate("Maze", pki.Options{}))
 	}
 	chain := h.leaf(a, pki.Leaf{}).Chain
@@ -490,7 +499,7 @@ func TestParseCopies(t *testing.T) {
 	h := newHouse(t)
 	raw := h.leaf(h.sub, pki.Leaf{}).Chain
 	der := bytes.Clone(raw[0])
-	chain, err := Parse([][]byte{der, raw[1]})
+	chain, err := Parse([][]byte{der, raw[1]}, config.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -706,7 +715,7 @@ func FuzzStaple(f *testing.F) {
 		}
 		f.Add(der)
 	}
-	chain, err := Parse(i.Chain)
+	chain, err := Parse(i.Chain, config.DefaultLimits())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -719,5 +728,79 @@ func FuzzStaple(f *testing.F) {
 			t.Fatal(err)
 		}
 		_ = fmt.Sprint(err)
+	})
+}
+
+// FuzzChain: what a peer presents is a list of certificates, each behind a length of
+// two bytes. A chain that passes is one that we issued, for a name that is its own.
+func FuzzChain(f *testing.F) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) // the same each time, so that an input is, too
+	serial := int64(0)
+	issue := func(t *x509.Certificate, parent *x509.Certificate) *x509.Certificate {
+		serial++
+		t.SerialNumber, t.NotBefore, t.NotAfter = big.NewInt(serial), now.Add(-day), now.Add(day)
+		if parent == nil {
+			parent = t
+		}
+		der, err := x509.CreateCertificate(rand.Reader, t, parent, key.Public(), key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return c
+	}
+	authority := func(name string) *x509.Certificate {
+		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	}
+	root := issue(authority("Root"), nil)
+	sub := issue(authority("Sub"), root)
+	leaf := issue(&x509.Certificate{DNSNames: []string{host}}, sub)
+	other := issue(&x509.Certificate{DNSNames: []string{"other.example"}, IPAddresses: []net.IP{{127, 0, 0, 1}}}, root)
+	own := issue(&x509.Certificate{DNSNames: []string{host}}, nil)
+	list := func(chain ...*x509.Certificate) (b []byte) {
+		for _, c := range chain {
+			b = append(binary.BigEndian.AppendUint16(b, uint16(len(c.Raw))), c.Raw...)
+		}
+		return b
+	}
+	for _, chain := range [][]byte{nil, list(leaf, sub), list(leaf, sub, root), list(other), list(own), list(leaf), list(sub), list(leaf, leaf, sub), {0, 1, 2}} {
+		f.Add(chain)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var raw [][]byte
+		for len(b) >= 2 {
+			n := min(int(binary.BigEndian.Uint16(b)), len(b)-2)
+			raw = append(raw, b[2:2+n])
+			b = b[2+n:]
+		}
+		chain, err := Parse(raw, config.DefaultLimits())
+		if err == nil {
+			r := Request{Chain: chain, Name: host, Roots: pool, Now: now, ServerAuth: true}
+			var v *flow.Verdict
+			v, err = Verify(r)
+			if v == nil {
+				t.Fatal("no verdict")
+			}
+			if err == nil && !bytes.Equal(raw[0], leaf.Raw) {
+				t.Fatalf("%x passes", raw[0])
+			}
+			r.Insecure = true
+			if _, err := Verify(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, ok := errors.AsType[*fault.Error](err); err != nil && !ok {
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, c := range fmt.Sprint(err) {
+			if c < ' ' || c == 0x7f {
+				t.Fatalf("%q is in %q", c, err)
+			}
+		}
 	})
 }

@@ -47,13 +47,14 @@ var clientHellos = []edge[*client]{
 type client struct {
 	core
 	*clientWork
-	cfg        *config.ClientConfig
-	table      []edge[*client]
-	hellos     []edge[*client]     // its beginning, for a renegotiation
-	past       *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
-	resumption keys.Secret         // what tickets make sessions of; nil: they are dropped
-	chain      []*x509.Certificate // the server's
-	later      laterAnswer         // TLS 1.3: to a request after the handshake
+	cfg           *config.ClientConfig
+	table         []edge[*client]
+	again         []edge[*client]     // how a renegotiation begins
+	past          *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	helloRequests int                 // TLS 1.2: that came meanwhile
+	resumption    keys.Secret         // what tickets make sessions of; nil: they are dropped
+	chain         []*x509.Certificate // the server's
+	later         laterAnswer         // TLS 1.3: to a request after the handshake
 }
 
 // clientWork is what it needs while the handshake goes on.
@@ -111,7 +112,8 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, table: clientHellos, hellos: clientHellos}
+	c := &client{cfg: cfg, table: clientHellos, again: clientAgain}
+	o.Limits = params.Limits
 	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Client}}
 	c.wake()
 	c.params = params
@@ -121,12 +123,18 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 func (c *client) Start() error { return c.step(begin, nil) }
 
 func (c *client) Receive(msg []byte) error {
-	on := trigger(msg[0])
-	if isRetry(msg) {
-		on = retryHello
-	}
 	c.wake()
+	on := trigger(msg[0])
+	switch {
+	case isRetry(msg):
+		on = retryHello
+	case c.isCompressed(msg):
+		on = trigger(iana.Certificate)
+	}
 	c.tell(msg, false, c.readEpoch())
+	if on == trigger(iana.HelloRequest) && c.negotiating() {
+		return c.askedMeanwhile(msg)
+	}
 	return c.step(on, msg)
 }
 
@@ -367,6 +375,7 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 		c.table = client12
 		return c.serverHello12(msg, sh)
 	}
+	c.refuseOld()
 	c.table = client13
 	return c.serverHello13(msg, sh)
 }
@@ -379,6 +388,9 @@ func (c *client) readHello(msg []byte, sh *wire.ServerHello) error {
 	}
 	if err := c.chosenVersion(sh); err != nil {
 		return err
+	}
+	if c.retry != nil && c.info.Version < iana.TLS13 {
+		return fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
 	}
 	if err := refuseGREASE("cipher_suite", sh.CipherSuite); err != nil {
 		return err

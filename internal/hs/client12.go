@@ -55,13 +55,14 @@ import (
 //	WAIT_FINISHED
 //	     |  Finished
 //	     v
-//	 CONNECTED
+//	 CONNECTED <---+  HelloRequest, if the configuration leaves it unanswered
+//	     |  |------+
 //	     |  HelloRequest, if the configuration lets the server renegotiate
 //	     v
 //	RENEGOTIATING
 //	     |  once nothing else is sent: send ClientHello
 //	     v
-//	  WAIT_SH, as in the beginning
+//	  WAIT_SH, as in the beginning: see clientAgain
 var client12 = []edge[*client]{
 	// from              on                                  do                                to
 	{fault.WaitCert, trigger(iana.Certificate), (*client).certificate12, to(fault.WaitStatusSKE, fault.WaitSKE, fault.WaitStatusCRSHD, fault.WaitCRSHD, fault.WaitStatusSKESHD, fault.WaitSKESHD)},
@@ -89,15 +90,12 @@ var client12 = []edge[*client]{
 	{fault.WaitNST, trigger(iana.NewSessionTicket), (*client).newSessionTicket12, to(fault.WaitCCS)},
 	{fault.WaitCCS, changeCipherSpec, (*client).changeCipherSpec12, to(fault.WaitFinished)},
 	{fault.WaitFinished, trigger(iana.Finished), (*client).finished12, to(fault.Connected)},
-	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to(fault.Renegotiating)},
+	{fault.Connected, trigger(iana.HelloRequest), (*client).helloRequest, to(fault.Connected, fault.Renegotiating)},
 	{fault.Renegotiating, answer, (*client).renegotiate, to(fault.WaitSH)},
 }
 
 // serverHello12 notes what the server agreed to.
 func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, error) {
-	if c.retry != nil {
-		return 0, fault.RetryVersionChanged.In("legacy_version").Saw(c.info.Version, c.retry.SupportedVersion)
-	}
 	c.shares = nil // they were for TLS 1.3
 	if err := checkServerExtensions12(sh, &c.hello); err != nil {
 		return 0, err
@@ -134,7 +132,7 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
 		return 0, fault.EncryptThenMACSuite.In("encrypt_then_mac").Saw(c.suite.ID, "a CBC suite")
 	}
-	c.settledExchange()
+	c.settledExchange(c.ticketDue)
 	if c.canShow() && !c.info.Resumed {
 		c.transcript.Keep()
 	}
@@ -180,7 +178,7 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	var err error
-	if c.chain, err = cert.Parse(m.List); err != nil {
+	if c.chain, err = cert.Parse(m.List, c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]

@@ -258,20 +258,28 @@ func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 	return r, nil
 }
 
-// certificate takes the server's chain (RFC 9846, Section 4.5.1). It is judged
-// once the server has proven that it holds the key.
+// certificate takes the server's chain (RFC 9846, Section 4.5.1), compressed or
+// not: the transcript has it as it came. It is judged once the server has proven
+// that it holds the key.
 func (c *client) certificate(msg []byte) (fault.State, error) {
+	sent := msg
+	if iana.HandshakeType(msg[0]) == iana.CompressedCert {
+		var err error
+		if msg, err = c.expand(msg); err != nil {
+			return 0, err
+		}
+	}
 	m := &c.work.certificate
 	raw, err := c.takeCertificate(msg, m, nil, &c.hello.Extensions)
 	if err != nil {
 		return 0, err
 	}
-	if c.chain, err = cert.Parse(raw); err != nil {
+	if c.chain, err = cert.Parse(raw, c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]
 	c.info.OCSPResponse, c.info.SCTs = bytes.Clone(m.List[0].OCSP), cloneAll(m.List[0].SCTs)
-	c.transcript.Write(msg)
+	c.transcript.Write(sent)
 	return fault.WaitCV, nil
 }
 
@@ -291,6 +299,7 @@ func (c *client) certificateVerify(msg []byte) (fault.State, error) {
 func (c *client) askVerdict() {
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
 		Of: fault.Server, Name: c.cfg.ServerName, Chain: c.chain, OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs,
+		Transport: c.suite.Exchange.Transport(),
 	}, c.judged))
 }
 

@@ -58,6 +58,8 @@ func (c *client) notEarly() string {
 		return "The server does not take 0-RTT data with this session."
 	case s.ALPN == "" && len(c.params.ALPN) > 0, s.ALPN != "" && !slices.Contains(c.params.ALPN, s.ALPN):
 		return "The session spoke another application protocol than we offer."
+	case c.NoEarly:
+		return "There was none when the handshake began."
 	}
 	return ""
 }
@@ -159,10 +161,10 @@ func (s *server) notEarly() string {
 	switch {
 	case s.cfg.EarlyData == 0:
 		return "This server takes none."
-	case s.info.Retried:
-		return "A HelloRetryRequest was needed."
 	case s.found == nil:
 		return "No session is resumed."
+	case s.info.Retried:
+		return "A HelloRetryRequest was needed."
 	case s.found.state == nil:
 		return "It comes with an external key."
 	case s.found.at != 0:

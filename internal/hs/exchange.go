@@ -30,8 +30,9 @@ import (
 // (RFC 5246, Section 7.4; RFC 8422, Section 5; RFC 4279; RFC 5489.)
 
 // settledExchange notes what the suite means for the future: whoever records the
-// connection today may get hold of a key tomorrow.
-func (c *core) settledExchange() {
+// connection today may get hold of a key tomorrow. A ticket that is due holds the
+// master secret.
+func (c *core) settledExchange(ticket bool) {
 	c.info.KeyExchange = c.suite.Exchange
 	if c.info.Resumed {
 		c.decided(func() flow.Decision {
@@ -41,7 +42,11 @@ func (c *core) settledExchange() {
 	}
 	c.info.ForwardSecrecy = c.suite.ForwardSecret()
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "key_exchange", By: fault.Server, Chosen: c.suite.Exchange.String(), Reason: prospects(c.suite)}
+		d := flow.Decision{What: "key_exchange", By: fault.Server, Chosen: c.suite.Exchange.String(), Reason: prospects(c.suite)}
+		if ticket && c.info.ForwardSecrecy {
+			d.Reason += " What can is the key that the server's ticket is sealed with, until the server throws it away: the ticket holds the master secret."
+		}
+		return d
 	})
 }
 
@@ -120,7 +125,7 @@ func (c *client) respond() (m *wire.ClientKeyExchange, premaster []byte, err err
 	if err != nil || !x.PreShared() {
 		return m, premaster, err
 	}
-	psk := &c.cfg.PSKs[0]
+	psk := config.PSK12(c.cfg.PSKs)
 	m.Identity, c.info.PSKIdentity = psk.Identity, slices.Clone(psk.Identity)
 	if premaster == nil {
 		premaster = make([]byte, len(psk.Key))
@@ -215,7 +220,7 @@ func (s *server) findPSK(identity []byte) error {
 	if err := s.random(s.psk); err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return string(p.Identity) == string(identity) }); i >= 0 {
+	if i := slices.IndexFunc(s.cfg.PSKs, func(p config.PSK) bool { return string(p.Identity) == string(identity) && !p.Imported() }); i >= 0 {
 		p := &s.cfg.PSKs[i]
 		s.psk, s.pskDigest, s.info.PSKIdentity = p.Key, digest(p), slices.Clone(identity)
 	}

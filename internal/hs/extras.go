@@ -14,6 +14,7 @@ import (
 // besides the usual.
 func (c *client) addExtras() error {
 	c.offerRecordSize()
+	c.offerCompression()
 	if c.cfg.PostHandshakeAuth && slices.Contains(c.params.Versions, iana.TLS13) {
 		c.hello.Extensions.Add(iana.ExtPostHandshakeAuth)
 	}

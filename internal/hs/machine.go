@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -95,8 +96,8 @@ type Machine interface {
 	Ask() flow.Ask            // what it waits for besides bytes, or nil
 	State() fault.State
 	Info() *flow.Info
-	Exporter() *Exporter    // nil before CONNECTED
-	Errands() []flow.Errand // what came up to be done besides, once CONNECTED or FAILED; each is given once
+	Exporter() *Exporter               // nil before CONNECTED
+	Errands(failed bool) []flow.Errand // what came up to be done besides, once the handshake is over or the connection has failed; each is given once
 }
 
 // Options are what a Machine needs besides its configuration.
@@ -104,6 +105,11 @@ type Options struct {
 	Layer Layer
 	Rand  io.Reader
 	Clock func() time.Time // for a configuration that has none; may be nil
+
+	// NoEarly has a client offer no 0-RTT data though it is set up to.
+	NoEarly bool
+	// Limits are the configuration's, which the Machine fills in when it is made.
+	Limits config.Limits
 
 	// Watch may be nil.
 	Watch func(*flow.Event)
@@ -171,7 +177,7 @@ type core struct {
 	info     *flow.Info // once CONNECTED, others read it, and a change makes a new one
 	suite    *suite.Suite
 	errands  []flow.Errand
-	regret   flow.Errand // what is to be done if the handshake fails
+	regret   flow.Errand // what is to be done if the connection fails
 	keyLog   io.Writer
 	exporter *Exporter
 }

@@ -306,7 +306,7 @@ func (s *server) possible12() (suites []iana.CipherSuite) {
 	for _, id := range s.params.Suites {
 		x := suite.ByID(id)
 		switch {
-		case x.Exchange.PreShared() && (len(s.cfg.PSKs) == 0 || s.cfg.ClientAuth.Requires()): // nobody is asked there
+		case x.Exchange.PreShared() && (config.PSK12(s.cfg.PSKs) == nil || s.cfg.ClientAuth.Requires()): // nobody is asked there
 		case x.Auth == suite.NoKey, slices.ContainsFunc(s.certs, func(c config.Certificate) bool { return servable(x, &c) }):
 			suites = append(suites, id)
 		}

@@ -77,6 +77,8 @@ func machines() []*machine {
 			server_hello, [server_key_exchange,] server_hello_done, [new_session_ticket,] change_cipher_spec, finished
 			server_hello, [new_session_ticket,] change_cipher_spec, finished`, // (EC)DHE; RSA and RSA_PSK; without a certificate; resumed
 		again: "hello_request, ready, ",
+		after: `
+			hello_request`, // unanswered
 	}, {
 		role: fault.Server, version: iana.TLS13,
 		table: combine(rows(serverHellos), rows(server13), []fault.State{fault.Signing, fault.WaitFinished, fault.Guarding}),
@@ -125,13 +127,13 @@ func (m *machine) whole() (list []string) {
 	for opening := range strings.Lines(m.openings) {
 		for order := range strings.Lines(m.orders) {
 			if opening, order = strings.TrimSpace(opening), strings.TrimSpace(order); opening != "" && order != "" {
-				list = append(list, expand(opening+", "+order)...)
+				list = append(list, variants(opening+", "+order)...)
 			}
 		}
 	}
 	for _, order := range []string{m.early, m.resumed} {
 		if order != "" {
-			list = append(list, expand(order)...)
+			list = append(list, variants(order)...)
 		}
 	}
 	return list
@@ -274,21 +276,21 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// expand gives an order with and without each of its [parts].
-func expand(order string) []string {
+// variants gives an order with and without each of its [parts].
+func variants(order string) []string {
 	before, rest, found := strings.Cut(order, "[")
 	if !found {
 		return []string{order}
 	}
 	part, after, _ := strings.Cut(rest, "]")
-	return append(expand(before+part+after), expand(before+strings.TrimPrefix(after, " "))...)
+	return append(variants(before+part+after), variants(before+strings.TrimPrefix(after, " "))...)
 }
 
 // lines are those of s that hold something.
 func lines(s string) (all []string) {
 	for line := range strings.Lines(s) {
 		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, expand(line)...)
+			all = append(all, variants(line)...)
 		}
 	}
 	return all

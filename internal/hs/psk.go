@@ -15,6 +15,7 @@ type psk struct {
 	secret   keys.Secret
 	hash     keys.Hash
 	external bool
+	imported bool // of an external key (RFC 9258)
 }
 
 // binder proves that its maker holds the key: partial is the ClientHello that it
@@ -22,9 +23,19 @@ type psk struct {
 // 4.3.11.2). It is good until the next.
 func (c *core) binder(p *psk, partial []byte) []byte {
 	early := c.room.Early(p.hash, p.secret)
-	base := early.BinderKey(p.external)
+	base := early.BinderKey(p.origin())
 	defer c.room.Wipe()
 	return p.hash.AppendFinished(c.work.finished[:0], base, c.transcript.With(p.hash, partial))
+}
+
+func (p *psk) origin() keys.Origin {
+	switch {
+	case p.imported:
+		return keys.Imported
+	case p.external:
+		return keys.External
+	}
+	return keys.FromTicket
 }
 
 // name is how decisions speak of it.
@@ -53,13 +64,13 @@ func (c *core) trouble(f *fault.Error) {
 	}
 }
 
-// Errands gives what is to be done besides, once. Whoever asks before CONNECTED has
-// given up.
-func (c *core) Errands() []flow.Errand {
+// Errands gives what is to be done besides, once.
+func (c *core) Errands(failed bool) []flow.Errand {
 	list := c.errands
-	if c.regret != nil && c.state != fault.Connected {
+	c.errands = nil
+	if failed && c.regret != nil {
 		list = append(list, c.regret)
+		c.regret = nil
 	}
-	c.errands, c.regret = nil, nil
 	return list
 }

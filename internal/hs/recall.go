@@ -56,43 +56,53 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		return c.greet()
 	}
 	if why := c.unfit(s); why != "" {
-		c.tellSession("", "There is one, but "+why+".")
-		return c.greet()
+		return c.leave(why)
 	}
 	if len(s.Peer) == 0 {
 		c.offerSession(&offer{session: s}) // a pre-shared key stood for certificates
 		return c.greet()
 	}
 	var err error
-	if c.chain, err = cert.Parse(s.Peer); err != nil {
-		c.tellSession("", "There is one, but its certificates can't be read.")
-		return c.greet()
+	if c.chain, err = cert.Parse(s.Peer, c.Limits); err != nil {
+		return c.leave("its certificates can't be read")
 	}
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
 		Of: fault.Server, Resume: true, Name: c.cfg.ServerName, Chain: c.chain, OCSP: s.OCSP, SCTs: s.SCTs,
+		Transport: suite.ByID(s.CipherSuite).Exchange.Transport(),
 	}, c.judged))
 	return fault.Judging, nil
 }
 
 // rejudged offers a session whose server would be let in today.
 func (c *client) rejudged([]byte) (fault.State, error) {
-	s, chain := c.session, c.chain
-	c.session, c.chain = nil, nil
+	chain := c.chain
+	c.chain = nil
 	if c.refusal != nil || c.verdict == nil {
-		c.tellSession("", "There is one, but today the server's certificate would be refused.")
-		return c.greet()
+		return c.leave("today the server's certificate would be refused")
 	}
-	c.offerSession(&offer{session: s, chain: chain, verdict: c.verdict})
-	c.verdict = nil
+	c.offerSession(&offer{session: c.session, chain: chain, verdict: c.verdict})
+	c.session, c.verdict = nil, nil
 	return c.greet()
 }
+
+// leave goes on without the session, because of why.
+func (c *client) leave(why string) (fault.State, error) {
+	c.tellSession("", "There is one, but "+why+".")
+	c.session.Wipe()
+	c.session = nil
+	return c.greet()
+}
+
+// longestTicket is how many bytes of a ticket are kept and offered: a hello has 65,535
+// for all its extensions, and servers often take fewer.
+const longestTicket = 1 << 15
 
 // offerSession has the hello offer a session in the manner of its version.
 func (c *client) offerSession(o *offer) {
 	s := o.session
 	c.tellSession(oldName(s), "It fits what we offer, and the server's certificate, if it has one, is still good; the server may take it or not.")
 	if s.Version < iana.TLS13 {
-		c.old = o
+		c.old, c.regret = o, c.drop(s) // unlike a ticket of TLS 1.3 it is still in the store
 		return
 	}
 	o.psk = psk{identity: s.Ticket, secret: s.Secret, hash: suite.ByID(s.CipherSuite).Hash}
@@ -110,6 +120,8 @@ func (c *client) unfit(s *session.Session) string {
 		return "its cipher suite " + s.CipherSuite.String() + " is not offered now"
 	case len(s.Secret) != secretLen(s.Version, with) || len(s.Peer) == 0 && with.Auth != suite.NoKey || s.Version == iana.TLS13 && len(s.Ticket) == 0:
 		return "it is damaged"
+	case len(s.Ticket) > longestTicket:
+		return "its ticket is too long for a hello"
 	case !c.signedAs(s.Version, with, s.SignatureScheme):
 		return "the server signed with " + s.SignatureScheme.String() + ", which is not accepted now"
 	case s.ServerName != c.cfg.ServerName:
@@ -144,8 +156,8 @@ func shownBy(cfg *config.ClientConfig, x *suite.Suite) (id [32]byte) {
 	if cfg.GetClientCertificate != nil {
 		h.Write([]byte{1})
 	}
-	if x.Exchange.PreShared() && len(cfg.PSKs) > 0 {
-		h.Write(digest(&cfg.PSKs[0]))
+	if p := config.PSK12(cfg.PSKs); x.Exchange.PreShared() && p != nil {
+		h.Write(digest(p))
 	}
 	h.Sum(id[:0])
 	return id
@@ -168,7 +180,7 @@ func (c *client) offerPSKs() {
 		if len(p.Identity) == 0 || !c.params.Speaks(p.KDF()) {
 			continue // not one for TLS 1.3, or no suite of ours goes with it
 		}
-		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true}})
+		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true, imported: p.Imported()}})
 	}
 	h := &c.hello
 	h.PSKModes = wire.AppendList8(&c.lists, wire.PSKDHE)
@@ -291,7 +303,7 @@ func (c *client) dropOffers(taken *offer) {
 // a server whose identity was never judged, nor for a certificate that only a
 // hook knows how to choose.
 func (c *client) keep(m *wire.NewSessionTicket) {
-	if c.resumption == nil || m.Lifetime == 0 {
+	if c.resumption == nil || m.Lifetime == 0 || len(m.Ticket) > longestTicket {
 		return
 	}
 	s := &session.Session{

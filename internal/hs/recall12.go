@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
@@ -26,10 +27,10 @@ import (
 // (RFC 5246, Appendix F.1.4).
 const sessionLife = 24 * time.Hour
 
-// drop has the store forget s, whose secret may be used up by then.
+// drop has the store forget s.
 func (c *client) drop(s *session.Session) flow.Errand {
 	x := *s
-	x.Secret = bytes.Clone(s.Secret)
+	x.Secret = nil // which is not what s is known by
 	return &dropSession{c.cfg.Sessions, c.sessionKey(), &x}
 }
 
@@ -110,14 +111,13 @@ func (c *client) takeOld(sh *wire.ServerHello) error {
 	case ems && !s.ExtendedMasterSecret:
 		return fault.SessionEMSAdded.In("extensions")
 	}
-	c.regret = c.drop(s)
 	c.info.Resumed = true
 	c.chain, c.evidence.chain, c.info.Peer = c.old.chain, c.old.verdict, c.old.verdict
 	c.evidence.psk = &pskHeld{}
 	c.info.SignatureScheme, c.info.OCSPResponse, c.info.SCTs = s.SignatureScheme, s.OCSP, s.SCTs
 	c.info.Group, c.info.DHBits = s.Group, int(s.DHBits)
 	if c.suite.Exchange.PreShared() {
-		c.info.PSKIdentity = bytes.Clone(c.cfg.PSKs[0].Identity)
+		c.info.PSKIdentity = bytes.Clone(config.PSK12(c.cfg.PSKs).Identity)
 	}
 	c.tellOld(oldName(s), "The server took it, so it need not show a certificate again, and there is no key exchange.")
 	return nil
@@ -129,7 +129,7 @@ func (c *client) refuseOld() {
 		return
 	}
 	c.tellOld("", "The server did not take our session, so there is a full handshake.")
-	c.errands = append(c.errands, c.drop(c.old.session))
+	c.errands, c.regret = append(c.errands, c.regret), nil
 	c.old.session.Wipe()
 	c.old = nil
 }
@@ -190,7 +190,7 @@ func (c *client) keep12() {
 		SignatureScheme: c.info.SignatureScheme, Group: c.info.Group, DHBits: uint16(c.info.DHBits),
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}
-	if t := c.ticket; t != nil && len(t.Ticket) > 0 {
+	if t := c.ticket; t != nil && len(t.Ticket) > 0 && len(t.Ticket) <= longestTicket {
 		s.ID, s.Ticket = nil, bytes.Clone(t.Ticket)
 		if t.LifetimeHint > 0 {
 			s.Lifetime = min(time.Duration(t.LifetimeHint)*time.Second, session.MaxLifetime)
@@ -203,12 +203,13 @@ func (c *client) keep12() {
 		s.Peer = append(s.Peer, x.Raw)
 	}
 	s.Secret = c.secrets.main.Master()
+	c.regret = c.drop(s)
 	c.errands = append(c.errands, &storeSession{c.cfg.Sessions, c.sessionKey(), s})
 }
 
-// dropSession is the errand of a client whose session was not taken, or whose
-// connection came to grief: it would come to grief again (RFC 5246, Section
-// 7.2.2).
+// dropSession is the errand of a client whose session was not taken, or was offered,
+// resumed or given in a connection that failed: the next would fail again (RFC 5246,
+// Section 7.2.2).
 type dropSession struct {
 	store   session.ClientStore
 	key     string
@@ -216,7 +217,6 @@ type dropSession struct {
 }
 
 func (e *dropSession) Run(ctx context.Context) error {
-	defer e.session.Wipe()
 	if err := e.store.Drop(ctx, e.key, e.session); err != nil {
 		return fault.SessionStore.Because(err)
 	}

@@ -470,7 +470,8 @@ func TestRefused(t *testing.T) {
 			for _, msg := range messages {
 				m, l := drive(t, w.role, w.state, w.course)
 				on := triggerOf(w.role, msg)
-				if hasRow(w.role, m.Info().Version, w.state, on) {
+				c, ok := m.(*client)
+				if hasRow(w.role, m.Info().Version, w.state, on) || on == trigger(iana.HelloRequest) && ok && c.negotiating() {
 					continue
 				}
 				ask := m.Ask()
@@ -483,6 +484,55 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHelloRequestMeanwhile: a client that is negotiating drops what asks it to (RFC
+// 5246, Section 7.4.1.1), up to a limit, in each state that waits for a message, and
+// the handshake ends well. Where TLS 1.3 is all there can be, or is settled, it is
+// refused.
+func TestHelloRequestMeanwhile(t *testing.T) {
+	seen := make(map[fault.State]bool)
+	for _, w := range welcome {
+		if w.role != fault.Client || w.takes == "no message now" || w.state == fault.Connected || w.state == fault.WaitSH2 {
+			continue
+		}
+		seen[w.state] = true
+		d := newDuo(t, w.course)
+		d.run(d.client, w.state)
+		if d.client.Info().Version == iana.TLS13 {
+			refused(t, fault.Client, w.state, trigger(iana.HelloRequest), w.takes, d.client.Receive(helloRequest))
+			continue
+		}
+		sent := len(d.ctape.sent)
+		for range maxHelloRequests {
+			check(t, d.client.Receive(helloRequest))
+		}
+		if d.client.State() != w.state || d.client.Ask() != nil || len(d.ctape.sent) != sent {
+			t.Errorf("%v: then %v, Ask %v", w.state, d.client.State(), d.client.Ask())
+		}
+		if w.course.hint == "" && w.course.suite == 0 && !w.course.show { // whose answers are real
+			d.run(d.client, fault.Connected)
+		}
+
+		for want, msgs := range map[*fault.Rule][][]byte{
+			fault.Flood:        slices.Repeat([][]byte{helloRequest}, maxHelloRequests+1),
+			fault.WireTrailing: {{byte(iana.HelloRequest), 0, 0, 1, 0}},
+		} {
+			m, _ := drive(t, fault.Client, w.state, w.course)
+			var err error
+			for _, msg := range msgs {
+				err = m.Receive(msg)
+			}
+			if f, ok := errors.AsType[*fault.Error](err); !ok || f.Rule != want || f.State != w.state || m.State() != fault.Failed {
+				t.Errorf("%v: %v", w.state, err)
+			}
+		}
+	}
+	if len(seen) < 16 {
+		t.Errorf("only %v", seen)
+	}
+	m, _ := drive(t, fault.Client, fault.WaitSH, in13)
+	refused(t, fault.Client, fault.WaitSH, trigger(iana.HelloRequest), "server_hello or hello_retry_request", m.Receive(helloRequest))
 }
 
 func feed(m Machine, msg []byte) error {

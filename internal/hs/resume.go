@@ -82,7 +82,13 @@ func (s *server) resumed([]byte) (fault.State, error) {
 // pick takes the first identity that fits, and asks whether its client would be
 // let in today.
 func (s *server) pick(states []*session.State) (fault.State, error) {
-	if err := s.choosePSK(states); err != nil {
+	err := s.choosePSK(states)
+	for _, st := range states {
+		if st != nil && (s.found == nil || s.found.state != st) {
+			st.Wipe()
+		}
+	}
+	if err != nil {
 		return 0, err
 	}
 	if s.found == nil || s.found.external || s.cfg.ClientAuth == config.NoClientCert {
@@ -159,7 +165,7 @@ func (s *server) external(identity []byte) (*found, string) {
 	if why := s.unusable(psk{hash: p.KDF()}); why != "" {
 		return nil, why
 	}
-	return &found{psk: psk{secret: slices.Clone(p.Key), hash: p.KDF(), external: true}}, ""
+	return &found{psk: psk{secret: slices.Clone(p.Key), hash: p.KDF(), external: true, imported: p.Imported()}}, ""
 }
 
 // ofState is the key of a ticket, or why it does not fit.
@@ -203,7 +209,7 @@ func (s *server) misses(st *session.State, with *suite.Suite) string {
 // readPeer takes the client's chain from a session.
 func (s *server) readPeer(st *session.State) (err error) {
 	if len(st.Peer) > 0 {
-		s.chain, err = cert.Parse(st.Peer)
+		s.chain, err = cert.Parse(st.Peer, s.Limits)
 	}
 	return err
 }
@@ -273,17 +279,19 @@ func (s *server) checkBinder(f *found) error {
 	return nil
 }
 
-// again finds the key of the first hello in the second, which may have left it
-// out.
+// again finds the key of the first hello in the second, which may list fewer but,
+// since that one goes with the suite, not none (RFC 9846, Section 4.2.2).
 func (s *server) again() error {
 	f := s.found
 	if f == nil {
 		return nil
 	}
+	if !s.hello.Extensions.Has(iana.ExtPreSharedKey) {
+		return fault.ExtensionMissing.In("extensions").Saw("", iana.ExtPreSharedKey)
+	}
 	f.at = slices.IndexFunc(s.identities(), func(id wire.PSKIdentity) bool { return bytes.Equal(id.Identity, f.identity) })
 	if f.at < 0 {
-		s.decline("the client no longer offers it")
-		return nil
+		return fault.SecondHelloChanged.In("pre_shared_key.identities")
 	}
 	return s.checkBinder(f)
 }

@@ -2,6 +2,7 @@ package hs
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -46,6 +47,9 @@ func (s *server) pick12(states []*session.State) (fault.State, error) {
 		st = states[0]
 	}
 	why, err := s.take12(st)
+	if st != nil && s.found == nil {
+		st.Wipe()
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -160,6 +164,9 @@ func (s *server) keepOn() (fault.State, error) {
 	s.evidence.psk = &pskHeld{}
 	s.tellOldSuite(func() []string { return names(s.hello.CipherSuites.Slice()) })
 	s.tellOld(s.oldName(), "It fits, so nobody shows a certificate, and there is no key exchange.")
+	if len(s.hello.Ticket) == 0 {
+		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.hello.SessionID)}
+	}
 	if err := s.settleALPN(); err != nil {
 		return 0, err
 	}
@@ -220,6 +227,8 @@ func (s *server) kept12([]byte) (fault.State, error) {
 	if s.refusal != nil {
 		s.trouble(fault.TicketSeal.Because(s.refusal))
 		s.ticket = nil
+	} else if len(s.given) > 0 {
+		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.given)}
 	}
 	life := s.keeping.Lifetime
 	s.keeping.Wipe()
@@ -253,6 +262,20 @@ func (s *server) resume12With(ticket *wire.NewSessionTicket12) (fault.State, err
 		}
 	}
 	return fault.WaitCCS, s.sendFinished12()
+}
+
+// dropCached is the errand of a server whose connection failed that resumed or stored
+// a session under an ID (RFC 5246, Section 7.2.2). Nobody can call a ticket back.
+type dropCached struct {
+	cache *session.Cache
+	id    []byte
+}
+
+func (e *dropCached) Run(ctx context.Context) error {
+	if err := e.cache.Drop(ctx, e.id); err != nil {
+		return fault.SessionStore.Because(err)
+	}
+	return nil
 }
 
 // promise12 settles how the client may resume what is a full handshake now: by

@@ -109,6 +109,7 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 		}
 	}
 	s := &server{cfg: cfg, table: serverHellos}
+	o.Limits = params.Limits
 	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Server, State: fault.WaitCH}}
 	s.wake()
 	s.params = params
@@ -363,7 +364,7 @@ func (s *server) sendRetry(first []byte) error {
 	}
 	s.compat()
 	if s.hello.Extensions.Has(iana.ExtEarlyData) {
-		s.refuseEarly("A HelloRetryRequest is needed.")
+		s.refuseEarly(s.notEarly())
 		s.Layer.SkipEarlyData(flow.Clear, s.cfg.EarlyData)
 	}
 	return nil

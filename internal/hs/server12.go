@@ -160,7 +160,7 @@ func (s *server) serverHello12() error {
 	_, err = s.send(m, flow.Clear)
 	s.shape(shape)
 	s.secrets.clientRandom, s.secrets.serverRandom = s.hello.Random, m.Random
-	s.settledExchange()
+	s.settledExchange(s.ticketDue)
 	return err
 }
 

@@ -117,6 +117,16 @@ func PostQuantum(g iana.Group) bool {
 	return err == nil && slices.ContainsFunc(row.parts, func(p part) bool { _, ok := p.(kem); return ok })
 }
 
+// ShareLen is the length in bytes of a client's key share of g; 0 if g is not
+// supported.
+func ShareLen(g iana.Group) int {
+	row, err := find(g)
+	if err != nil {
+		return 0
+	}
+	return row.shareLen(fault.Client)
+}
+
 // shareLen is the length in bytes of the key share that role sends.
 func (g group) shareLen(role fault.Role) int {
 	n := 0

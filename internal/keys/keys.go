@@ -38,6 +38,9 @@ func (h Hash) New() hash.Hash {
 	return crypto.Hash(h).New()
 }
 
+// Crypto is the hash as the standard library names it.
+func (h Hash) Crypto() crypto.Hash { return crypto.Hash(h) }
+
 // Size is Hash.length, the length of the output in bytes.
 func (h Hash) Size() int { return crypto.Hash(h).Size() }
 
@@ -143,6 +146,14 @@ func (h Hash) AppendFinished(dst []byte, base Secret, th []byte) []byte {
 // Section 4.7.1).
 func (h Hash) PSK(resumption Secret, ticketNonce []byte) Secret {
 	return h.ExpandLabel(resumption, "resumption", ticketNonce, h.Size())
+}
+
+// Import makes of an external key, which came with h, the one that stands for it
+// with the hash to: identity is the ImportedIdentity (RFC 9258, Section 4.1).
+func (h Hash) Import(external, identity []byte, to Hash) Secret {
+	base := h.extract(nil, nil, external)
+	defer base.Wipe()
+	return h.ExpandLabel(base, "derived psk", h.Sum(identity), to.Size())
 }
 
 // Export is TLS-Exporter (RFC 9846, Section 7.5): length bytes of keying

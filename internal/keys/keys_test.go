@@ -82,10 +82,14 @@ func TestBinderKeysDiffer(t *testing.T) {
 	early := NewEarly(SHA256, []byte("psk"))
 	want := expandByHand(SHA256, early.secret,
 		append([]byte("\x00\x20\x10tls13 ext binder\x20"), SHA256.Sum(nil)...), 32)
-	if got := early.BinderKey(true); !bytes.Equal(got, want) {
+	if got := early.BinderKey(External); !bytes.Equal(got, want) {
 		t.Errorf("external: got %x, want %x", []byte(got), want)
 	}
-	if bytes.Equal(early.BinderKey(true), early.BinderKey(false)) {
+	want = expandByHand(SHA256, early.secret, append([]byte("\x00\x20\x10tls13 imp binder\x20"), SHA256.Sum(nil)...), 32)
+	if got := early.BinderKey(Imported); !bytes.Equal(got, want) {
+		t.Errorf("imported: got %x, want %x", []byte(got), want)
+	}
+	if bytes.Equal(early.BinderKey(External), early.BinderKey(FromTicket)) {
 		t.Error("an external PSK has the binder key of a ticket")
 	}
 }

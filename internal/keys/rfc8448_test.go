@@ -35,7 +35,7 @@ func (c *trace) step(line []string, value []byte) []byte {
 	case "truncated_client_hello":
 		c.truncated = value
 	case "binder_key":
-		return name(c.early.BinderKey(false))
+		return name(c.early.BinderKey(FromTicket))
 	case "binder":
 		return h.Finished(c.secrets["binder_key"], h.Sum(c.truncated))
 	case "client_early_traffic":

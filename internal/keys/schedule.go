@@ -11,7 +11,7 @@ import "fmt"
 //	              0
 //	              |
 //	     PSK --> Extract = Early
-//	              |          +-- "ext binder" or "res binder", ""  = BinderKey
+//	              |          +-- "ext", "imp" or "res binder", ""  = BinderKey
 //	              |          +-- "c e traffic",  CH                = ClientEarlyTraffic
 //	              |          +-- "e exp master", CH                = EarlyExporter
 //	      Derive "derived", ""
@@ -107,15 +107,19 @@ func NewEarly(h Hash, psk []byte) *Early {
 	return &Early{stage{h, h.extract(nil, nil, psk), nil}}
 }
 
-// BinderKey is the base key of a PSK binder: see Hash.Finished. External tells
-// a PSK that was provisioned from one that a ticket gave.
-func (s *Early) BinderKey(external bool) Secret {
-	label := "res binder"
-	if external {
-		label = "ext binder"
-	}
+// An Origin is where a PSK comes from, as the label of its binder says.
+type Origin string
+
+const (
+	FromTicket Origin = "res binder"
+	External   Origin = "ext binder" // provisioned
+	Imported   Origin = "imp binder" // made of a provisioned one (RFC 9258, Section 5.2)
+)
+
+// BinderKey is the base key of a PSK binder: see Hash.Finished.
+func (s *Early) BinderKey(from Origin) Secret {
 	empty := s.hash.short(nil)
-	return s.derive(label, empty[:s.hash.Size()])
+	return s.derive(string(from), empty[:s.hash.Size()])
 }
 
 // ClientEarlyTraffic is client_early_traffic_secret; th covers ClientHello.

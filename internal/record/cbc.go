@@ -29,11 +29,9 @@ type CBC struct {
 // InstallCBC protects what follows with o and starts at sequence number 0. Limit
 // is as in Install12.
 //
-// Where the MAC stands inside the encryption, a record takes the same number of
-// compressions of the hash function to open whatever its padding says, and what
-// is wrong with it can't be told from outside (Lucky 13). What remains are
-// differences of a few dozen nanoseconds inside the standard library's hash, in
-// how it buffers an incomplete block; encrypt-then-MAC has none.
+// Where the MAC stands inside the encryption, opening a record takes the same steps
+// whatever its padding says, and what is wrong with it can't be told from outside
+// (Lucky 13): see blindMAC. Hash must be one of the standard library's.
 func (h *Half) InstallCBC(o CBC, limit uint64) {
 	h.install(newCBC(o), limit)
 	h.fluid = true
@@ -48,9 +46,7 @@ type cbc struct {
 	version  iana.Version
 	mode     cipher.BlockMode
 	mac      hash.Hash
-	hash     hash.Hash // for work that counts for nothing
-	inner    int       // bytes of the hash function's block
-	trailer  int       // bytes of the hash function's own padding, at least
+	blind    *blindMAC // of who reads where the MAC is encrypted; else nil
 	block    int       // bytes of the cipher's block
 	explicit int       // bytes before the content: a block, or none in TLS 1.0
 	etm      bool
@@ -60,11 +56,10 @@ type cbc struct {
 	sum    []byte   // scratch
 	got    []byte   // scratch: the MAC that came
 	turned []byte   // scratch
-	noise  []byte   // a block for work that counts for nothing
 }
 
 func newCBC(o CBC) *cbc {
-	p := &cbc{version: o.Version, mac: hmac.New(o.Hash, o.MACKey), hash: o.Hash(), block: o.Block.BlockSize(), etm: o.EncryptThenMAC, rand: o.Rand}
+	p := &cbc{version: o.Version, mac: hmac.New(o.Hash, o.MACKey), block: o.Block.BlockSize(), etm: o.EncryptThenMAC, rand: o.Rand}
 	iv := o.IV
 	if o.Version > iana.TLS10 {
 		p.explicit, iv = p.block, make([]byte, p.block)
@@ -74,10 +69,10 @@ func newCBC(o CBC) *cbc {
 	} else {
 		p.mode = cipher.NewCBCEncrypter(o.Block, iv)
 	}
-	p.inner = p.hash.BlockSize()
-	p.trailer = 1 + p.inner/8 // 0x80 and the length: 8 bytes, or 16 with SHA-384
+	if o.Open && !o.EncryptThenMAC {
+		p.blind = newBlindMAC(o.Hash, o.MACKey)
+	}
 	p.sum, p.got, p.turned = make([]byte, 0, p.mac.Size()), make([]byte, p.mac.Size()), make([]byte, p.mac.Size())
-	p.noise = make([]byte, p.inner)
 	return p
 }
 
@@ -88,19 +83,27 @@ func (p *cbc) wipe() {
 	clear(p.sum[:cap(p.sum)])
 	clear(p.got)
 	clear(p.turned)
+	if p.blind != nil {
+		p.blind.wipe()
+	}
 }
 
 // tag computes the MAC over a record: sequence number, type, version, length and
 // data (RFC 5246, Section 6.2.3.1).
 func (p *cbc) tag(seq uint64, t iana.ContentType, data []byte) []byte {
-	binary.BigEndian.PutUint64(p.header[:], seq)
-	p.header[8], p.header[9], p.header[10] = byte(t), byte(p.version>>8), byte(p.version)
-	binary.BigEndian.PutUint16(p.header[11:], uint16(len(data)))
 	p.mac.Reset()
-	p.mac.Write(p.header[:])
+	p.mac.Write(p.head(seq, t, len(data)))
 	p.mac.Write(data)
 	p.sum = p.mac.Sum(p.sum[:0])
 	return p.sum
+}
+
+// head is what the MAC covers before n bytes of data.
+func (p *cbc) head(seq uint64, t iana.ContentType, n int) []byte {
+	binary.BigEndian.PutUint64(p.header[:], seq)
+	p.header[8], p.header[9], p.header[10] = byte(t), byte(p.version>>8), byte(p.version)
+	binary.BigEndian.PutUint16(p.header[11:], uint16(n))
+	return p.header[:]
 }
 
 func (p *cbc) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, _ int) []byte {
@@ -161,8 +164,7 @@ func (p *cbc) open(seq uint64, rec []byte) (iana.ContentType, []byte, error) {
 // unpadCBC finds how many bytes of body are content, with a MAC of macLen bytes
 // behind it, and whether the padding is right: its last byte counts those before
 // it, and each holds that number (RFC 5246, Section 6.2.3.2). Of a record that
-// is wrong as little padding as possible is taken off, so that as much is
-// hashed. It runs in constant time.
+// is wrong as little padding as possible is taken off. It runs in constant time.
 func unpadCBC(body []byte, macLen int) (n, good int) {
 	last := body[len(body)-1]
 	good = subtle.ConstantTimeLessOrEq(int(last)+1+macLen, len(body))
@@ -178,20 +180,10 @@ func unpadCBC(body []byte, macLen int) (n, good int) {
 // check reports whether the MAC behind the first n bytes of body is theirs. N is
 // a secret; len(body) is not.
 func (p *cbc) check(seq uint64, t iana.ContentType, body []byte, n int) int {
-	want := p.tag(seq, t, body[:n])
-	// As if the content were as long as it can be.
-	for range p.compressions(len(body)-p.mac.Size()-1) - p.compressions(n) {
-		p.hash.Write(p.noise)
-	}
-	p.hash.Reset()
+	most := len(body) - p.mac.Size() - 1 // as little padding as possible
+	want := p.blind.sum(p.head(seq, t, n), body, n, max(0, most-255), most)
 	p.extract(body, n)
 	return subtle.ConstantTimeCompare(want, p.got)
-}
-
-// compressions is how often the hash function compresses for n bytes of content:
-// the inner key, what stands before the content, the content, its own padding.
-func (p *cbc) compressions(n int) int {
-	return (p.inner + len(p.header) + n + p.trailer + p.inner - 1) / p.inner
 }
 
 // extract copies the MAC that begins at body[n] into got, and touches the same

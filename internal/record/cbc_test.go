@@ -10,10 +10,12 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"testing"
 
 	"github.com/handclasp/handclasp/fault"
@@ -193,16 +195,56 @@ func TestExplicitIV(t *testing.T) {
 	}
 }
 
-// TestCBCWork: how often the hash function compresses depends on the record's
-// length alone (Lucky 13).
+// TestBlindMAC: it is HMAC, for every length that it may be asked for, with keys of
+// any length and whatever stands behind the data.
+func TestBlindMAC(t *testing.T) {
+	data := make([]byte, 700)
+	rand.Read(data)
+	header := []byte("of 13 bytes..")
+	for _, h := range []func() hash.Hash{sha1.New, sha256.New, sha512.New384} {
+		for _, key := range [][]byte{nil, macKey, bytes.Repeat(macKey, 8)} {
+			m := newBlindMAC(h, key)
+			for _, most := range []int{0, 1, 40, 300, 443, len(data)} {
+				for _, least := range []int{0, max(0, most-255), most} {
+					for n := least; n <= most; n++ {
+						want := hmac.New(h, key)
+						want.Write(header)
+						want.Write(data[:n])
+						if got := m.sum(header, data, n, least, most); !bytes.Equal(got, want.Sum(nil)) {
+							t.Fatalf("%d bytes of %d to %d, a MAC of %d bytes: %x", n, least, most, h().Size(), got)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestMasks: they are what they say, at the ends of their range too.
+func TestMasks(t *testing.T) {
+	numbers := []int{0, 1, 2, 255, 256, 1 << 14, 1<<31 - 2, 1<<31 - 1}
+	for _, a := range numbers {
+		for _, b := range numbers {
+			if (below(a, b) == 0xff) != (a < b) || (below(a, b) == 0) != (a >= b) {
+				t.Errorf("below(%d, %d) = %d", a, b, below(a, b))
+			}
+			if (same(a, b) == 0xff) != (a == b) || (same(a, b) == 0) != (a != b) {
+				t.Errorf("same(%d, %d) = %d", a, b, same(a, b))
+			}
+		}
+	}
+}
+
+// TestCBCWork: what the hash function is asked to do, and how long each thing is
+// that it is given, depends on the record's length alone (Lucky 13).
 func TestCBCWork(t *testing.T) {
 	for _, h := range []func() hash.Hash{sha1.New, sha256.New, sha512.New384} {
-		counter := &counting{Hash: h()}
-		k := kind{"", iana.TLS12, aesBlock, func() hash.Hash { return counter.new(h) }, false}
+		var diary []string
+		k := kind{"", iana.TLS12, aesBlock, func() hash.Hash { return &watched{h(), &diary} }, false}
 		size := h().Size()
 		for _, total := range []int{64, 128, 320, 1024} {
-			want := -1
-			for _, pad := range []int{0, 1, 15, 31, 63, 100, 255} {
+			var want []string
+			for pad := range 256 {
 				n := total - size - pad - 1
 				if n < 0 {
 					continue
@@ -211,52 +253,51 @@ func TestCBCWork(t *testing.T) {
 				for i := total - pad - 1; i < total; i++ {
 					b[i] = byte(pad)
 				}
-				rec, half := k.forge(0, b), k.half(true)
-				counter.blocks = 0
-				half.Open(rec)
-				if want < 0 {
-					want = counter.blocks
-				}
-				if counter.blocks != want {
-					t.Errorf("a record of %d bytes with padding %d costs %d compressions, and with another %d", total, pad, counter.blocks, want)
+				for _, wrong := range []byte{0, 1} { // padding that is, too
+					b[total-pad-1] ^= wrong
+					rec, half := k.forge(0, b), k.half(true)
+					diary = nil
+					half.Open(rec)
+					if want == nil {
+						want = diary
+					}
+					if !slices.Equal(diary, want) || len(diary) == 0 {
+						t.Fatalf("a record of %d bytes with padding %d: %q, and with another %q", total, pad, diary, want)
+					}
 				}
 			}
 		}
 	}
 }
 
-// counting makes hashes that count blocks together.
-type counting struct {
+// watched tells what a hash function is asked to do.
+type watched struct {
 	hash.Hash
-	blocks int
+	diary *[]string
 }
 
-func (c *counting) new(h func() hash.Hash) hash.Hash { return &counted{Hash: h(), of: c} }
-
-// counted counts how often its hash function compresses: once for each whole
-// block, and at the end for what its own padding makes.
-type counted struct {
-	hash.Hash
-	of *counting
-	n  int
+func (w *watched) note(format string, args ...any) {
+	*w.diary = append(*w.diary, fmt.Sprintf(format, args...))
 }
 
-func (c *counted) Write(p []byte) (int, error) {
-	size := c.BlockSize()
-	c.of.blocks += (c.n+len(p))/size - c.n/size
-	c.n += len(p)
-	return c.Hash.Write(p)
+func (w *watched) Write(p []byte) (int, error) {
+	w.note("write %d", len(p))
+	return w.Hash.Write(p)
 }
 
-func (c *counted) Sum(b []byte) []byte {
-	size := c.BlockSize()
-	c.of.blocks += (c.n%size + 1 + size/8 + size - 1) / size
-	return c.Hash.Sum(b)
+func (w *watched) Sum(b []byte) []byte {
+	w.note("sum")
+	return w.Hash.Sum(b)
 }
 
-func (c *counted) Reset() {
-	c.n = 0
-	c.Hash.Reset()
+func (w *watched) Reset() {
+	w.note("reset")
+	w.Hash.Reset()
+}
+
+func (w *watched) AppendBinary(b []byte) ([]byte, error) {
+	w.note("state")
+	return w.Hash.(encoding.BinaryAppender).AppendBinary(b)
 }
 
 // TestCBCAllocations: none per record.

@@ -46,7 +46,7 @@ type CertificateRequest struct {
 	CertSchemes      List16[iana.SignatureScheme]
 	Authorities      [][]byte
 	OIDFilters       []OIDFilter
-	CertCompressions List16[CertCompression]
+	CertCompressions List16[iana.CertCompression]
 }
 
 // An OIDFilter is RFC 9846, Section 4.3.5.
@@ -122,6 +122,22 @@ func visitSCTs(c *Coder, scts *[][]byte) { // RFC 6962, Section 3.3
 	Slice(c, "sct_list", 2, 1, 1<<16-1, scts, func(s *[]byte) {
 		c.Opaque("serialized_sct", 2, 1, 1<<16-1, s)
 	})
+}
+
+// CompressedCertificate is RFC 8879, Section 4: a Certificate without its header,
+// compressed.
+type CompressedCertificate struct {
+	Algorithm iana.CertCompression
+	Length    uint32 // of what was compressed, in bytes
+	Data      []byte
+}
+
+func (*CompressedCertificate) Type() iana.HandshakeType { return iana.CompressedCert }
+
+func (m *CompressedCertificate) visit(c *Coder) {
+	Enum16(c, "algorithm", &m.Algorithm)
+	c.U24("uncompressed_length", &m.Length)
+	c.Opaque("compressed_certificate_message", 3, 1, 1<<24-1, &m.Data)
 }
 
 // CertificateVerify is RFC 9846, Section 4.5.2, and RFC 4346, Section 7.4.8.
@@ -209,6 +225,8 @@ func New(t iana.HandshakeType) Message {
 		return new(Finished)
 	case iana.KeyUpdate:
 		return new(KeyUpdate)
+	case iana.CompressedCert:
+		return new(CompressedCertificate)
 	}
 	return nil
 }

@@ -176,6 +176,7 @@ func (c *Coder) uint(name string, width int, v uint32) uint32 {
 // U8 codes a uint8, U16 a uint16, U32 a uint32, all in network byte order.
 func (c *Coder) U8(name string, v *uint8)   { *v = uint8(c.number(name, 1, uint32(*v))) }
 func (c *Coder) U16(name string, v *uint16) { *v = uint16(c.number(name, 2, uint32(*v))) }
+func (c *Coder) U24(name string, v *uint32) { *v = c.number(name, 3, *v) }
 func (c *Coder) U32(name string, v *uint32) { *v = c.number(name, 4, *v) }
 
 func (c *Coder) number(name string, width int, v uint32) uint32 {

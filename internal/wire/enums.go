@@ -4,13 +4,12 @@ import "strconv"
 
 // Small enumerations that stand inside messages and nowhere else.
 type (
-	Compression      uint8  // RFC 3749
-	PointFormat      uint8  // RFC 8422, Section 5.1.2
-	StatusType       uint8  // RFC 6066, Section 8
-	PSKMode          uint8  // RFC 9846, Section 4.3.9
-	KeyUpdateRequest uint8  // RFC 9846, Section 4.7.3
-	CertificateType  uint8  // RFC 7250
-	CertCompression  uint16 // RFC 8879
+	Compression      uint8 // RFC 3749
+	PointFormat      uint8 // RFC 8422, Section 5.1.2
+	StatusType       uint8 // RFC 6066, Section 8
+	PSKMode          uint8 // RFC 9846, Section 4.3.9
+	KeyUpdateRequest uint8 // RFC 9846, Section 4.7.3
+	CertificateType  uint8 // RFC 7250
 )
 
 const (
@@ -35,9 +34,8 @@ func (v StatusType) String() string       { return name(v, "", "ocsp", "ocsp_mul
 func (v PSKMode) String() string          { return name(v, "psk_ke", "psk_dhe_ke") }
 func (v KeyUpdateRequest) String() string { return name(v, "update_not_requested", "update_requested") }
 func (v CertificateType) String() string  { return name(v, "X509", "OpenPGP", "RawPublicKey") }
-func (v CertCompression) String() string  { return name(v, "", "zlib", "brotli", "zstd") }
 
-func name[T ~uint8 | ~uint16](v T, names ...string) string {
+func name[T ~uint8](v T, names ...string) string {
 	if int(v) < len(names) && names[v] != "" {
 		return names[v]
 	}

@@ -24,7 +24,7 @@ type ClientHello struct {
 	ClientCertTypes   List8[CertificateType]
 	ServerCertTypes   List8[CertificateType]
 	Padding           []byte
-	CertCompressions  List16[CertCompression]
+	CertCompressions  List16[iana.CertCompression]
 	RecordSizeLimit   uint16
 	Ticket            []byte
 	SupportedVersions List16[iana.Version]

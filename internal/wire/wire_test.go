@@ -145,8 +145,8 @@ func TestNames(t *testing.T) {
 		{UpdateRequested.String(), "update_requested"},
 		{KeyUpdateRequest(9).String(), "9"},
 		{CertificateType(2).String(), "RawPublicKey"},
-		{CertCompression(2).String(), "brotli"},
-		{CertCompression(0xffff).String(), "65535"},
+		{iana.CertCompression(2).String(), "brotli"},
+		{iana.CertCompression(0xffff).String(), "65535"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {

@@ -45,11 +45,10 @@ func (l *link) answer(ask flow.Ask) {
 		a.Reply(a.Config, nil, l.welcome(a.Hello))
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, l.choose(a.Request))
-	case *flow.SessionAsk:
-		a.Answer(ctx)
-	case *flow.ResumeAsk:
-		a.Answer(ctx)
-	case *flow.ReplayAsk:
+	case *flow.RenegotiateAsk:
+		l.renegotiated++
+		a.Reply()
+	case flow.Answerer:
 		a.Answer(ctx)
 	default:
 		panic(fmt.Sprintf("nobody answers a %T", ask))
@@ -79,9 +78,9 @@ func (l *link) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 		}
 		return v, nil
 	}
-	looked, _ := cert.Verify(cert.Request{Chain: a.Chain, Name: a.Name, Now: l.home.now(), ServerAuth: a.Of == fault.Server, Insecure: true})
+	looked, _ := cert.Verify(cert.Request{Chain: a.Chain, Name: a.Name, Now: l.home.now(), ServerAuth: a.Of == fault.Server, Transport: a.Transport, Insecure: true})
 	for _, f := range looked.Failed {
-		if f.Rule == fault.CertKeyUsage {
+		if f.Rule == fault.CertKeyUsage || f.Rule == fault.CertKeyEncipherment {
 			return v, f // which is no matter of trust
 		}
 	}

@@ -43,6 +43,9 @@ const tripleDES = iana.TLS_RSA_WITH_3DES_EDE_CBC_SHA
 // names, ALL, DEFAULT, 3DES, AES128 and !AES. What stands in brackets has equal
 // preference there; here it is in order.
 func (s *settings) suites() ([]iana.CipherSuite, error) {
+	if p := s.policy(); p.suites != nil {
+		return p.suites, nil
+	}
 	list := slices.Clone(all)
 	if s.Cipher != "" {
 		list = nil

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
+	_ "crypto/sha512" // SHA384
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -29,7 +31,15 @@ var (
 	}
 )
 
-const maxEarlyData = 14336 // bytes of 0-RTT data that a server takes with a ticket
+const (
+	maxEarlyData = 14336 // bytes of 0-RTT data that a server takes with a ticket
+	maxSkipped   = 16384 // bytes of it that a server skips
+)
+
+// limits are BoringSSL's where the runner's tests look at them.
+func (s *settings) limits() config.Limits {
+	return config.Limits{Certificates: 100, MessageBytes: s.MaxCertList, SkippedEarlyData: maxSkipped}
+}
 
 // newEngine makes the engine that the flags describe.
 func (s *settings) newEngine(h *home, keyLog io.Writer) (*engine.Engine, error) {
@@ -62,23 +72,39 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	psks, err := s.psks()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &config.ClientConfig{
 		ServerName: s.HostName, InsecureSkipVerify: true, NextProtos: protos, GREASE: s.EnableGREASE, PermuteExtensions: s.PermuteExts,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: psks, EarlyData: s.EnableEarlyData, Time: h.now, Sessions: h, SessionIDs: s.NoTicket, Limits: s.limits(),
 		// Asked of link.choose, never called.
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
 	if s.KeyShares != nil || s.NoKeyShares {
 		cfg.KeyShares = groups(s.KeyShares)
 	}
+	switch {
+	case s.RenegotiateFreely, s.RenegotiateExplicit:
+		cfg.MaxRenegotiations = 1000
+	case s.RenegotiateIgnore:
+		cfg.MaxRenegotiations = -1
+	case s.RenegotiateOnce:
+		cfg.MaxRenegotiations = 1
+	}
 	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
 	return cfg, err
 }
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
+	psks, err := s.psks()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &config.ServerConfig{
-		PreferClientOrder: s.Cipher == "" && !s.ServerPreference, GREASE: true,
-		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: sign.All(), PSKs: s.psks(), PSKHint: s.PSKIdentity, Time: h.now, Tickets: h.tickets, Guard: h.guard,
+		PreferClientOrder: s.Cipher == "" && !s.ServerPreference && s.policy().suites == nil, GREASE: true,
+		CurvePreferences: s.groups(), SignatureSchemes: s.schemes(), SigningSchemes: s.signing(), PSKs: psks, PSKHint: s.PSKIdentity, Time: h.now, Limits: s.limits(), Tickets: h.tickets, SessionCache: h.cache, Guard: h.guard,
 		// Asked of link.welcome, never called.
 		GetConfigForClient: func(*config.HelloInfo) (*config.ServerConfig, error) { return nil, errors.ErrUnsupported },
 	}
@@ -103,7 +129,6 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	case s.RequireAnyClientCert:
 		cfg.ClientAuth = config.RequireAnyClientCert
 	}
-	var err error
 	if cfg.ClientCAs, err = authorities(s.UseClientCAList); err != nil {
 		return nil, err
 	}
@@ -115,7 +140,7 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 func (s *settings) versions() (lowest, highest iana.Version, err error) {
 	var left []iana.Version
 	for v, off := range map[iana.Version]bool{iana.TLS10: s.NoTLS1, iana.TLS11: s.NoTLS11, iana.TLS12: s.NoTLS12, iana.TLS13: s.NoTLS13} {
-		if !off && v >= iana.Version(s.MinVersion) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
+		if !off && v >= max(iana.Version(s.MinVersion), s.policy().lowest) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
 			left = append(left, v)
 		}
 	}
@@ -133,6 +158,9 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 
 func (s *settings) groups() []iana.Group {
 	if s.Curves == nil {
+		if p := s.policy(); p.groups != nil {
+			return p.groups
+		}
 		return defaultGroups
 	}
 	return groups(s.Curves)
@@ -147,10 +175,21 @@ func groups(ids []uint16) []iana.Group {
 }
 
 func (s *settings) schemes() []iana.SignatureScheme {
+	if p := s.policy(); p.schemes != nil {
+		return p.schemes
+	}
 	if s.VerifyPrefs == nil {
 		return defaultSchemes
 	}
-	return schemes(s.VerifyPrefs)
+	return slices.DeleteFunc(schemes(s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
+}
+
+// signing are what the shim signs with.
+func (s *settings) signing() []iana.SignatureScheme {
+	if p := s.policy(); p.schemes != nil {
+		return p.schemes
+	}
+	return sign.All()
 }
 
 func schemes(ids []uint16) []iana.SignatureScheme {
@@ -161,11 +200,41 @@ func schemes(ids []uint16) []iana.SignatureScheme {
 	return list
 }
 
-func (s *settings) psks() []config.PSK {
-	if s.PSK == "" {
-		return nil
+// psks are the keys of all versions, and those imported for TLS 1.3.
+func (s *settings) psks() (list []config.PSK, err error) {
+	if s.PSK != "" {
+		list = append(list, config.PSK{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK), Weak: true})
 	}
-	return []config.PSK{{Identity: []byte(s.PSKIdentity), Key: []byte(s.PSK), Weak: true}}
+	for i := range s.credentials {
+		made, err := s.credentials[i].imported()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, made...)
+	}
+	return list, nil
+}
+
+func (c *credential) imported() ([]config.PSK, error) {
+	if !c.shared {
+		return nil, nil
+	}
+	hash := crypto.SHA256
+	if c.PSKSHA384 {
+		hash = crypto.SHA384
+	}
+	return (&config.PSK{Identity: c.PSKIdentity, Key: c.PSKKey, Hash: hash}).Import(c.PSKContext)
+}
+
+// holder is the number of the credential that a pre-shared key was made of.
+func (s *settings) holder(identity []byte) int {
+	for i := range s.credentials {
+		made, _ := s.credentials[i].imported()
+		if slices.ContainsFunc(made, func(p config.PSK) bool { return bytes.Equal(p.Identity, identity) }) {
+			return i
+		}
+	}
+	return defaultCredential
 }
 
 // protocols takes a list of ALPN as it stands on the wire apart.
@@ -201,6 +270,9 @@ func authorities(list string) (*x509.CertPool, error) {
 // order, then the default one.
 func (s *settings) certificates() (list []config.Certificate, err error) {
 	for i := range s.credentials {
+		if s.credentials[i].shared {
+			continue
+		}
 		c, err := s.credentials[i].load(i)
 		if err != nil {
 			return nil, err
@@ -250,7 +322,7 @@ func timestamps(list []byte) (scts [][]byte, err error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	if len(list) < 2 || int(list[0])<<8+int(list[1]) != len(list)-2 {
+	if len(list) < 2+2+1 || int(list[0])<<8+int(list[1]) != len(list)-2 {
 		return nil, errors.New("-signed-cert-timestamps: no list")
 	}
 	for rest := list[2:]; len(rest) > 0; {

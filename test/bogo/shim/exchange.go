@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/fault"
@@ -70,6 +71,9 @@ func (l *link) shakeHands() error {
 	if l.engine.Connected() && l.HandshakeNeverDone {
 		return errors.New("the handshake was completed")
 	}
+	if l.Server && l.engine.Connected() {
+		l.errands() // tickets, before anything else is said
+	}
 	return l.flush()
 }
 
@@ -97,23 +101,62 @@ func (l *link) speakEarly() error {
 			return err
 		}
 	}
-	if l.ShimWritesFirst {
-		for range l.RepeatShimInitialWrite {
-			l.words = append(l.words, l.ShimInitialWrite...)
-		}
-		n := min(len(l.words), int(l.engine.Info().EarlyData.Max))
-		if err := l.write(l.words[:n]); err != nil {
-			return err
-		}
-		l.words = l.words[n:]
+	if err := l.export(); err != nil {
+		return err
+	}
+	if err := l.sendEarly(); err != nil {
+		return err
 	}
 	for !l.engine.Connected() {
 		if _, err := l.next(); err != nil {
 			return err
 		}
 	}
-	l.spoke = l.ShimWritesFirst
+	if l.engine.Info().EarlyData.State == flow.EarlyRejected {
+		l.spoke, l.words = false, nil
+	}
+	if err := l.release(); err != nil {
+		return err
+	}
 	return l.flush()
+}
+
+// sendEarly writes each of the first words until one does not fit into 0-RTT as a
+// whole.
+func (l *link) sendEarly() error {
+	switch {
+	case l.ReadWithUnfinishedWrite:
+		l.spoke = true
+		return l.halfWrite(l.engine.SendEarly)
+	case !l.ShimWritesFirst:
+		return nil
+	}
+	l.spoke = true
+	l.words = slices.Repeat([][]byte{[]byte(l.ShimInitialWrite)}, l.RepeatShimInitialWrite)
+	for left := int(l.engine.Info().EarlyData.Max); len(l.words) > 0 && left > 0; {
+		n := min(len(l.words[0]), left)
+		if err := l.write(l.words[0][:n]); err != nil {
+			return err
+		}
+		left -= n
+		if l.words[0] = l.words[0][n:]; len(l.words[0]) == 0 {
+			l.words = l.words[1:]
+		}
+	}
+	return nil
+}
+
+// halfWrite lets one byte of the first words through, and holds the rest.
+func (l *link) halfWrite(send func(dst, p []byte) ([]byte, error)) error {
+	b, err := send(nil, []byte(l.ShimInitialWrite))
+	if err != nil {
+		return err
+	}
+	if err := l.put(b[:1]); err != nil {
+		return err
+	}
+	l.held = b[1:]
+	return nil
 }
 
 // talk is what BoringSSL's shim does after a handshake, in its order.
@@ -137,7 +180,13 @@ func (l *link) talk() error {
 	if err := l.checkTicket(); err != nil {
 		return err
 	}
-	return l.shutDown()
+	if err := l.shutDown(); err != nil {
+		return err
+	}
+	return errors.Join(
+		is("the number of renegotiations", l.engine.Info().Renegotiations, l.ExpectRenegotiations),
+		is("the number of those that the engine asked for", l.renegotiated, l.ExpectRenegotiations),
+	)
 }
 
 // export writes keying material and the like to the runner, which knows it too.
@@ -198,23 +247,19 @@ func (l *link) speakFirst() error {
 				return err
 			}
 		}
-	case l.ReadWithUnfinishedWrite:
-		b, err := l.engine.Send(nil, []byte(l.ShimInitialWrite))
-		if err != nil {
-			return err
-		}
-		if err := l.put(b[:1]); err != nil {
-			return err
-		}
-		l.held = b[1:]
+	case l.ReadWithUnfinishedWrite && !l.spoke:
+		return l.halfWrite(l.engine.Send)
 	case l.ShimWritesFirst && !l.spoke:
 		for range l.RepeatShimInitialWrite {
 			if err := l.write([]byte(l.ShimInitialWrite)); err != nil {
 				return err
 			}
 		}
-	case len(l.words) > 0: // that did not fit into 0-RTT
-		return l.write(l.words)
+	}
+	for _, w := range l.words { // that did not fit into 0-RTT
+		if err := l.write(w); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -235,11 +280,8 @@ func (l *link) echo() error {
 		if err != nil {
 			return err
 		}
-		if held := l.held; held != nil {
-			l.held = nil
-			if err := l.put(held); err != nil {
-				return err
-			}
+		if err := l.release(); err != nil {
+			return err
 		}
 		for len(data) > 0 {
 			n := min(l.ReadSize, len(data))

@@ -60,6 +60,12 @@ type settings struct {
 	EnableGREASE     bool     `flag:"-enable-grease"`
 	PermuteExts      bool     `flag:"-permute-extensions"`
 
+	FIPS202205 bool `flag:"-fips-202205"`
+	WPA202304  bool `flag:"-wpa-202304"`
+	CNSA202407 bool `flag:"-cnsa-202407"`
+	CNSA1      bool `flag:"-cnsa1-202603"`
+	CNSA2      bool `flag:"-cnsa2-202603"`
+
 	// Who is who.
 	HostName             string   `flag:"-host-name"`
 	VerifyPeer           bool     `flag:"-verify-peer"`
@@ -67,6 +73,7 @@ type settings struct {
 	ReverifyOnResume     bool     `flag:"-reverify-on-resume"`
 	RequireAnyClientCert bool     `flag:"-require-any-client-certificate"`
 	UseClientCAList      string   `flag:"-use-client-ca-list"`
+	MaxCertList          int      `flag:"-max-cert-list"`
 	VerifyPrefs          []uint16 `flag:"-verify-prefs"`
 	FailCertCallback     bool     `flag:"-fail-cert-callback"`
 	FailEarlyCallback    bool     `flag:"-fail-early-callback"`
@@ -92,6 +99,14 @@ type settings struct {
 	SkipTicket             bool   `flag:"-skip-ticket"`
 	EnableEarlyData        bool   `flag:"-enable-early-data"`
 	EarlyWriteAfterMessage uint16 `flag:"-early-write-after-message"`
+
+	// Renegotiation.
+	RenegotiateIgnore    bool `flag:"-renegotiate-ignore"`
+	RenegotiateOnce      bool `flag:"-renegotiate-once"`
+	RenegotiateFreely    bool `flag:"-renegotiate-freely"`
+	RenegotiateExplicit  bool `flag:"-renegotiate-explicit"`                 // as always here: the engine asks when it may
+	ForbidRenegotiation  bool `flag:"-forbid-renegotiation-after-handshake"` // as without any of these
+	ExpectRenegotiations int  `flag:"-expect-total-renegotiations"`
 
 	// What happens after the handshake.
 	ExportKeyingMaterial    int    `flag:"-export-keying-material"`
@@ -160,6 +175,14 @@ type credential struct {
 	OCSPResponse    base64Bytes `flag:"-ocsp-response"`
 	SCTs            base64Bytes `flag:"-signed-cert-timestamps"`
 	MustMatchIssuer bool        `flag:"-must-match-issuer"`
+
+	// Of a pre-shared key that is to be imported.
+	shared      bool        // -new-psk-credential
+	PSKKey      base64Bytes `flag:"-psk-importer-key"`
+	PSKIdentity base64Bytes `flag:"-psk-importer-identity"`
+	PSKContext  base64Bytes `flag:"-psk-importer-context"`
+	PSKSHA256   bool        `flag:"-psk-importer-sha256"`
+	PSKSHA384   bool        `flag:"-psk-importer-sha384"`
 }
 
 // An unknownFlag is one that this program does not implement.
@@ -207,8 +230,8 @@ func (p *plan) addressed(arg string) (name string, to []*settings) {
 
 // set notes one flag, and says whether it took the next word as its value.
 func (s *settings) set(name string, next []string) (taken bool, err error) {
-	if name == "-new-x509-credential" {
-		s.credentials = append(s.credentials, credential{})
+	if name == "-new-x509-credential" || name == "-new-psk-credential" {
+		s.credentials = append(s.credentials, credential{shared: name == "-new-psk-credential"})
 		return false, nil
 	}
 	field, ok := find(reflect.ValueOf(s).Elem(), name)

@@ -11,16 +11,18 @@ import (
 // A home is what outlives a connection: sessions, the keys of tickets, the guard
 // against replays, and a clock that can be set forward.
 type home struct {
-	late    time.Duration    // by which the clock is ahead
+	clock   time.Time        // which stands still but for -resumption-delay
 	session *session.Session // what a client got last, for its next connection
 	offer   *session.Session // what it may offer in this one
 	verdict *flow.Verdict    // on the peer's certificate, when it was judged last
 	tickets session.Tickets
+	cache   *session.Cache
+	cached  *counter
 	guard   *session.Guard
 }
 
 func newHome() (*home, error) {
-	h := new(home)
+	h := &home{clock: time.Now()}
 	var err error
 	if h.tickets, err = session.NewTickets(session.TicketOptions{Clock: h.now}); err != nil {
 		return nil, err
@@ -29,6 +31,8 @@ func newHome() (*home, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.cached = &counter{KV: seen}
+	h.cache = session.NewCache(h.cached)
 	// A process that was started a moment ago would refuse all 0-RTT data; each test
 	// is a process, and has no past.
 	h.guard, err = session.NewGuard(session.GuardOptions{
@@ -40,7 +44,18 @@ func newHome() (*home, error) {
 // ageless is a store that does not say since when it remembers.
 type ageless struct{ session.KV }
 
-func (h *home) now() time.Time { return time.Now().Add(h.late) }
+// A counter counts what is put into a store.
+type counter struct {
+	session.KV
+	puts int
+}
+
+func (c *counter) Put(ctx context.Context, key string, value []byte, life time.Duration) error {
+	c.puts++
+	return c.KV.Put(ctx, key, value, life)
+}
+
+func (h *home) now() time.Time { return h.clock }
 
 // begin takes up the session of the connection before.
 func (h *home) begin() { h.offer, h.session = h.session, nil }

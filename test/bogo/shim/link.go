@@ -29,12 +29,14 @@ type link struct {
 	early  bool   // what next gave last came in 0-RTT
 	diary  diary
 
-	chosen   int    // the credential that signed or decrypted
-	flushed  bool   // since the handshake is complete
-	complete bool   // the handshake is, and its outcome was looked at
-	words    []byte // of the client's first ones, what did not fit into 0-RTT
-	spoke    bool   // in 0-RTT
+	chosen   int      // the credential that signed or decrypted
+	flushed  bool     // since the handshake is complete
+	complete bool     // the handshake is, and its outcome was looked at
+	words    [][]byte // of the client's first ones, what did not fit into 0-RTT
+	spoke    bool     // in 0-RTT
 	secrets  strings.Builder
+
+	renegotiated int // handshakes that the engine asked for leave to do
 }
 
 // dial connects to the runner and says which test this is.
@@ -88,7 +90,8 @@ func (l *link) next() ([]byte, error) {
 // give, tickets above all: the answer to a KeyUpdate goes out with the next data,
 // one for as many as there were (RFC 9846, Section 4.7.3).
 func (l *link) turn() error {
-	if !l.engine.Connected() {
+	if !l.engine.Connected() || l.engine.Renegotiating() {
+		l.flushed = false
 		return l.flush()
 	}
 	if l.errands() || !l.flushed {
@@ -142,6 +145,13 @@ func (l *link) put(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// release writes what is held.
+func (l *link) release() error {
+	held := l.held
+	l.held = nil
+	return l.put(held)
 }
 
 // gone reads what the runner said before it left: an alert tells more than a broken

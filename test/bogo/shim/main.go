@@ -63,7 +63,7 @@ func (p *plan) run() error {
 		if err := connect(home, s, &p.retry, i > 0); err != nil {
 			return fmt.Errorf("connection %d: %w", i+1, err)
 		}
-		home.late += time.Duration(s.ResumptionDelay) * time.Second
+		home.clock = home.clock.Add(time.Duration(s.ResumptionDelay) * time.Second)
 	}
 	return nil
 }

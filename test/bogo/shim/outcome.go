@@ -85,7 +85,7 @@ func (l *link) checkPeer(info *flow.Info) error {
 		}
 	}
 	switch {
-	case l.ExpectNoPeerCert || l.PSK != "":
+	case l.ExpectNoPeerCert || info.PSKIdentity != nil:
 		if chain != nil {
 			return errors.New("the peer showed a certificate")
 		}
@@ -110,6 +110,9 @@ func (l *link) checkPeer(info *flow.Info) error {
 		return errors.New("the verdict on the peer's certificate is the other one")
 	}
 	if want := l.ExpectSelectedCredential; want != nil {
+		if info.PSKIdentity != nil {
+			l.chosen = l.holder(info.PSKIdentity)
+		}
 		return is("the credential", l.chosen, *want)
 	}
 	return nil
@@ -139,7 +142,10 @@ func (l *link) checkSession(info *flow.Info) error {
 	if err := is("resumption", info.Resumed, l.resume && !l.ExpectSessionMiss); err != nil {
 		return err
 	}
-	if l.Server || info.Version == iana.TLS13 || true {
+	if kept := l.home.cached.puts > 0; !l.resume && (kept && l.ExpectNoSessionID || !kept && l.ExpectSessionID) {
+		return is("a session under its ID", kept, !kept)
+	}
+	if l.Server || info.Version == iana.TLS13 {
 		return nil
 	}
 	l.errands()
@@ -152,7 +158,8 @@ func (l *link) checkTicket() error {
 	if l.Server || info.Version != iana.TLS13 {
 		return nil
 	}
-	if err := is("a new session", l.home.session != nil, !l.ExpectNoSession && !l.ShimShutsDown); err != nil || l.home.session == nil {
+	external := info.PSKIdentity != nil // which leaves no session
+	if err := is("a new session", l.home.session != nil, !l.ExpectNoSession && !l.ShimShutsDown && !external); err != nil || l.home.session == nil {
 		return err
 	}
 	return is("a ticket for 0-RTT", l.home.session.MaxEarlyData > 0, l.ExpectTicketEarlyData)
@@ -195,6 +202,9 @@ func (l *link) earlyReason(info *flow.Info) string {
 		return "protocol_version"
 	case !l.EnableEarlyData:
 		return "disabled"
+	}
+	if l.Server && info.EarlyData.Reason == "" { // nobody thought of it
+		return map[bool]string{true: "peer_declined", false: "no_session_offered"}[info.Resumed]
 	}
 	for _, r := range earlyReasons {
 		if strings.Contains(info.EarlyData.Reason, r.ours) {

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/explain/page"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// compare puts two handshakes side by side.
+func (a *app) compare(ctx context.Context, args []string, flags *client, form form) error {
+	if len(args) != 2 {
+		return &usageError{fmt.Sprintf("--compare needs two handshakes, and got %d.", len(args)),
+			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a file that 'handclasp explain --json --bytes' wrote, its name ending in .json."}
+	}
+	var stories [2]*explain.Story
+	for i, arg := range args {
+		one := *flags
+		var err error
+		if stories[i], err = a.compared(ctx, arg, &one); err != nil {
+			return err
+		}
+	}
+	c := explain.Compare(args[0], stories[0], args[1], stories[1])
+	if err := c.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out)}); err != nil || form.html == "" {
+		return err
+	}
+	start := time.Now()
+	var b bytes.Buffer
+	if err := page.Compare(&b, c, page.Options{Made: maker()}); err != nil {
+		return err
+	}
+	return a.writePage(form.html, b.Bytes(), 0o666, time.Since(start))
+}
+
+// compared is the story of one side of a comparison. A handshake that fails has
+// one too.
+func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain.Story, error) {
+	if strings.HasSuffix(arg, ".json") {
+		return saved(arg)
+	}
+	args := []string{arg}
+	var d *demo
+	if i := slices.IndexFunc(demos, func(d demo) bool { return d.name == arg }); i >= 0 {
+		args, d = nil, &demos[i]
+	} else if v, err := iana.ParseVersion(arg); err == nil {
+		args = nil
+		flags.min, flags.max = version(v), version(v)
+	}
+	story, err := a.told(ctx, args, flags, d)
+	if story != nil {
+		err = nil
+	}
+	return story, err
+}
+
+// saved is a story that --json has written.
+func saved(file string) (*explain.Story, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fileError("--compare", file, err)
+	}
+	story := new(explain.Story)
+	if err := json.Unmarshal(b, story); err != nil || story.Schema != explain.Schema {
+		return nil, &usageError{fmt.Sprintf("The file %s of --compare holds no story.", quote(file)), "Write one with 'handclasp explain --json --bytes > FILE.json'."}
+	}
+	return story, nil
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp/internal/browser"
+)
+
+// looking is how pages are looked at: wide, as on a desk, and narrow, as on a
+// phone; each by day and by night.
+var looking = []browser.View{
+	{Width: 1280, Height: 900}, {Width: 1280, Height: 900, Dark: true},
+	{Width: 390, Height: 844, Phone: true}, {Width: 390, Height: 844, Phone: true, Dark: true},
+}
+
+// chromium is a browser, for as long as the test lasts.
+func chromium(t *testing.T) *browser.Browser {
+	t.Helper()
+	if _, err := exec.LookPath(browser.Program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("chromium is not installed")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	b, err := browser.Start(ctx)
+	check(t, err)
+	t.Cleanup(b.Close)
+	return b
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fits checks that a page is no wider than the window, that its script ran and
+// nothing of it failed, and that it asked nobody for anything.
+func fits(t *testing.T, p *browser.Page, v browser.View) {
+	t.Helper()
+	var is struct {
+		Width, Light int
+		Scripted     bool
+	}
+	check(t, p.Eval(`({width: document.documentElement.scrollWidth, scripted: document.documentElement.classList.contains("scripted"),
+		light: Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])})`, &is))
+	if is.Width > v.Width {
+		t.Errorf("%d pixels wide in a window of %d", is.Width, v.Width)
+	}
+	if !is.Scripted || (is.Light < 128) != v.Dark {
+		t.Errorf("looked at as %+v it is %+v", v, is)
+	}
+	if r := p.Requests(); len(r) != 1 {
+		t.Errorf("requests: %q", r)
+	}
+	if x := p.Troubles(); len(x) > 0 {
+		t.Errorf("troubles: %q", x)
+	}
+}
+
+// TestPagesInBrowser: the page of each kind of handshake, and of one that fails, in
+// each way of looking, with everything opened.
+func TestPagesInBrowser(t *testing.T) {
+	b := chromium(t)
+	dir := t.TempDir()
+	make := func(want int, args ...string) {
+		if code := run(t.Context(), append([]string{"explain"}, args...), nil, io.Discard, io.Discard); code != want {
+			t.Fatalf("%q: exit code %d", args, code)
+		}
+	}
+	make(0, "--demo", "all", "--html", dir)
+	make(1, "--name", "wrong.example", "--html", filepath.Join(dir, "fails.html"))
+	make(0, "--compare", "hrr", "dhe", "--html", filepath.Join(dir, "both.html"))
+	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	check(t, err)
+	if len(pages) != len(demos)+2 {
+		t.Fatalf("%d pages", len(pages))
+	}
+	for _, file := range pages {
+		p, err := b.Open("file://"+file, looking[0])
+		check(t, err)
+		for _, v := range looking {
+			check(t, p.Look(v))
+			check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+			fits(t, p, v)
+		}
+		if t.Failed() {
+			t.Fatal(filepath.Base(file))
+		}
+	}
+}
+
+// TestPagesOfDocs: docs/handshakes has a page of each demonstration, and says so.
+func TestPagesOfDocs(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "handshakes")
+	index, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	check(t, err)
+	for _, d := range demos {
+		page, err := os.ReadFile(filepath.Join(dir, d.name+".html"))
+		check(t, err)
+		if len(page) > 300_000 || !strings.Contains(string(page), "</html>") {
+			t.Errorf("%s: %d bytes; make it anew with 'go run ./docs/handshakes'", d.name, len(page))
+		}
+		if row := fmt.Sprintf("| [%[1]s.html](%[1]s.html) | %[2]s |", d.name, d.about); !strings.Contains(string(index), row) {
+			t.Errorf("the index has no row %s", row)
+		}
+	}
+}
+
+// TestPageInUse: a person opens a message, follows a byte to its field and a field
+// to its bytes, with the mouse and with keys, and moves the key schedule in time.
+func TestPageInUse(t *testing.T) {
+	b := chromium(t)
+	file := filepath.Join(t.TempDir(), "page.html")
+	if code := run(t.Context(), []string{"explain", "--html", file}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	p, err := b.Open("file://"+file, looking[0])
+	check(t, err)
+	var step int // of the ClientHello
+	check(t, p.Eval(`Number([...document.querySelectorAll(".row")].find((r) => r.textContent.includes("ClientHello")).id.slice(5))`, &step))
+	is := func(what, expression string) {
+		t.Helper()
+		var ok bool
+		check(t, p.Eval(fmt.Sprintf("Boolean(%s)", expression), &ok))
+		if !ok {
+			t.Errorf("not so: %s: %s", what, expression)
+		}
+	}
+	row, pane := fmt.Sprintf("#step-%d", step), fmt.Sprintf("#m%d", step)
+	find := func(selector string) string { return fmt.Sprintf("document.querySelector(%q)", selector) }
+	field := func(name string) string { // its number
+		t.Helper()
+		var f string
+		check(t, p.Eval(fmt.Sprintf(`[...document.querySelectorAll("%s .field")].find((f) => f.querySelector("b").textContent === %q).dataset.f`, pane, name), &f))
+		return f
+	}
+
+	is("the message is closed", "!"+find(row+" > details")+".open")
+	check(t, p.Click(row+" summary"))
+	is("the message is open", find(row+" > details")+".open && "+find(pane)+".checkVisibility()")
+
+	random := field("random")
+	check(t, p.Click(fmt.Sprintf(`%s .field[data-f="%s"] > button`, pane, random)))
+	is("the bytes of the random are lit", fmt.Sprintf(`%s && %s.textContent.trim().split(" ").length === 32`, find(pane+" .bytes i.on"), find(pane+" .bytes i.on")))
+	is("and nothing else", find(pane)+`.querySelectorAll(".on").length === 2`)
+
+	name := field("host_name")
+	check(t, p.Click(fmt.Sprintf(`%s .bytes i[data-f="%s"]`, pane, name)))
+	is("the field of the byte is lit and in sight", fmt.Sprintf(`(() => { const f = %s, r = f.getBoundingClientRect(), box = %s.getBoundingClientRect();
+		return f.dataset.f === %q && r.top >= box.top - 1 && r.bottom <= box.bottom + 1 })()`, find(pane+" .field.on"), find(pane+" .tree"), name))
+
+	check(t, p.Eval(find(pane+" .field > button")+".focus()", nil))
+	check(t, p.Press("ArrowDown"))
+	is("the next field has the focus and is lit", find(pane+" .field.on")+`.dataset.f === "1" && document.activeElement === `+find(pane+` .field[data-f="1"] > button`))
+	check(t, p.Press("Escape"))
+	is("nothing is lit", "!"+find(pane+" .on"))
+
+	is("all keys are there", find(".schedule .key.client.lit"))
+	check(t, p.Eval(`(() => { const m = document.getElementById("moment"); m.value = 1; m.dispatchEvent(new Event("input")) })()`, nil))
+	is("and were not at the start", "!"+find(".schedule .lit"))
+
+	check(t, p.Eval(`location.hash = "#step-1"`, nil))
+	is("a link opens what it points to", `new Promise((r) => setTimeout(() => r(document.querySelector("#step-1 > details").open), 50))`)
+	check(t, p.Click("#open-all"))
+	is("all is open", `[...document.querySelectorAll("details")].every((d) => d.open)`)
+	check(t, p.Click("#open-all"))
+	is("all is closed", `[...document.querySelectorAll("details")].every((d) => !d.open)`)
+	fits(t, p, looking[0])
+}
+
+// TestServedPage: the page that serve answers with, over Chromium's own handshake.
+func TestServedPage(t *testing.T) {
+	b := chromium(t)
+	_, port := serving(t, "--ca-out", filepath.Join(t.TempDir(), "ca.pem"))
+	for _, v := range looking {
+		v.Trusting = true
+		p, err := b.Open("https://127.0.0.1:"+port+"/", v)
+		check(t, err)
+		check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+		fits(t, p, v)
+		var text string
+		check(t, p.Eval("document.body.textContent", &text))
+		for _, want := range []string{"This page came over TLS 1.3", "Asked in", "HTTP/2", "ClientHello", "GREASE", "Finished"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the page does not say %q", want)
+			}
+		}
+	}
+}
+
+// TestPageReads: with a screen reader in mind: pictures have words, controls have
+// names, headings do not jump, and text stands out from its ground.
+func TestPageReads(t *testing.T) {
+	b := chromium(t)
+	file := filepath.Join(t.TempDir(), "page.html")
+	if code := run(t.Context(), []string{"explain", "--demo", "mtls", "--html", file}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	p, err := b.Open("file://"+file, looking[0])
+	check(t, err)
+	check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+	for _, v := range looking {
+		check(t, p.Look(v))
+		var wrong []string
+		check(t, p.Eval(complaints, &wrong))
+		if len(wrong) > 0 {
+			t.Errorf("%+v: %s", v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
+		}
+	}
+}
+
+// complaints looks for what WCAG 2.2 asks for and a script can see (1.1.1, 1.3.1,
+// 1.4.3 at level AA, 2.4.6, 4.1.2).
+const complaints = `(() => {
+	const out = [], all = (s) => [...document.querySelectorAll(s)];
+	for (const e of all("svg")) if (!e.closest("[aria-hidden=true]") && !(e.getAttribute("role") === "img" && e.getAttribute("aria-label"))) out.push("a picture without words: " + e.outerHTML.slice(0, 80));
+	for (const e of all("button, a, summary, input")) if (!(e.textContent.trim() || e.labels?.length)) out.push("a control without a name: " + e.outerHTML.slice(0, 80));
+	for (const e of all("section, nav, [role=region]")) if (e.matches("section[id], nav, [role=region]") && !(e.getAttribute("aria-label") || document.getElementById(e.getAttribute("aria-labelledby")))) out.push("a landmark without a name: " + e.id);
+	let level = 0;
+	for (const h of all("h1, h2, h3, h4")) { const n = Number(h.tagName[1]); if (n > level + 1) out.push("a heading jumps: " + h.textContent); level = n; }
+	if (!document.documentElement.lang || !document.title) out.push("no language or title");
+
+	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const rgba = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+	const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+	const ground = (e) => { const stack = []; for (let x = e; x; x = x.parentElement) stack.push(rgba(getComputedStyle(x).backgroundColor)); return stack.reduceRight((under, c) => over(c, under), [255, 255, 255, 1]); };
+	const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+	const seen = new Set();
+	for (const e of all("body *")) {
+		if (e.closest("svg, script, .far, [aria-hidden=true]") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+		const style = getComputedStyle(e), back = ground(e), ink = over(rgba(style.color), back);
+		const [a, b] = [light(ink), light(back)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+		const big = parseFloat(style.fontSize) >= 24 || parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700;
+		const key = e.tagName + "." + e.className + ratio.toFixed(1);
+		if (ratio < (big ? 3 : 4.5) && !seen.has(key)) { seen.add(key); out.push("contrast " + ratio.toFixed(2) + ": <" + e.tagName + " " + e.className + "> in <" + e.parentElement.tagName + " " + e.parentElement.className + "> " + e.textContent.trim().slice(0, 40)); }
+	}
+	return out;
+})()`

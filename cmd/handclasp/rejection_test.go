@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/internal/pki"
+	"github.com/handclasp/handclasp/sign"
+)
+
+// callers are clients that nobody here wrote, each told to trust an authority and to
+// check everything. They take the port, the name and the authority's file.
+var callers = map[string]func(ctx context.Context, port, name, ca string) error{
+	"go": func(ctx context.Context, port, name, ca string) error {
+		pool := x509.NewCertPool()
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return err
+		}
+		pool.AppendCertsFromPEM(pem)
+		d := tls.Dialer{Config: &tls.Config{ServerName: name, RootCAs: pool}}
+		c, err := d.DialContext(ctx, "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	},
+	"curl": program(func(port, name, ca string) []string {
+		return []string{"curl", "-sS", "-m", "5", "--cacert", ca, "--connect-to", name + ":443:127.0.0.1:" + port, "https://" + name}
+	}),
+	"openssl": program(func(port, name, ca string) []string {
+		return []string{"openssl", "s_client", "-connect", "127.0.0.1:" + port, "-servername", name, "-verify_hostname", name, "-CAfile", ca, "-verify_return_error"}
+	}),
+	"python3": program(func(port, name, ca string) []string {
+		return []string{"python3", "-c", fmt.Sprintf("import socket, ssl\nssl.create_default_context(cafile=%q).wrap_socket(socket.create_connection(('127.0.0.1', %s)), server_hostname=%q)", ca, port, name)}
+	}),
+	"node": program(func(port, name, ca string) []string {
+		return []string{"node", "-e", fmt.Sprintf(`require("https").get({host: "127.0.0.1", port: %s, servername: %q, ca: require("fs").readFileSync(%q)}, r => r.resume()).on("error", () => process.exit(1))`, port, name, ca)}
+	}),
+	"gnutls-cli": program(func(port, name, ca string) []string {
+		return []string{"gnutls-cli", "--port", port, "--sni-hostname", name, "--verify-hostname", name, "--x509cafile", ca, "127.0.0.1"}
+	}),
+	"java": program(func(port, name, ca string) []string {
+		return []string{"java", "-XX:TieredStopAtLevel=1", "testdata/Reject.java", port, name, ca}
+	}),
+}
+
+func program(args func(port, name, ca string) []string) func(context.Context, string, string, string) error {
+	return func(ctx context.Context, port, name, ca string) error {
+		a := args(port, name, ca)
+		cmd := exec.CommandContext(ctx, a[0], a[1:]...)
+		cmd.WaitDelay = time.Second
+		return cmd.Run()
+	}
+}
+
+// TestRejections: serve names what clients hold against its certificate.
+func TestRejections(t *testing.T) {
+	full := os.Getenv("CI") == "true" // 49 programs; elsewhere 14 will do
+	now := time.Now()
+	root, err := pki.NewAuthority("Test root", pki.Options{Now: now})
+	must(t, err)
+	sub, err := root.Intermediate("Test intermediate", pki.Options{Now: now})
+	must(t, err)
+	other, err := pki.NewAuthority("Another root", pki.Options{Now: now})
+	must(t, err)
+	const name = "server.example.com"
+	chain := func(a *pki.Authority, l pki.Leaf, most int) handclasp.Certificate {
+		if l.Names == nil {
+			l.Names = []string{name}
+		}
+		issued, err := a.Issue(l)
+		must(t, err)
+		return certificate(t, issued, most)
+	}
+	alone, err := pki.SelfSigned(pki.Leaf{Names: []string{name}}, now)
+	must(t, err)
+	accepts := map[string]string{"client-purpose gnutls-cli": "GnuTLS does not look at the purpose"}
+	tests := []struct {
+		cause string
+		own   handclasp.Certificate
+		says  string
+	}{
+		{"expired", chain(sub, pki.Leaf{NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour)}, 9), "has expired."},
+		{"wrong-name", chain(sub, pki.Leaf{Names: []string{"www.example.org"}}, 9), "www.example.org"},
+		{"not-yet-valid", chain(sub, pki.Leaf{NotBefore: now.Add(24 * time.Hour), NotAfter: now.Add(48 * time.Hour)}, 9), "not valid yet."},
+		{"client-purpose", chain(sub, pki.Leaf{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, 9), "clientAuth"},
+		{"self-signed", certificate(t, alone, 9), "signed by its own key"},
+		{"missing-intermediate", chain(sub, pki.Leaf{}, 1), "It was sent alone, and is signed by"},
+		{"private-root", chain(other, pki.Leaf{}, 9), "signed by"},
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(ca, root.PEM(), 0o600))
+	for i, x := range tests {
+		if i > 1 && !full {
+			break
+		}
+		t.Run(x.cause, func(t *testing.T) {
+			log := new(journal)
+			cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{x.own}, NextProtos: []string{"h2", "http/1.1"}}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			s := &server{log: &lines{w: log}, cfg: cfg, timeout: 10 * time.Second, out: new(outputs), web: newWeb(l.Addr(), 10*time.Second)}
+			ctx, stop := context.WithCancel(t.Context())
+			var done sync.WaitGroup
+			done.Go(func() { s.serve(ctx, handclasp.NewListener(l, cfg)) })
+			defer done.Wait()
+			defer stop()
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			for client, call := range callers {
+				if _, err := exec.LookPath(client); err != nil && client != "go" {
+					if os.Getenv("CI") == "true" {
+						t.Error(err)
+					}
+					t.Logf("%s is not on this machine; CI has it", client)
+					continue
+				}
+				log.reset()
+				within, cancel := context.WithTimeout(ctx, 20*time.Second)
+				err := call(within, port, name, ca)
+				cancel()
+				if reason := accepts[x.cause+" "+client]; reason != "" {
+					continue
+				}
+				text := log.wait("the client ")
+				if !strings.Contains(text, "rejects our certificate") && !strings.Contains(text, "left without asking") || !strings.Contains(text, x.says) {
+					t.Errorf("%s (%v): %s", client, err, text)
+				}
+			}
+		})
+	}
+}
+
+func certificate(t *testing.T, issued *pki.Issued, most int) handclasp.Certificate {
+	t.Helper()
+	signer, err := sign.FromCrypto(issued.Key)
+	must(t, err)
+	c, err := config.NewCertificate(issued.Chain[:min(most, len(issued.Chain))], signer)
+	must(t, err)
+	return c
+}
+
+// A journal is what a log holds.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.buf.Reset()
+}
+
+// wait is the log once it has text, or after three seconds.
+func (j *journal) wait(text string) string {
+	for range 100 {
+		j.mu.Lock()
+		got := j.buf.String()
+		j.mu.Unlock()
+		if strings.Contains(got, text) {
+			return got
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+)
+
+// Limits bound what a peer can make this side hold or do. A field that is zero
+// means its default, which suits peers that are neither hostile nor strange;
+// docs/limits.md has the table, with the rule that each is refused by, and the limits
+// that can't be set. Those of the configuration that a connection begins with hold
+// until its end.
+type Limits struct {
+	// HandshakeTime is how long this side works and waits for a handshake to be
+	// complete, whatever its context allows. Hooks and keys that take their time
+	// count too. Negative means without end. An Engine has no clock: its user sees
+	// to it.
+	HandshakeTime time.Duration
+
+	// HandshakeBytes is how much may be received for one handshake, frames of
+	// records included, 0-RTT data not. The default grows with MessageBytes.
+	HandshakeBytes int
+
+	// MessageBytes is how long a handshake message may be, and HelloBytes a
+	// ClientHello: a server does not know yet whom it speaks with. The default of
+	// MessageBytes grows with CertificateBytes.
+	MessageBytes, HelloBytes int
+
+	// Certificates is how many a peer's chain may have, and CertificateBytes how
+	// long they may be together. What goes beyond the defaults is not kept with a
+	// session.
+	Certificates, CertificateBytes int
+
+	// EmptyRecords is how many records without content may come in a row,
+	// ChangeCipherSpecs of TLS 1.3 among them.
+	EmptyRecords int
+
+	// Warnings is how many alerts that end nothing may come in a row.
+	Warnings int
+
+	// KeyUpdates is how many may come in a row without data between, and
+	// PostMessages how many handshake messages of any kind after the handshake,
+	// tickets above all.
+	KeyUpdates, PostMessages int
+
+	// SkippedEarlyData is how many bytes a server skips of 0-RTT data that it turned
+	// down and can't read, besides twice what its tickets promise.
+	SkippedEarlyData int
+
+	// HalfOpen is how many connections of one listener may be without a complete
+	// handshake. When another one comes the oldest gives way: who means it is
+	// through in a moment. Negative means without end.
+	HalfOpen int
+}
+
+// A Limit is a row of the table of limits that can be set.
+type Limit struct {
+	Field                string // of Limits
+	What                 string
+	Unit                 string
+	Default, Least, Most int64
+	Endless              bool // a negative value means that there is no limit
+	Rule                 *fault.Rule
+}
+
+const (
+	longest = 1<<24 - 1      // bytes that a handshake message can say it has
+	frame   = 1 << 15        // bytes of a Certificate message besides the certificates
+	many    = 1<<31 - 1      // more than anybody counts
+	ever    = int64(1) << 62 // nanoseconds: longer than a machine runs
+)
+
+var limits = []Limit{
+	{"HandshakeTime", "a handshake", "time", int64(30 * time.Second), int64(time.Millisecond), ever, true, fault.HandshakeTooSlow},
+	{"HandshakeBytes", "all that is received for a handshake", "bytes", 1 << 20, 1 << 12, many, false, fault.HandshakeTooLong},
+	{"MessageBytes", "a handshake message", "bytes", 1<<18 + frame, 1 << 12, longest, false, fault.MessageTooLarge},
+	{"HelloBytes", "a ClientHello", "bytes", 1 << 16, 1 << 10, longest, false, fault.MessageTooLarge},
+	{"Certificates", "certificates in a chain", "", 32, 1, many, false, fault.CertTooMany},
+	{"CertificateBytes", "the certificates of a chain together", "bytes", 1 << 18, 1 << 10, longest - frame, false, fault.CertTooLarge},
+	{"EmptyRecords", "empty records in a row", "", 32, 1, many, false, fault.Flood},
+	{"Warnings", "warning alerts in a row, in TLS 1.3 user_canceled", "", 4, 1, many, false, fault.Flood},
+	{"KeyUpdates", "KeyUpdates in a row without data", "", 32, 1, many, false, fault.KeyUpdateFlood},
+	{"PostMessages", "messages after the handshake in a row without data", "", 64, 1, many, false, fault.Flood},
+	{"SkippedEarlyData", "refused 0-RTT data that is skipped", "bytes", 1 << 16, 1, many, false, fault.EarlyDataTooLong},
+	{"HalfOpen", "connections of a listener without a complete handshake", "", 4096, 1, many, true, fault.HandshakeCrowded},
+}
+
+// LimitTable is the table that Limits are filled in and checked by.
+func LimitTable() []Limit { return slices.Clone(limits) }
+
+var defaults = func() (l Limits) {
+	for _, row := range limits {
+		row.of(&l).SetInt(row.Default)
+	}
+	return l
+}()
+
+// DefaultLimits are those of a configuration that names none.
+func DefaultLimits() Limits { return defaults }
+
+func (row Limit) of(l *Limits) reflect.Value { return reflect.ValueOf(l).Elem().FieldByName(row.Field) }
+
+// resolve checks the limits and fills in defaults.
+func (l Limits) resolve() (Limits, error) {
+	if l == (Limits{}) {
+		return defaults, nil
+	}
+	given := l
+	for _, row := range limits {
+		v := row.of(&l)
+		switch n := v.Int(); {
+		case n == 0:
+			v.SetInt(row.Default)
+		case n < 0 && row.Endless:
+			v.SetInt(row.Most)
+		case n < row.Least || n > row.Most:
+			return l, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
+		}
+	}
+	if given.MessageBytes == 0 {
+		l.MessageBytes = max(l.MessageBytes, l.CertificateBytes+frame)
+	}
+	if given.HandshakeBytes == 0 {
+		l.HandshakeBytes = max(l.HandshakeBytes, 3*l.MessageBytes)
+	}
+	return l, nil
+}
+
+// span says what the field takes.
+func (row Limit) span() string {
+	switch {
+	case row.Unit == "time":
+		return fmt.Sprintf("at least %v, or less than 0 for no limit", time.Duration(row.Least))
+	case row.Endless:
+		return fmt.Sprintf("at least %d, or less than 0 for no limit", row.Least)
+	}
+	return fmt.Sprintf("%d to %d", row.Least, row.Most)
+}

@@ -1,0 +1,243 @@
+package diagnose
+
+import (
+	"strings"
+
+	"github.com/handclasp/handclasp/fault"
+)
+
+// A Party is who has to change something.
+type Party string
+
+const (
+	Server  Party = "the server"
+	Client  Party = "the client"
+	Path    Party = "the network between"
+	Machine Party = "this machine"
+	Nobody  Party = "nobody"
+)
+
+// A Cause is one reason for which handshakes fail.
+type Cause struct {
+	ID    string `json:"id"`              // stable, kebab-case; that of the fault.Rule where there is one
+	Text  string `json:"text"`            // what is wrong, a plain sentence
+	Tell  string `json:"tell"`            // what tells it from other causes of the same error
+	Who   Party  `json:"who"`             // who should change something
+	Fix   string `json:"fix"`             // what
+	Lines []Line `json:"lines,omitempty"` // how, in the words of the software
+}
+
+// A Line is a piece of some software's configuration or use.
+type Line struct {
+	For  string `json:"for"`  // "nginx", "Apache", "HAProxy", "Go", "Java", "OpenSSL", "curl"
+	Text string `json:"text"` // to be copied
+}
+
+// CauseByID is the catalogue's entry, or nil.
+func CauseByID(id string) *Cause {
+	for i := range causes {
+		if causes[i].ID == id {
+			return &causes[i]
+		}
+	}
+	return nil
+}
+
+// Causes is the whole catalogue.
+func Causes() []Cause { return append([]Cause(nil), causes...) }
+
+// of is the cause that a rule of the fault catalogue already words.
+func of(r *fault.Rule, who Party, tell string, l ...Line) Cause {
+	text := strings.NewReplacer("The peer's", "The server's", "the peer's", "the server's", "The peer", "The server", "the peer", "the server").Replace(r.Text)
+	return Cause{r.ID, text, tell, who, strings.ReplaceAll(r.Hint, "the peer", "the server"), l}
+}
+
+func lines(pairs ...string) (l []Line) {
+	for i := 0; i < len(pairs); i += 2 {
+		l = append(l, Line{pairs[i], pairs[i+1]})
+	}
+	return l
+}
+
+var (
+	serveFullChain = lines(
+		"nginx", "ssl_certificate /path/fullchain.pem;  # leaf first, then the intermediates",
+		"Apache", "SSLCertificateFile /path/fullchain.pem",
+		"HAProxy", "bind :443 ssl crt /path/chain-and-key.pem",
+		"Go", `tls.LoadX509KeyPair("fullchain.pem", "key.pem")`,
+		"Java", "keytool -importcert -trustcacerts -alias server -file fullchain.p7b -keystore keys.p12")
+	reloadServer = lines(
+		"nginx", "nginx -s reload",
+		"Apache", "apachectl graceful",
+		"HAProxy", "systemctl reload haproxy")
+	trustAuthority = lines(
+		"curl", "curl --cacert authority.pem https://HOST/",
+		"OpenSSL", "openssl s_client -connect HOST:443 -CAfile authority.pem",
+		"Go", "cfg.RootCAs.AppendCertsFromPEM(authority)",
+		"Java", "keytool -importcert -cacerts -alias authority -file authority.pem",
+		"Node", "NODE_EXTRA_CA_CERTS=authority.pem node app.js",
+		"Python", "ssl.create_default_context(cafile=\"authority.pem\")")
+	showCertificate = lines(
+		"curl", "curl --cert me.pem --key me.key https://HOST/",
+		"OpenSSL", "openssl s_client -connect HOST:443 -cert me.pem -key me.key",
+		"Go", "cfg.Certificates = []tls.Certificate{me}",
+		"Java", "-Djavax.net.ssl.keyStore=me.p12 -Djavax.net.ssl.keyStorePassword=…")
+	someVersions = lines(
+		"nginx", "ssl_protocols TLSv1.2 TLSv1.3;",
+		"Apache", "SSLProtocol -all +TLSv1.2 +TLSv1.3",
+		"HAProxy", "bind :443 ssl crt … ssl-min-ver TLSv1.2",
+		"Go", "cfg.MinVersion = tls.VersionTLS12",
+		"Java", "-Djdk.tls.server.protocols=TLSv1.3,TLSv1.2",
+		"OpenSSL", "MinProtocol = TLSv1.2")
+	commonSuites = lines(
+		"nginx", "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
+		"Apache", "SSLCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
+		"HAProxy", "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
+		"Java", "-Djdk.tls.server.cipherSuites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,…",
+		"OpenSSL", "CipherString = ECDHE+AESGCM:ECDHE+CHACHA20")
+	commonGroups = lines(
+		"nginx", "ssl_ecdh_curve X25519:prime256v1;",
+		"Apache", "SSLOpenSSLConfCmd Groups X25519:P-256",
+		"HAProxy", "bind :443 ssl crt … curves X25519:P-256",
+		"Go", "cfg.CurvePreferences = nil  // all that Go knows",
+		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
+		"OpenSSL", "Groups = X25519:P-256")
+	commonProtocols = lines(
+		"nginx", "listen 443 ssl; http2 on;  # offers h2 and http/1.1",
+		"Apache", "Protocols h2 http/1.1",
+		"HAProxy", "bind :443 ssl crt … alpn h2,http/1.1",
+		"Go", `cfg.NextProtos = []string{"h2", "http/1.1"}`,
+		"curl", "curl --http1.1 …  or  curl --http2 …")
+)
+
+// The catalogue. What stands first is told first when several causes are possible.
+var causes = []Cause{
+	// The server's certificate.
+	of(fault.CertExpired, Server, "The notAfter of the first certificate that the server sends has passed, and a trusted clock agrees: openssl s_client -connect HOST:443 | openssl x509 -noout -dates.", reloadServer...),
+	of(fault.CertChainExpired, Server, "The first certificate is still valid; one further up, as openssl s_client -showcerts prints it, is not.", serveFullChain...),
+	of(fault.CertNotYetValid, Server, "The notBefore of a certificate lies in the future by a trusted clock.", reloadServer...),
+	{"local-clock", "The clock of this machine is wrong.", "The certificates of unrelated sites seem expired or not yet valid too, or the Date header of any web server differs from date -u by more than minutes.",
+		Machine, "Set the clock, and keep it right by NTP.", lines("Linux", "timedatectl set-ntp true")},
+	of(fault.CertMissingIntermediate, Server, "The last certificate that the server sends is not issued by a root; fetched from the address in its Authority Information Access, the issuer's certificate completes the chain. Browsers may succeed, since they keep or fetch such certificates.", serveFullChain...),
+	of(fault.CertUnknownIssuer, Client, "No address for a missing certificate is given, and no known root has the issuer's name: it is a private authority's, or one that this trust store lacks.", trustAuthority...),
+	of(fault.CertUnknownRoot, Client, "The server sends the root itself, and the trust store does not have it. If unrelated sites show the same root, a proxy or virus scanner intercepts TLS.", trustAuthority...),
+	{"interception", "Something between this machine and the server ends TLS and begins it anew with certificates of its own: a proxy, a virus scanner, a captive portal.", "Unrelated sites show certificates of one and the same issuer, or another network shows another certificate.",
+		Machine, "Have the administrator give you the authority's certificate and trust it, or leave the network.", trustAuthority},
+	of(fault.CertSelfSigned, Server, "The server sends one certificate whose issuer and subject are the same.", trustAuthority...),
+	of(fault.CertOtherAuthority, Server, "A root of the issuer's name is trusted, and its key does not fit the signature.", serveFullChain...),
+	of(fault.CertWrongName, Server, "The names in the certificate (subjectAltName) do not hold the one that was asked for, however the server is asked.", lines(
+		"nginx", "server_name NAME;  ssl_certificate /path/of/NAME.pem;", "Apache", "ServerName NAME", "HAProxy", "bind :443 ssl crt /directory/of/certificates/")...),
+	of(fault.CertNoSAN, Server, "openssl x509 -noout -ext subjectAltName prints nothing. Go and browsers refuse this; curl, OpenSSL, Java, Node, Python and GnuTLS still take the common name.", lines(
+		"OpenSSL", "openssl req -new -key key.pem -subj /CN=NAME -addext subjectAltName=DNS:NAME")...),
+	of(fault.CertUsage, Server, "openssl x509 -noout -ext extendedKeyUsage lacks TLS Web Server Authentication.", lines("OpenSSL", "extendedKeyUsage = serverAuth")...),
+	of(fault.CertKeyUsage, Server, "openssl x509 -noout -ext keyUsage lacks Digital Signature.", lines("OpenSSL", "keyUsage = digitalSignature")...),
+	of(fault.CertNotCA, Server, "A certificate that signed another lacks CA:TRUE or keyCertSign.", lines("OpenSSL", "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, cRLSign")...),
+	of(fault.CertPathLength, Server, "An authority's pathLenConstraint is smaller than the number of authorities below it.", lines("OpenSSL", "basicConstraints = critical, CA:TRUE, pathlen:1")...),
+	of(fault.CertNameConstraint, Server, "An authority's nameConstraints leave the name out.", lines("OpenSSL", "nameConstraints = critical, permitted;DNS:NAME")...),
+	of(fault.CertWeakKey, Server, "The RSA key of a certificate is shorter than 2048 bits. OpenSSL refuses it by its security level, which other programs lack.", lines("OpenSSL", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")...),
+	of(fault.CertWeakSignature, Server, "A certificate other than the root is signed with SHA-1 or MD5.", lines("OpenSSL", "openssl req -sha256 …")...),
+	of(fault.CertBadSignature, Server, "An intermediate certificate has the name of the issuer, and not its key.", serveFullChain...),
+	of(fault.CertCriticalExtension, Server, "A certificate has a critical extension that nobody here knows."),
+	of(fault.CertPolicy, Server, "An authority's policyConstraints demand a certificate policy that the leaf lacks."),
+	of(fault.CertUnparsable, Server, "openssl x509 -noout -text fails on what the server sends."),
+	of(fault.CertRejected, Server, "None of the usual reasons holds, and the verifier refuses the chain."),
+	of(fault.CertNoSystemRoots, Machine, "Every certificate of every site is refused.", lines("Debian", "apt-get install ca-certificates")...),
+	{"cert-revoked", "The server's certificate was revoked by its issuer.", "The issuer's OCSP responder or revocation list has its serial number.",
+		Server, "Replace certificate and key.", reloadServer},
+	{"key-mismatch", "The server signs with a key that does not belong to the certificate it sends.", "The signature of the handshake does not verify under the key in the certificate; the public keys of certificate and key file differ. With several servers behind one name it is perhaps one of them.",
+		Server, "Deploy certificate and key as a pair, on every node.", lines("OpenSSL", "openssl x509 -in cert.pem -noout -pubkey | cmp - <(openssl pkey -in key.pem -pubout)")},
+	{"chain-reversed", "The server sends its certificates in the wrong order, or with some that do not belong to the chain.", "Some certificate is not signed by the one after it (openssl s_client -showcerts). Nearly every client copes.",
+		Server, "Put the leaf first, then each certificate's issuer.", serveFullChain},
+	{"ocsp-bad", "The OCSP answer that the server staples is out of date, damaged, or missing although the certificate demands one.", "Without stapling, or with a client that does not look at it, the handshake works.",
+		Server, "Have the server fetch a new answer.", lines("nginx", "ssl_stapling on; ssl_stapling_verify on;", "Apache", "SSLUseStapling on")},
+
+	// The client's certificate.
+	{"client-cert-required", "The server wants a client certificate, and the client has shown none.", "The server sends a CertificateRequest, and fails after the client's empty Certificate; in TLS 1.3 only after the client's handshake is complete.",
+		Client, "Give the client a certificate from one of the authorities that the server names.", showCertificate},
+	{"client-cert-refused", "The server does not take the client's certificate.", "With another certificate, or none if it is optional, the server goes on; its log says what it dislikes.",
+		Client, "Check dates, purpose (clientAuth) and key of the client certificate, and send its intermediates with it.", showCertificate},
+	{"client-cert-wrong-ca", "The client's certificate is not from an authority that the server trusts.", "Its issuer is not among the names in the server's CertificateRequest, or the intermediate between was not sent.",
+		Client, "Get a certificate from an authority that the server names, or have the server trust the issuer.", lines(
+			"nginx", "ssl_client_certificate /path/clients-ca.pem;", "Apache", "SSLCACertificateFile /path/clients-ca.pem", "HAProxy", "bind :443 ssl crt … ca-file /path/clients-ca.pem", "Go", "cfg.ClientCAs.AppendCertsFromPEM(authority)")},
+
+	// Nothing in common.
+	{"no-common-version", "The client and the server have no version of TLS in common.", "With other versions offered the server goes on (openssl s_client -tls1_2, -tls1_3).",
+		Server, "Have the older side speak TLS 1.2 or 1.3.", someVersions},
+	{"no-common-suite", "The client and the server have no cipher suite in common.", "With all suites offered (openssl s_client -cipher ALL:@SECLEVEL=0) the server goes on, and chooses one that the client lacks.",
+		Server, "Enable ECDHE with AES-GCM or ChaCha20-Poly1305, and a certificate of the kind that the suites want.", commonSuites},
+	{"no-common-group", "The client and the server have no key-exchange group in common.", "With all groups offered (openssl s_client -groups …) the server goes on.",
+		Server, "Enable x25519 and secp256r1 beside any other group.", commonGroups},
+	{"no-common-sigalg", "The server's certificate has a kind of key, or a signature, that the client does not take.", "With all signature algorithms offered (openssl s_client -sigalgs …) the server goes on.",
+		Server, "Give the server a second certificate, with an ECDSA P-256 or an RSA key.", lines("nginx", "ssl_certificate ecdsa.pem; ssl_certificate rsa.pem;", "Apache", "SSLCertificateFile ecdsa.pem", "Java", "keytool -genkeypair -keyalg EC -groupname secp256r1 …")},
+	{"alpn-mismatch", "The client and the server have no application protocol in common.", "With another --alpn, or with none, the server goes on.",
+		Server, "Offer h2 and http/1.1 on both sides.", commonProtocols},
+	{"weak-parameters", "One side demands stronger parameters than the other has: the security level of OpenSSL, a short Diffie-Hellman modulus, SHA-1 in TLS 1.0 and 1.1.", "With the client's level lowered for a test (openssl s_client -cipher DEFAULT@SECLEVEL=0) it goes on.",
+		Server, "Speak TLS 1.2 or 1.3 with ECDHE and a key of 2048 bits or more.", someVersions},
+	{"legacy-renegotiation", "The server does not know secure renegotiation (RFC 5746), and OpenSSL 3 refuses such servers; Go and Java do not mind.", "The ServerHello lacks renegotiation_info although the client offered it.",
+		Server, "Update the server or the appliance in front of it.", lines("OpenSSL", "Options = UnsafeLegacyServerConnect  # for a test only")},
+	{"fallback", "The client tried again with an older version than the server speaks, and said so (TLS_FALLBACK_SCSV): something broke its first try, or somebody forces a downgrade.", "Without the fallback, the newest version works, or fails with the real reason.",
+		Path, "Find out what breaks the first handshake.", nil},
+
+	// Names.
+	{"sni-required", "The server goes on only with clients that name the host they want (server_name, SNI).", "With the name it works, without it does not. Java names no host without a dot, and nobody names an IP address.",
+		Client, "Connect by the server's name.", lines("OpenSSL", "openssl s_client -connect HOST:443 -servername NAME", "curl", "curl --connect-to ::ADDRESS: https://NAME/", "Go", `cfg.ServerName = "NAME"`)},
+	{"name-unknown", "The server has nothing under the name that the client asked for.", "Without a name, or with one that the server knows, it goes on.",
+		Server, "Add the name to the server, or correct it in the client or in DNS.", lines("nginx", "server_name NAME;", "Apache", "ServerAlias NAME", "HAProxy", "bind :443 ssl crt /directory/ (without strict-sni)")},
+
+	// What dislikes the hello.
+	{"hello-content", "The server, or a device before it, refuses a ClientHello for something in it that it should ignore.", "Of two hellos that differ in this one thing, one passes and the other does not.",
+		Path, "Have the device updated or told to let it pass; until then do not offer it.", lines(
+			"Go", "GODEBUG=tlsmlkem=0  // X25519MLKEM768 off", "OpenSSL", "Groups = X25519:P-256", "Java", "-Djdk.tls.namedGroups=x25519,secp256r1", "curl", "curl --curves X25519 …")},
+	{"hello-length", "The server, or a device before it, refuses a ClientHello above a certain length.", "The same hello filled up with padding passes below the limit and not above it.",
+		Path, "Have the device updated; until then offer no post-quantum groups, whose key shares make the hello long.", lines(
+			"Go", "GODEBUG=tlsmlkem=0", "OpenSSL", "Groups = X25519:P-256", "Java", "-Djdk.tls.namedGroups=x25519,secp256r1", "curl", "curl --curves X25519 …")},
+	{"hello-split", "The server, or a device before it, does not understand a ClientHello that arrives in more than one TCP segment.", "The same hello passes in one segment and not in two.",
+		Path, "Have the device updated; until then keep the hello in one packet: no post-quantum groups.", lines("Go", "GODEBUG=tlsmlkem=0", "curl", "curl --curves X25519 …")},
+	{"record-split", "The server, or a device before it, does not understand a ClientHello that is cut into more than one TLS record.", "The same hello passes in one record and not in two (RFC 9846, Section 5.1 allows both).",
+		Path, "Have the device updated.", nil},
+
+	{"hello-lacks", "The server goes on only with a ClientHello that has something which this client does not send.", "The same hello with the thing added passes.",
+		Server, "Have the server do without, or use a client that sends it.", nil},
+
+	// What is no TLS.
+	{"plain-http", "The port speaks plain HTTP, not TLS.", "The first bytes of the answer are HTTP/; http://HOST:PORT/ works.",
+		Client, "Use the port of HTTPS (443), or http:// for this one, or turn TLS on in the server.", lines("nginx", "listen 443 ssl;", "Apache", "SSLEngine on", "HAProxy", "bind :443 ssl crt /path/chain-and-key.pem")},
+	{"plain-text", "The port speaks another protocol in the clear, in which TLS begins only when asked for, or never.", "The server greets first, before any byte of the client (nc HOST PORT).",
+		Client, "Ask for TLS in that protocol (STARTTLS), or use the port where TLS begins at once.", lines("OpenSSL", "openssl s_client -starttls smtp -connect HOST:25", "curl", "curl --ssl-reqd smtp://HOST:25")},
+	{"not-tls", "What the port answers is not TLS, nor any other protocol that is known here.", "The first bytes of the answer are neither a TLS record nor a greeting.",
+		Client, "Check the port, and whether a proxy in between wants something first (CONNECT, the PROXY protocol).", nil},
+
+	// What gives no reason.
+	{"closed", "The server closes the connection without a word.", "Nothing changes that: name, version, length of the hello. Then it is an allow-list, a balancer without servers behind it, or a crash; the server's log says which.",
+		Server, "Look at the log of the server and of what stands before it.", nil},
+	{"reset", "The connection is reset, by the server or by a device before it.", "If another hello passes, it is hello-content or hello-length; if nothing does, a firewall or a program that is not there.",
+		Path, "Look at the firewalls on the path and at the server's log.", nil},
+	{"silent", "Nobody answers the ClientHello.", "If a short hello is answered, packets are lost or long hellos dropped (MTU); if nothing is, the port waits for something else, or the server hangs.",
+		Path, "Check the port, the path's MTU and the server's log.", nil},
+	{"server-internal", "Something fails inside the server.", "Perhaps only for some names, protocols or versions; its log knows.",
+		Server, "Look at the server's log at the time of the connection.", nil},
+	{"refuses-all", "The server refuses every ClientHello that we can make, always with the same alert.", "Nothing that is changed in the hello changes the answer.",
+		Server, "Look at the server's log at the time of the connection.", nil},
+	{"breaks-off", "The server takes the ClientHello, and ends the handshake at a later step, always the same, whatever the hello says.", "The last message before the end tells the step; the server's log tells why.",
+		Server, "Look at the server's log at the time of the connection.", nil},
+	{"broken-peer", "One of the two sides breaks the protocol.", "Another client against the same server, or another server with the same client, shows which.",
+		Server, "Update the software that is at fault, and report it.", nil},
+	{"psk-unknown", "The server does not know the pre-shared key that the client names.", "Without pre-shared keys the handshake goes on.",
+		Client, "Check identity and key on both sides.", lines("OpenSSL", "openssl s_client -psk_identity NAME -psk HEX …")},
+	{"ech-stale", "The client insists on Encrypted ClientHello, and the server no longer has the key that the client used.", "Without ECH, or with the key that the HTTPS record in DNS has now, it goes on.",
+		Client, "Fetch the HTTPS record again, or turn ECH off.", nil},
+	{"user-canceled", "The other side broke off the handshake on purpose, perhaps because a person said so.", "It does not happen again, or always at the same prompt.", Nobody, "Try again.", nil},
+
+	// The server is not one server, or not always there.
+	{"dns-failed", "The name has no address.", "getent hosts NAME prints nothing.", Machine, "Correct the name, or the DNS server that this machine asks.", nil},
+	{"refused", "Nothing listens on the port.", "TCP itself is refused, before TLS.", Server, "Start the server, and have it listen on this address and port.", nil},
+	{"unreachable", "There is no way to the address from here, or nobody answers TCP.", "Another address of the name, or another network, works.", Path, "Check routes, VPN and firewalls.", nil},
+	{"nodes-differ", "Several servers stand behind the address, and they are not alike.", "The same question, asked again, gets different certificates.",
+		Server, "Bring the odd one into line with the others.", reloadServer},
+	{"addresses-differ", "The addresses of the name behave differently.", "Each address by itself always gives the same answer.", Server, "Repair the server at the odd address, or take it out of DNS.", nil},
+	{"unstable", "The same handshake sometimes works and sometimes does not.", "Repeated without any change, the outcome changes.",
+		Server, "Look at load, at the health of each node behind the balancer, and at packet loss.", nil},
+	{"rate-limited", "The server, or a device before it, refuses clients that connect too often.", "The first connections work, then all fail; after a pause they work again.",
+		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn …; limit_req …;")},
+	{"nothing-wrong", "Nothing is wrong.", "The handshake works, and the certificate is good.", Nobody, "If a program of yours fails all the same, compare it with this one: its trust store, its clock, its proxy.", nil},
+}

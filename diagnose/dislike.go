@@ -1,0 +1,361 @@
+package diagnose
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// mostTriggers is how many things are looked for of which each is enough.
+const mostTriggers = 5
+
+// dislikes finds what in the hello the server, or a device before it, refuses: all
+// that is enough by itself, and each as small as it can be.
+func (c *comparison) dislikes(ctx context.Context) error {
+	if err := c.findMore(ctx); err != nil {
+		return err
+	}
+	var triggers []trigger
+	var fails, passes *hello
+	open := []hello{c.mine()} // what may be refused, beginning with the client's own
+	for len(open) > 0 && len(triggers) < mostTriggers {
+		left := open[0]
+		open = open[1:]
+		refused, err := c.refuses(ctx, left)
+		if err != nil {
+			return err
+		}
+		if !refused {
+			if passes == nil {
+				passes = &left
+			}
+			continue
+		}
+		t, shows, err := c.trigger(ctx, left)
+		if err != nil {
+			return err
+		}
+		if triggers = append(triggers, t); fails == nil {
+			fails = &shows
+		}
+		if next, ok := c.avoid(left, t); ok {
+			open = append(open, next)
+			open = append(open, c.apart(left, next, t)...)
+		}
+	}
+	if passes == nil {
+		passes = &hello{set: c.pass}
+	}
+	return c.conclude(ctx, triggers, *fails, *passes)
+}
+
+// apart are hellos with what was left out because it was too much, so little at a
+// time that it is not: perhaps some of it is minded besides.
+func (c *comparison) apart(left, next hello, t trigger) (list []hello) {
+	if len(t.atoms) > 0 {
+		return nil
+	}
+	fits := func(s set) bool {
+		n, err := c.p.model.amountsOf(hello{set: s})
+		for m, most := range t.over {
+			if m != segments && m != records && n[m] > most {
+				return false
+			}
+		}
+		return err == nil
+	}
+	rest := c.p.model.list(left.set.without(c.p.model.list(next.set)...))
+	for _, base := range []set{c.pass, c.more} {
+		some := base
+		rest = slices.DeleteFunc(rest, func(a atom) bool {
+			switch {
+			case base == nil || base[a] || !fits(base.with(a)):
+				return false
+			case !fits(some.with(a)):
+				list = append(list, hello{set: some})
+				some = base
+			}
+			some = some.with(a)
+			return true
+		})
+		if len(some) > len(base) {
+			list = append(list, hello{set: some})
+		}
+	}
+	return list
+}
+
+// findMore looks for a second hello that passes and has little in common with the
+// first, to see whether what is in the first matters.
+func (c *comparison) findMore(ctx context.Context) error {
+	var candidates []set
+	for _, named := range []bool{false, true} {
+		for _, s := range c.leasts(named && c.user[nameAtom]) {
+			if common(s, c.pass) {
+				continue
+			}
+			candidates = append(candidates, s)
+		}
+	}
+	for _, s := range candidates[:min(len(candidates), 4)] {
+		ok, err := c.passes(ctx, "another least hello", hello{set: s})
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.more = s
+			return nil
+		}
+	}
+	return nil
+}
+
+// common reports whether two least hellos share a group or a suite.
+func common(a, b set) bool {
+	for x := range a {
+		if (x.kind == group || x.kind == cipher) && b[x] {
+			return true
+		}
+	}
+	return false
+}
+
+// trigger finds one trigger in left, which the server refuses, and a hello that
+// shows it: first the atoms, in hellos that have as much of everything as left has;
+// then which of that matters, and from where on.
+func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows hello, err error) {
+	full, which, err := c.exceeds(left)
+	if err != nil {
+		return t, shows, err
+	}
+	base := c.pass
+	with := func(some []atom, which []measure) hello {
+		return hello{set: base.with(some...), much: c.fitting(full, which)}
+	}
+	candidates := c.p.model.list(left.set.without(c.p.model.list(c.pass)...))
+	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) { return c.refuses(ctx, with(some, which)) })
+	if err != nil {
+		return t, shows, err
+	}
+	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) { return c.refuses(ctx, with(t.atoms, some)) })
+	if err != nil {
+		return t, shows, err
+	}
+	if c.more != nil { // with another least hello in its place, does it show too?
+		base = c.more
+		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
+			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
+		})
+		if err != nil {
+			return t, shows, err
+		}
+		t.atoms = slices.Concat(t.atoms, rest)
+	}
+	if len(which) > 0 {
+		base = c.pass
+	}
+	shows = with(t.atoms, which)
+	if t.over, shows.much, err = c.thresholds(ctx, shows); err != nil {
+		return t, shows, err
+	}
+	if _, ok := t.over[shares]; ok { // which only TLS 1.3 has
+		t.atoms = slices.DeleteFunc(t.atoms, func(a atom) bool { return a == tls13 })
+	}
+	for m := range t.over {
+		if real, err := c.real(ctx, left, shows, t, m); err != nil || !real {
+			c.unfit = append(c.unfit, m)
+			return c.trigger(ctx, left)
+		}
+	}
+	return t, shows, nil
+}
+
+// exceeds is how much a hello has, and of what it has more than the least one.
+func (c *comparison) exceeds(left hello) (full amounts, which []measure, err error) {
+	full, err = c.p.model.amountsOf(left)
+	if err != nil {
+		return nil, nil, err
+	}
+	little, err := c.p.model.amountsOf(hello{set: c.pass})
+	for _, m := range measures {
+		if full[m] > little[m] && !slices.Contains(c.unfit, m) {
+			which = append(which, m)
+		}
+	}
+	return full, which, err
+}
+
+// fitting are some of the amounts. A hello that shall come in one segment is not
+// filled up beyond that.
+func (c *comparison) fitting(full amounts, which []measure) amounts {
+	some := full.only(which)
+	if n := some[length]; n > 0 && full[segments] > 1 && some[segments] == 0 {
+		some[length] = min(n, fitsSegment)
+	}
+	return some
+}
+
+// thresholds finds from which amounts on the server refuses a hello that it refuses
+// as it is: over are the largest that it takes, and much those that show it.
+func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amounts, err error) {
+	bare, err := c.p.model.amountsOf(hello{set: h.set})
+	if err != nil {
+		return nil, nil, err
+	}
+	over, much = amounts{}, maps.Clone(h.much)
+	for _, m := range measures {
+		if much[m] == 0 {
+			continue
+		}
+		low := bare[m]
+		if m == length {
+			low += paddingFrame - 1
+		}
+		n, err := least(low, much[m], func(n int) (bool, error) {
+			some := maps.Clone(much)
+			some[m] = n
+			return c.refuses(ctx, hello{set: h.set, much: some})
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		over[m], much[m] = n-1, n
+	}
+	if much[segments] > 1 && much[length] > 0 { // is it the length alone?
+		some := maps.Clone(much)
+		delete(some, segments)
+		alone, err := c.refuses(ctx, hello{set: h.set, much: some})
+		if err != nil {
+			return nil, nil, err
+		}
+		if alone {
+			delete(over, segments)
+			much = some
+		}
+	}
+	return over, much, nil
+}
+
+// real reports whether what is in the client's hello, and not only what means
+// nothing, makes too much of a measure.
+func (c *comparison) real(ctx context.Context, left, shows hello, t trigger, m measure) (bool, error) {
+	if m == segments || m == records {
+		return true, nil
+	}
+	h := hello{set: shows.set, much: maps.Clone(shows.much)}
+	delete(h.much, m)
+	more := c.p.model.list(left.set.without(c.p.model.list(h.set)...))
+	slices.SortStableFunc(more, func(a, b atom) int { return bulk(b) - bulk(a) })
+	for _, a := range more {
+		n, err := c.p.model.amountsOf(h)
+		if err != nil {
+			return false, err
+		}
+		if n[m] > t.over[m] {
+			break
+		}
+		if m == length || a.kind == m.of() {
+			h.set = h.set.with(a)
+		}
+	}
+	if n, err := c.p.model.amountsOf(h); err != nil || n[m] <= t.over[m] {
+		return true, err // there is not enough to tell
+	}
+	return c.refuses(ctx, h)
+}
+
+// avoid is the hello without what the trigger needs, as little changed as can be.
+// It reports false if that leaves no hello.
+func (c *comparison) avoid(left hello, t trigger) (hello, bool) {
+	left.much = maps.Clone(left.much)
+	if some := slices.DeleteFunc(slices.Clone(t.atoms), func(a atom) bool { return c.pass[a] }); len(some) > 0 {
+		left.set = left.set.rid(cheapest(some))
+		return left, true
+	}
+	for _, m := range slices.Backward(measures) {
+		most, ok := t.over[m]
+		switch {
+		case !ok:
+		case m == length:
+			return c.p.model.shorten(left, c.pass, most)
+		case m == segments:
+			delete(left.much, segments)
+			return c.p.model.shorten(left, c.pass, fitsSegment)
+		case m == records:
+			delete(left.much, records)
+			return left, true
+		default:
+			return c.p.model.fewer(left, c.pass, m, most)
+		}
+	}
+	return left, false
+}
+
+// conclude repeats what decides, and says what was found.
+func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, passes hello) error {
+	if steady, err := c.confirm(ctx, fails, passes); err != nil || !steady {
+		return err
+	}
+	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
+	switch only := triggers[0]; {
+	case len(triggers) > 1:
+	case only.is(length):
+		id, detail = "hello-length", fmt.Sprintf("A ClientHello of %d bytes passes, and one of %d does not.", only.over[length], only.over[length]+1)
+	case only.is(segments):
+		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
+	case only.is(records):
+		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
+	case len(only.over) > 0:
+	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
+		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
+	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
+		id, detail = "name-unknown", "Without a name the server goes on."
+	}
+	shows := c.evidence("a hello with "+join(triggers[:1]), fails)
+	c.locate(&shows, triggers[0], fails)
+	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
+	f.Trigger = join(triggers)
+	f.Prove = c.prove(f)
+	if (id == "hello-content" || id == "hello-length") && len(passes.without(c.p.model.list(c.user)...)) == 0 {
+		f.Prove = c.proveWithout(passes.set)
+	}
+	return nil
+}
+
+// locate says where in the hello that was sent the trigger stands.
+func (c *comparison) locate(e *Evidence, t trigger, h hello) {
+	known := c.p.known[c.p.model.key(h)]
+	if len(t.atoms) == 0 || len(known) == 0 {
+		return
+	}
+	sent := known[len(known)-1].sent
+	spans, err := wire.Annotate(sent, new(wire.ClientHello))
+	if err != nil {
+		return
+	}
+	for _, s := range spans {
+		if spanOf(t.atoms[0], s) {
+			e.Offset, e.Bytes = &s.Off, hex.EncodeToString(sent[s.Off:s.Off+min(s.Len, 8)])
+			return
+		}
+	}
+}
+
+// spanOf reports whether a span is the atom's.
+func spanOf(a atom, s wire.Span) bool {
+	fields := map[kind]string{cipher: "cipher_suite", group: "group", share: "group", sigalg: "signature_scheme", version: "version",
+		protocol: "protocol_name", extension: "extension_type", sessionID: "legacy_session_id"}
+	switch a.kind {
+	case sessionID:
+		return s.Name == fields[a.kind]
+	case grease:
+		return strings.HasPrefix(s.Value, "GREASE")
+	}
+	return s.Name == fields[a.kind] && s.Value == a.name()
+}

@@ -1,0 +1,145 @@
+package diagnose
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/handclasp/handclasp/iana"
+)
+
+// trueCause is what was wrong in each case of testdata/texts.tsv, which holds what
+// seven clients said of servers that were made to fail. "" is for cases in which
+// nothing was wrong, or in which the text can't tell what the client did.
+var trueCause = map[string]string{
+	"expired": "cert-expired", "not_yet_valid": "cert-not-yet-valid", "expired_intermediate": "cert-chain-expired", "wrong_host": "cert-wrong-name",
+	"cn_only_no_san": "cert-no-san", "self_signed": "cert-self-signed", "untrusted_root_not_sent": "cert-unknown-issuer",
+	"untrusted_root_sent": "cert-unknown-root", "missing_intermediate": "cert-missing-intermediate", "eku_client_only": "cert-usage",
+	"rsa1024_leaf": "cert-weak-key", "intermediate_not_ca": "cert-not-a-ca", "name_constraint_violation": "cert-name-constraint",
+	"key_cert_mismatch": "key-mismatch", "tls10_11_only": "no-common-version", "only_3des_static_rsa": "no-common-suite",
+	"only_static_rsa_aesgcm": "no-common-suite", "only_rc4": "no-common-suite", "only_x25519mlkem768": "no-common-group", "alpn_h2_only": "alpn-mismatch",
+	"mtls_required_tls13": "client-cert-required", "mtls_required_tls12": "client-cert-required", "go_getconfig_error": "server-internal",
+	"sni_needed": "sni-required", "plain_http": "plain-http", "smtp_banner_first": "plain-text", "close_after_ch": "closed", "rst_after_ch": "reset",
+	"silent": "silent", "refused": "refused", "no_reneg_info": "legacy-renegotiation", "truncated_serverhello": "closed",
+	"alert_handshake_failure": "no-common-suite", "alert_bad_certificate": "client-cert-refused", "alert_unsupported_certificate": "client-cert-refused",
+	"alert_certificate_expired": "client-cert-refused", "alert_certificate_unknown": "client-cert-refused", "alert_illegal_parameter": "broken-peer",
+	"alert_unknown_ca": "client-cert-wrong-ca", "alert_access_denied": "client-cert-refused", "alert_decode_error": "broken-peer",
+	"alert_decrypt_error": "client-cert-refused", "alert_protocol_version": "no-common-version", "alert_insufficient_security": "weak-parameters",
+	"alert_internal_error": "server-internal", "alert_inappropriate_fallback": "fallback", "alert_user_canceled": "user-canceled",
+	"alert_missing_extension": "broken-peer", "alert_unsupported_extension": "broken-peer", "alert_unrecognized_name": "name-unknown",
+	"alert_unknown_psk_identity": "psk-unknown", "alert_certificate_required": "client-cert-required", "alert_no_application_protocol": "alpn-mismatch",
+	"alert_ech_required": "ech-stale", "alert_unexpected_message": "broken-peer", "alert_record_overflow": "broken-peer", "alert_close_notify": "closed",
+	"ok": "", "reversed_chain": "", "tls13_only": "", "rst_if_ch_gt_1000": "",
+}
+
+// misleading are texts that don't come from what was wrong, with the reason.
+var misleading = map[string]string{
+	"alert_user_canceled java": "Java takes the warning for a close_notify",
+	"no_reneg_info go":         "Go does not mind, and the server hangs up later",
+	"no_reneg_info java":       "Java does not mind, and goes on to judge the certificate",
+	"no_reneg_info wget":       "GnuTLS does not mind, and the server hangs up later",
+	"alert_ech_required py":    "Python knows no name for the alert",
+}
+
+// TestMeasuredTexts: of every text that was measured, the true cause is among
+// those that are told.
+func TestMeasuredTexts(t *testing.T) {
+	b, err := os.ReadFile("testdata/texts.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		want, known := trueCause[f[0]]
+		if !known || len(f) != 3 {
+			t.Errorf("no cause is known for %q", f[0])
+			continue
+		}
+		if want == "" || misleading[f[0]+" "+f[1]] != "" || strings.ReplaceAll(f[2], "Verify return code: 0 (ok);", "") == "" {
+			continue
+		}
+		read++
+		r := ReadError(f[2])
+		if !slices.Contains(append(ids(r.Causes), ids(r.Logged)...), want) {
+			t.Errorf("%s, %s: %s\n\twant %s, told %v", f[0], f[1], f[2], want, ids(r.Causes))
+		}
+		if len(r.Causes) > 12 {
+			t.Errorf("%s, %s: %d causes are no help: %v", f[0], f[1], len(r.Causes), ids(r.Causes))
+		}
+	}
+	if read < 300 {
+		t.Errorf("only %d texts were read", read)
+	}
+}
+
+func ids(list []*Cause) (ids []string) {
+	for _, c := range list {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// TestTells: texts that tell causes apart are read exactly.
+func TestTells(t *testing.T) {
+	for text, want := range map[string]string{
+		"curl: (60) SSL certificate problem: self-signed certificate":                                                         "cert-self-signed",
+		"curl: (60) SSL certificate problem: self-signed certificate in certificate chain":                                    "cert-unknown-root interception",
+		"x509: certificate has expired or is not yet valid: current time 2026-11-20T21:33:49Z is after 2026-11-19T21:33:47Z":  "cert-expired cert-chain-expired local-clock",
+		"x509: certificate has expired or is not yet valid: current time 2026-11-20T21:33:49Z is before 2026-11-22T21:33:47Z": "cert-not-yet-valid local-clock",
+		"40":                              "no-common-suite no-common-group no-common-sigalg no-common-version client-cert-required sni-required hello-content",
+		"alert 116":                       "client-cert-required",
+		"unknown_ca":                      "client-cert-wrong-ca",
+		"cert-wrong-name":                 "cert-wrong-name",
+		"NET::ERR_CERT_AUTHORITY_INVALID": "cert-unknown-root cert-self-signed cert-unknown-issuer cert-missing-intermediate interception",
+		"net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH":                                          "no-common-version no-common-suite no-common-group name-unknown",
+		"SSL_ERROR_RX_RECORD_TOO_LONG":                                                     "plain-http plain-text not-tls",
+		"SSL_ERROR_HANDSHAKE_FAILURE_ALERT":                                                "no-common-suite no-common-group no-common-sigalg no-common-version client-cert-required sni-required hello-content",
+		"140735:error:14094410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure": "no-common-suite no-common-group no-common-sigalg no-common-version client-cert-required sni-required hello-content",
+		"what a lovely day":                                                                "",
+	} {
+		if got := strings.Join(ids(ReadError(text).Causes), " "); got != want {
+			t.Errorf("%q: told %q, want %q", text, got, want)
+		}
+	}
+	r := ReadError("http: TLS handshake error from 10.0.0.1:55555: local error: tls: bad record MAC")
+	if !slices.Contains(ids(r.Causes), "cert-unknown-issuer") {
+		t.Errorf("bad record MAC in a Go server's log is an alert in the clear; told %v", ids(r.Causes))
+	}
+	if r := ReadError("remote error: tls: unknown certificate authority"); !slices.Contains(ids(r.Logged), "cert-missing-intermediate") {
+		t.Errorf("in a server's log unknown_ca is the client's word; told %v", ids(r.Logged))
+	}
+	if r := ReadError("sslv3 alert handshake failure"); len(r.Notes) == 0 {
+		t.Error("nobody says that SSL 3.0 is not in use")
+	}
+}
+
+// TestCatalogue: every name that a table uses is in the catalogue, every cause is
+// complete, and every alert of the registry has its row.
+func TestCatalogue(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Causes() {
+		if seen[c.ID] || c.ID == "" || c.Text == "" || c.Tell == "" || c.Who == "" || c.Fix == "" {
+			t.Errorf("%q stands twice, or lacks something", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	var names []string
+	for _, p := range phrases {
+		names = append(names, strings.Fields(p.causes)...)
+	}
+	for _, a := range alertRows {
+		names = append(names, strings.Fields(a.toClient+" "+a.toServer)...)
+	}
+	for _, id := range names {
+		if !seen[id] {
+			t.Errorf("%q is in no catalogue", id)
+		}
+	}
+	for a := range iana.NoAlert {
+		if a.Known() && a != iana.TooManyCIDsRequested && a != iana.GeneralError && rowOf(a).words == "" {
+			t.Errorf("%v has no row", a)
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package diagnose
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
+)
+
+// repeats is how often a handshake that works is done again, to see whether the
+// server is one and steady.
+const repeats = 2
+
+// worked judges a handshake that works.
+func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
+	all := []*outcome{first}
+	for range repeats {
+		o, err := d.try(ctx, "the client's handshake again", d.mine(), false)
+		if err != nil {
+			return err
+		}
+		all = append(all, o)
+		if !o.good() {
+			return d.unsteady(ctx, d.mine())
+		}
+	}
+	if odd := slices.IndexFunc(all, func(o *outcome) bool { return strings.Join(faults(o), " ") != strings.Join(faults(first), " ") }); odd >= 0 {
+		d.nodesDiffer(all)
+		return nil
+	}
+	if slices.ContainsFunc(all, func(o *outcome) bool { return !sameLeaf(o, first) }) {
+		d.notice("Not every connection gets the same certificate, and all of them are good.")
+	}
+	d.judge(first)
+	if err := d.otherwise(ctx); err != nil {
+		return err
+	}
+	d.Works = len(first.failed()) == 0
+	if len(d.Findings) == 0 {
+		d.find("nothing-wrong", Certain, first.String())
+	}
+	d.remark(first)
+	return nil
+}
+
+func sameLeaf(a, b *outcome) bool {
+	return a.leaf == nil || b.leaf == nil || bytes.Equal(a.leaf.Raw, b.leaf.Raw)
+}
+
+// failed are the checks that the server's certificate did not pass.
+func (o *outcome) failed() []*fault.Error {
+	if o.info.Peer == nil {
+		return nil
+	}
+	return o.info.Peer.Failed
+}
+
+// faults are the names of what is wrong with a handshake that works, in order.
+func faults(o *outcome) (ids []string) {
+	for _, f := range o.failed() {
+		ids = append(ids, causeOf(f))
+	}
+	return ids
+}
+
+// causeOf is the cause that a broken rule of certificates stands for.
+func causeOf(f *fault.Error) string {
+	switch {
+	case errors.Is(f, fault.OCSPRevoked):
+		return "cert-revoked"
+	case strings.HasPrefix(f.ID, "ocsp-"):
+		return "ocsp-bad"
+	case CauseByID(f.ID) == nil:
+		return fault.CertRejected.ID
+	}
+	return f.ID
+}
+
+// nodesDiffer is for one address that gives different answers to one question.
+func (d *diagnosis) nodesDiffer(all []*outcome) {
+	var evidence []Evidence
+	for i, o := range all {
+		what := "the certificate is good"
+		if f := o.failed(); len(f) > 0 {
+			what = f[0].Text + " " + f[0].Got
+		}
+		if o.leaf != nil {
+			what = fmt.Sprintf("certificate with serial number %x: %s", o.leaf.SerialNumber, what)
+		}
+		evidence = append(evidence, Evidence{Probe: fmt.Sprintf("connection %d", i+1), Outcome: what})
+	}
+	d.find("nodes-differ", Certain, "", evidence...)
+}
+
+// judge tells apart what is wrong with the certificate, and with what was agreed.
+func (d *diagnosis) judge(o *outcome) {
+	seen := map[string]bool{}
+	for _, f := range o.failed() {
+		if id := causeOf(f); !seen[id] {
+			seen[id] = true
+			d.find(id, Certain, f.Got, Evidence{Probe: "the certificates that the server sent", Outcome: f.Text})
+		}
+	}
+	if o.info.Peer == nil {
+		return
+	}
+	if i := slices.IndexFunc(o.info.Peer.Peer, short); i >= 0 && !seen[fault.CertWeakKey.ID] {
+		d.find(fault.CertWeakKey.ID, Certain, cert.Describe(o.info.Peer.Peer[i])+"; this client takes it, OpenSSL's default does not")
+	}
+	if len(d.Findings) == 0 && !ordered(o.info.Peer.Peer) {
+		d.find("chain-reversed", Certain, "sent: "+titles(o.info.Peer.Peer)+"; this client copes")
+	}
+	if v := o.info.Version; v > 0 && v < iana.TLS13 && !o.info.SecureRenegotiation {
+		d.find("legacy-renegotiation", Certain, "this client takes it, since it never renegotiates")
+	}
+	if n := o.info.DHBits; n > 0 && n < 2048 {
+		d.find("weak-parameters", Certain, fmt.Sprintf("Diffie-Hellman with a modulus of %d bits", n))
+	}
+}
+
+// short reports whether a certificate has an RSA key that OpenSSL's default
+// security level refuses.
+func short(c *x509.Certificate) bool {
+	k, ok := c.PublicKey.(*rsa.PublicKey)
+	return ok && k.N.BitLen() < 2048
+}
+
+// ordered reports whether each certificate is issued by the next (RFC 5246,
+// Section 7.4.2).
+func ordered(chain []*x509.Certificate) bool {
+	for i := range chain[1:] {
+		if !bytes.Equal(chain[i].RawIssuer, chain[i+1].RawSubject) {
+			return false
+		}
+	}
+	return true
+}
+
+func titles(chain []*x509.Certificate) string {
+	var list []string
+	for _, c := range chain {
+		list = append(list, cert.Describe(c))
+	}
+	return strings.Join(list, ", ")
+}
+
+// otherwise looks whether something else is behind a certificate that is not good:
+// another name, or the clock.
+func (d *diagnosis) otherwise(ctx context.Context) error {
+	for i := range d.Findings {
+		switch d.Findings[i].ID {
+		case fault.CertWrongName.ID:
+			if !d.user[nameAtom] {
+				return d.withName(ctx, func(o *outcome) bool { return o.good() && len(o.failed()) == 0 })
+			}
+		case fault.CertExpired.ID, fault.CertNotYetValid.ID, fault.CertChainExpired.ID:
+			return d.clock(ctx)
+		}
+	}
+	return nil
+}
+
+// withName tries the names that the address may have, for a client that sends
+// none. If one does, that is the finding, in the place of all others.
+func (d *diagnosis) withName(ctx context.Context, does func(*outcome) bool) error {
+	for _, name := range d.otherNames(ctx) {
+		d.p.model.name(name)
+		h := hello{set: d.user.with(nameAtom), name: slices.Index(d.p.model.names, name)}
+		o, err := d.try(ctx, "the same with the name "+name, h, false)
+		if err != nil {
+			return err
+		}
+		if does(o) {
+			d.Findings = nil
+			d.find("sni-required", Certain, "This client connects by an address, and sends no name.",
+				Evidence{Probe: "without a name", Outcome: d.Outcome}, Evidence{Probe: "with the name " + fault.Quote([]byte(name)), Outcome: o.String()})
+			return nil
+		}
+	}
+	return nil
+}
+
+// otherNames are the names under which the address is known, and one that is none.
+func (d *diagnosis) otherNames(ctx context.Context) (list []string) {
+	names, _ := d.o.Reverse(ctx, d.p.addr.Addr().String())
+	for _, n := range names {
+		if n = strings.TrimSuffix(n, "."); n != "" && len(list) < 2 && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return append(list, "www.example.com")
+}
+
+// name adds a name to ask for.
+func (m *model) name(name string) {
+	if !slices.Contains(m.names, name) {
+		m.names = append(m.names, name)
+	}
+	if !slices.Contains(m.atoms, nameAtom) {
+		m.atoms = append(m.atoms, nameAtom)
+	}
+	if !slices.Contains(m.order, iana.ExtServerName) {
+		m.order = append([]iana.ExtensionType{iana.ExtServerName}, m.order...)
+	}
+}
+
+// refusedByUs is for what this side found wrong besides the certificate.
+func (d *diagnosis) refusedByUs(o *outcome) error {
+	evidence := Evidence{Probe: "the client's handshake", Outcome: o.err.Text}
+	detail := o.err.Got
+	switch {
+	case errors.Is(o.err, fault.SigInvalid), errors.Is(o.err, fault.SigSchemeKeyMismatch), errors.Is(o.err, fault.SuiteKeyMismatch):
+		d.find("key-mismatch", Certain, detail, evidence)
+	case errors.Is(o.err, fault.DHWeak):
+		d.find("weak-parameters", Certain, detail, evidence)
+	case errors.Is(o.err, fault.PeerSpeaksSSLv3), errors.Is(o.err, fault.PeerSpeaksSSLv2Server), errors.Is(o.err, fault.ServerVersionUnsupported):
+		d.find("no-common-version", Certain, detail, evidence)
+	case strings.HasPrefix(o.err.ID, "cert-"):
+		d.find(causeOf(o.err), Certain, detail, evidence)
+	default:
+		if o.err.Field != "" && o.err.Offset >= 0 {
+			evidence.Outcome += fmt.Sprintf(" (%s, byte %d of the message)", o.err.Field, o.err.Offset)
+		}
+		d.find("broken-peer", Certain, "The server breaks the rule "+o.err.ID+".", evidence)
+	}
+	return nil
+}
+
+// clientCertificate is for a server that asked for a certificate and then broke
+// off.
+func (d *diagnosis) clientCertificate(o *outcome) error {
+	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
+	have := len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
+	switch {
+	case o.alert == iana.InternalError && o.ending == Alerted:
+		d.find("server-internal", Certain, "", evidence)
+	case !have:
+		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none.", evidence)
+	case o.info.ClientScheme == 0:
+		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names.", evidence)
+	case o.alert == iana.UnknownCA && o.ending == Alerted:
+		d.find("client-cert-wrong-ca", Certain, "", evidence)
+	default:
+		d.find("client-cert-refused", Certain, "", evidence)
+	}
+	return nil
+}
+
+// breaksOff is for a server that takes any hello and ends the handshake later.
+func (d *diagnosis) breaksOff(o *outcome) error {
+	id := "breaks-off"
+	if o.ending == Alerted && o.alert == iana.InternalError {
+		id = "server-internal"
+	}
+	d.find(id, Certain, o.String()+".", Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2})
+	return nil
+}
+
+// remark notices what is no fault.
+func (d *diagnosis) remark(o *outcome) {
+	if o.info.ClientAuth && o.info.ClientScheme == 0 {
+		d.notice("The server asks for a client certificate and goes on without.")
+	}
+	if o.info.Retried {
+		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)
+	}
+	if o.info.KeyExchange == iana.RSAKeyTransport {
+		d.notice("There is no forward secrecy: the key exchange is RSA key transport.")
+	}
+}

@@ -1,0 +1,254 @@
+package diagnose_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp/diagnose"
+	"github.com/handclasp/handclasp/internal/lab"
+)
+
+// TestMain has more tests run at once than there are processors, for nearly all of
+// their time is waiting.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8")
+	os.Exit(m.Run())
+}
+
+// examine opens a case of the lab and has its own client diagnosed.
+func examine(t *testing.T, c *lab.Case, change func(*diagnose.Options)) *diagnose.Report {
+	t.Helper()
+	s, err := c.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := s.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := serve(t, s)
+	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second,
+		Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
+		Reverse: func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil },
+	}
+	if change != nil {
+		change(&o)
+	}
+	r, err := diagnose.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// serve has the case serve until the test ends.
+func serve(t *testing.T, s *lab.Server) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+func found(r *diagnose.Report) string {
+	var ids []string
+	for _, f := range r.Findings {
+		ids = append(ids, f.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+func tell(r *diagnose.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s; %d connections, %.2f s\n", r.Outcome, r.Connections, r.Seconds)
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "\t%s (%s): %s; %s\n", f.ID, f.Confidence, f.Detail, f.Trigger)
+		for _, e := range f.Evidence {
+			fmt.Fprintf(&b, "\t\t%v\n", e)
+		}
+		fmt.Fprintf(&b, "\t\t$ %s\n", f.Prove)
+	}
+	for _, n := range r.Noticed {
+		fmt.Fprintf(&b, "\tnoticed: %s\n", n)
+	}
+	return b.String()
+}
+
+// TestLab: each case of the lab gets its cause and no other, within 60 connections.
+func TestLab(t *testing.T) {
+	for _, c := range lab.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			r := examine(t, c, func(o *diagnose.Options) {
+				if c.Cause != "nothing-wrong" && strings.Contains(c.Name, "silence") || strings.HasPrefix(c.Name, "drops") {
+					o.Timeout = time.Second // it will pass
+				}
+				if c.Name == "rate-limited" {
+					o.Linger = 0 // or else the limiter has time to recover
+				}
+			})
+			if found(r) != c.Cause {
+				t.Errorf("found %q, want %q\n%s", found(r), c.Cause, tell(r))
+			} else if testing.Verbose() {
+				t.Log(tell(r))
+			}
+			if r.Connections > 60 {
+				t.Errorf("%d connections", r.Connections)
+			}
+			if c.Cause == "nothing-wrong" && (r.Connections > 5 || !r.Works) {
+				t.Errorf("%d connections for a good server; works: %v", r.Connections, r.Works)
+			}
+		})
+	}
+}
+
+// TestTriggers: what in a hello is disliked is found exactly.
+func TestTriggers(t *testing.T) {
+	for _, condition := range []string{
+		"sigalg=ed25519", "group=SecP384r1MLKEM1024", "share=X25519MLKEM768", "suite=TLS_AES_128_GCM_SHA256", "version=1.3", "version=1.2", "session-id",
+		"extension=signed_certificate_timestamp", "extension=server_name", "length>600", "segments>1", "suites>5", "groups>3", "sigalgs>6", "extensions>7",
+		"group=secp521r1 & sigalg=rsa_pkcs1_sha512", "group=secp384r1 & group=secp521r1", "group=x25519 & suite=TLS_CHACHA20_POLY1305_SHA256",
+		"extension=status_request | session-id", "sigalg=rsa_pkcs1_sha256 | suite=TLS_AES_256_GCM_SHA384", "group=secp521r1 | length>900",
+		"group=x25519 & version=1.2 | sigalg=ed25519",
+	} {
+		for _, verb := range []string{"resets", "alerts", "closes"} {
+			t.Run(verb+"-if "+condition, func(t *testing.T) {
+				t.Parallel()
+				c, err := lab.Find(verb + "-if " + condition)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := examine(t, c, nil)
+				if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
+					t.Errorf("%d connections\n%s", r.Connections, tell(r))
+				}
+			})
+		}
+	}
+}
+
+// TestCombinations: so are combinations of two, of a client that sends GREASE.
+func TestCombinations(t *testing.T) {
+	for _, condition := range []string{
+		"grease & sigalg=ed25519", "grease | sigalg=ed25519", "length>1000 & sigalg=ed25519", "length>600 & sigalg=ed25519", "group=secp521r1 & length>400", "grease & length>1000", "grease | length>700",
+		"segments>1 & sigalg=ed25519", "segments>1 | sigalg=ed25519", "group=secp521r1 & segments>1", "grease & segments>1", "length>1000 | suites>6", "length>1000 & suites>6", "groups>4 & suites>5", "groups>4 | suites>5",
+		"share=X25519MLKEM768 & version=1.2", "share=x25519 & suite=TLS_AES_256_GCM_SHA384", "session-id & version=1.3", "shares>1", "sigalg=ed25519 & version=1.3", "version=1.2 & version=1.3", "share=X25519MLKEM768 | share=x25519", "share=X25519MLKEM768 & share=x25519",
+		"length>1000 & segments>1", "extension=server_name & version=1.3", "extension=server_name & sigalg=ed25519", "extension=server_name | sigalg=ed25519",
+	} {
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+			c, err := lab.Find("resets-if " + condition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := examine(t, c, func(o *diagnose.Options) { o.Client.GREASE = true })
+			if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
+				t.Errorf("%d connections\n%s", r.Connections, tell(r))
+			}
+		})
+	}
+}
+
+// Another seed, or more servers: go test ./diagnose -run Random -seed 7 -servers 2000
+var (
+	seed    = flag.Uint64("seed", 4, "of the random servers")
+	servers = flag.Int("servers", 200, "how many random servers")
+)
+
+// TestRandom: servers that refuse by a predicate drawn at random are seen through.
+// The diagnosis knows no more of them than their port.
+func TestRandom(t *testing.T) {
+	draw := rand.New(rand.NewPCG(*seed, 2))
+	var most atomic.Int64
+	t.Cleanup(func() { t.Logf("at most %d connections", most.Load()) })
+	for i := range *servers {
+		condition := predicate(draw)
+		verb := []string{"resets", "alerts", "closes"}[draw.IntN(3)]
+		t.Run(fmt.Sprintf("%d %s", i, condition), func(t *testing.T) {
+			t.Parallel()
+			c, err := lab.Find(verb + "-if " + condition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := examine(t, c, nil)
+			if len(r.Findings) != 1 || r.Findings[0].Trigger != condition {
+				t.Errorf("found something else\n%s", tell(r))
+			}
+			if r.Connections > 60 {
+				t.Errorf("%d connections", r.Connections)
+			}
+			for n := int64(r.Connections); ; {
+				if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
+					break
+				}
+			}
+		})
+	}
+}
+
+// predicate draws a condition that the default hello meets and that a good hello
+// can avoid. Conditions of which a part follows from the rest are left out: who
+// sends a share sends its group.
+func predicate(draw *rand.Rand) string {
+	pick := func(list []string) string { return list[draw.IntN(len(list))] }
+	atom := func() string {
+		return pick([]string{
+			pick([]string{"suite=TLS_AES_128_GCM_SHA256", "suite=TLS_AES_256_GCM_SHA384", "suite=TLS_CHACHA20_POLY1305_SHA256", "suite=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+				"suite=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "suite=TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"}),
+			pick([]string{"group=x25519", "group=secp256r1", "group=secp384r1", "group=secp521r1", "group=SecP256r1MLKEM768", "group=SecP384r1MLKEM1024"}),
+			pick([]string{"sigalg=ed25519", "sigalg=rsa_pss_rsae_sha384", "sigalg=rsa_pss_rsae_sha512", "sigalg=ecdsa_secp384r1_sha384", "sigalg=rsa_pkcs1_sha384", "sigalg=rsa_pkcs1_sha512"}),
+			pick([]string{"extension=status_request", "extension=signed_certificate_timestamp", "extension=extended_master_secret", "extension=renegotiation_info", "extension=ec_point_formats", "session-id"}),
+		})
+	}
+	amount := func() string {
+		return pick([]string{
+			fmt.Sprintf("length>%d", 300+draw.IntN(900)),
+			fmt.Sprintf("suites>%d", 3+draw.IntN(5)), fmt.Sprintf("groups>%d", 2+draw.IntN(4)),
+			fmt.Sprintf("sigalgs>%d", 5+draw.IntN(4)), fmt.Sprintf("extensions>%d", 6+draw.IntN(3)),
+		})
+	}
+	two := func(one func() string, between string) string {
+		for {
+			if a, b := atom(), one(); a < b {
+				return a + between + b
+			} else if a > b {
+				return b + between + a
+			}
+		}
+	}
+	switch draw.IntN(8) {
+	case 0:
+		return atom()
+	case 1, 2:
+		return two(atom, " & ")
+	case 3, 4:
+		return two(atom, " | ")
+	case 5:
+		return two(amount, " & ")
+	case 6:
+		return two(amount, " | ")
+	}
+	return amount()
+}
+
+func port(a net.Addr) string { return fmt.Sprint(a.(*net.TCPAddr).Port) }

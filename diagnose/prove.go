@@ -1,0 +1,130 @@
+package diagnose
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// prove is a command that shows a finding.
+func (d *diagnosis) prove(f *Finding) string {
+	at := net.JoinHostPort(d.o.Host, d.o.Port)
+	switch id := f.ID; {
+	case strings.HasPrefix(id, "cert-"), id == "chain-reversed", id == "key-mismatch", id == "nodes-differ", id == "ocsp-bad":
+		return d.sClient("-showcerts")
+	case id == "client-cert-required", id == "client-cert-wrong-ca", id == "client-cert-refused":
+		return d.command("explain", "--cert me.pem", "--key me.key")
+	case id == "sni-required":
+		return d.command("explain", "--name NAME")
+	case id == "plain-http":
+		return "curl http://" + at + "/"
+	case id == "plain-text", id == "not-tls", id == "refused", id == "unreachable":
+		return fmt.Sprintf("nc -v %s %s", d.o.Host, d.o.Port)
+	case id == "dns-failed":
+		return "getent hosts " + d.o.Host
+	case id == "no-common-version":
+		return d.command("explain", "--min-version 1.0", "--max-version 1.3")
+	case id == "no-common-suite":
+		return d.command("explain", "--suites all")
+	case id == "no-common-group", id == "no-common-sigalg":
+		return d.command("explain", d.flagsWith(f.Trigger)...)
+	case id == "alpn-mismatch":
+		return d.command("explain", "--alpn h2,http/1.1")
+	case id == "hello-split":
+		return d.command("explain", "--groups x25519")
+	}
+	return d.command("explain")
+}
+
+// command is one of handclasp's, with the client's flags and some in their place.
+func (d *diagnosis) command(name string, flags ...string) string {
+	words := []string{"handclasp " + name}
+	for _, given := range d.o.Flags {
+		flag, _, _ := strings.Cut(given, " ")
+		if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, flag+" ") }) {
+			words = append(words, given)
+		}
+	}
+	words = append(words, flags...)
+	if d.o.StartTLS != "" && !slices.Contains(d.o.Flags, "--starttls "+d.o.StartTLS) {
+		words = append(words, "--starttls "+d.o.StartTLS)
+	}
+	return strings.Join(append(words, net.JoinHostPort(d.o.Host, d.o.Port)), " ")
+}
+
+func (d *diagnosis) sClient(flags string) string {
+	cmd := "openssl s_client -connect " + net.JoinHostPort(d.o.Host, d.o.Port)
+	if name := d.o.Client.ServerName; name != "" && d.user[nameAtom] {
+		cmd += " -servername " + name
+	}
+	if d.o.StartTLS != "" {
+		cmd += " -starttls " + d.o.StartTLS
+	}
+	for _, given := range d.o.Flags {
+		if file, ok := strings.CutPrefix(given, "--ca "); ok {
+			cmd += " -CAfile " + file
+		}
+	}
+	return cmd + " " + flags + " </dev/null"
+}
+
+// flagOf are the flags that name what a client offers of a kind.
+var flagOf = map[string]kind{"--suites": cipher, "--groups": group, "--sigalgs": sigalg}
+
+// flagsWith are the flags for the client's hello with a trigger's values.
+func (d *diagnosis) flagsWith(trigger string) (flags []string) {
+	for flag, k := range flagOf {
+		var more []string
+		for t := range strings.SplitSeq(trigger, " & ") {
+			if name, ok := strings.CutPrefix(t, string(k)+"="); ok {
+				more = append(more, name)
+			}
+		}
+		if len(more) > 0 {
+			flags = append(flags, flag+" "+strings.Join(append(d.offered(k, d.user), more...), ","))
+		}
+	}
+	slices.Sort(flags)
+	return flags
+}
+
+// proveWithout is a command that shows that the client's hello passes with less:
+// explain, if it has flags for that.
+func (d *diagnosis) proveWithout(less set) string {
+	var gone []string
+	touched := map[kind]bool{}
+	for _, a := range d.p.model.list(d.user.without(d.p.model.list(less)...)) {
+		if gone = append(gone, a.String()); a.kind == share { // no flag takes a share away but with its group
+			less, a.kind = less.without(atom{group, a.code, ""}), group
+		}
+		touched[a.kind] = true
+	}
+	if slices.Equal(gone, []string{string(grease)}) {
+		d.o.Flags = slices.DeleteFunc(slices.Clone(d.o.Flags), func(f string) bool { return f == "--grease" })
+		return d.command("explain")
+	}
+	var flags []string
+	if !less[tls13] && touched[version] {
+		return d.command("explain", "--max-version 1.2")
+	}
+	for flag, k := range flagOf {
+		if touched[k] {
+			flags = append(flags, flag+" "+strings.Join(d.offered(k, less), ","))
+		}
+		delete(touched, k)
+	}
+	if len(touched) > 0 {
+		return d.command("diagnose", "--without "+strings.Join(gone, ","))
+	}
+	slices.Sort(flags)
+	return d.command("explain", flags...)
+}
+
+// offered are the names of what a hello offers of a kind.
+func (d *diagnosis) offered(k kind, s set) (names []string) {
+	for _, c := range d.p.model.of(s, k) {
+		names = append(names, strings.TrimPrefix(atom{k, c, ""}.String(), string(k)+"="))
+	}
+	return names
+}

@@ -1,0 +1,91 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Report is what a diagnosis has found.
+type Report struct {
+	Schema      string    `json:"schema"`    // "handclasp.diagnose/1"
+	Target      string    `json:"target"`    // HOST:PORT
+	Addresses   []Address `json:"addresses"` // that were tried, in order
+	Client      string    `json:"client"`    // as whom the handshake was made
+	Reached     bool      `json:"reached"`   // some address took a TCP connection
+	Works       bool      `json:"works"`     // this client's handshake works, and the certificate is good
+	Outcome     string    `json:"outcome"`   // of this client's handshake
+	Findings    []Finding `json:"findings"`  // what is wrong, the main thing first; "nothing-wrong" if nothing is
+	Noticed     []string  `json:"noticed,omitempty"`
+	Connections int       `json:"connections"`
+	Seconds     float64   `json:"seconds"`
+}
+
+// An Address is one of the target's, with what came of it.
+type Address struct {
+	IP      string `json:"ip"`
+	Outcome string `json:"outcome"`
+}
+
+// A Confidence says how sure a finding is.
+type Confidence string
+
+const (
+	Certain  Confidence = "certain"  // shown by what came, or by repeated probes that differ in nothing else
+	Likely   Confidence = "likely"   // other causes would look the same
+	Possible Confidence = "possible" // not all that was wanted could be tried
+)
+
+// Meaning is the confidence in words.
+func (c Confidence) Meaning() string {
+	return map[Confidence]string{
+		Certain:  "certain: nothing else would look the same",
+		Likely:   "likely: other causes would look the same",
+		Possible: "possible: not all that was wanted could be tried",
+	}[c]
+}
+
+// A Finding is a cause with what shows it.
+type Finding struct {
+	Cause
+	Confidence Confidence `json:"confidence"`
+	Detail     string     `json:"detail,omitempty"`  // what exactly, such as the names in a certificate
+	Trigger    string     `json:"trigger,omitempty"` // what in a ClientHello: "group=x25519 & length>1000"
+	Evidence   []Evidence `json:"evidence,omitempty"`
+	Prove      string     `json:"prove,omitempty"` // a command that shows it
+}
+
+// Evidence is a probe and its outcome.
+type Evidence struct {
+	Probe   string `json:"probe"`
+	Outcome string `json:"outcome"`
+	Times   int    `json:"times,omitempty"`  // how often it was so, if more than once
+	Offset  *int   `json:"offset,omitempty"` // of what matters, in the ClientHello, in bytes
+	Bytes   string `json:"bytes,omitempty"`  // in hex
+}
+
+func (e Evidence) String() string {
+	s := e.Probe + ": " + e.Outcome
+	if e.Times > 1 {
+		s += fmt.Sprintf(" (%d times)", e.Times)
+	}
+	if e.Offset != nil {
+		s += fmt.Sprintf("; bytes %s at %d of the ClientHello", e.Bytes, *e.Offset)
+	}
+	return s
+}
+
+// find adds a finding.
+func (d *diagnosis) find(id string, c Confidence, detail string, evidence ...Evidence) *Finding {
+	f := Finding{Cause: *CauseByID(id), Confidence: c, Detail: detail, Evidence: evidence}
+	f.Prove = d.prove(&f)
+	d.Findings = append(d.Findings, f)
+	return &d.Findings[len(d.Findings)-1]
+}
+
+// notice adds what was noticed besides.
+func (d *diagnosis) notice(format string, args ...any) {
+	d.Noticed = append(d.Noticed, fmt.Sprintf(format, args...))
+}
+
+// elapsed is how long it took.
+func elapsed(start time.Time) float64 { return time.Since(start).Round(time.Millisecond).Seconds() }

@@ -1,0 +1,163 @@
+package page
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/explain"
+)
+
+// A chain is the certificates that one side showed, with what was checked.
+type chain struct {
+	Of     string // "server" or "client"
+	Step   int
+	Links  []link
+	Root   string // who vouches for the last; "" if nobody is known to
+	Checks []explain.Check
+	Judged int // the step
+	Line   *timeline
+}
+
+// A link is a certificate, its place first.
+type link struct {
+	explain.Certificate
+	Place  int
+	Itself bool // it signed itself
+	Open   bool // who signed it is not on the page
+}
+
+// A timeline shows how long each certificate is good for.
+type timeline struct {
+	Bars     []bar
+	From, To string
+	Now      string // percent; "" if it lies outside
+	NowText  string
+	H        int
+}
+
+// A bar is a certificate's time.
+type bar struct {
+	X, W  string // percent
+	Y     int
+	Text  string
+	Dates string
+	Over  bool // not good at the time of the handshake
+}
+
+func chains(s *explain.Story) (out []chain) {
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if len(step.Certificates) == 0 {
+			continue
+		}
+		c := chain{Of: s.Role, Step: step.Number}
+		if step.Direction == explain.Received {
+			c.Of = other(s.Role)
+			c.judge(s, i)
+		}
+		for j, x := range step.Certificates {
+			c.Links = append(c.Links, link{x, j + 1, x.Subject == x.Issuer, j == len(step.Certificates)-1 && c.Root == ""})
+		}
+		c.Line = dates(s.Began, step.Certificates)
+		out = append(out, c)
+	}
+	return out
+}
+
+func other(role string) string {
+	if role == "server" {
+		return "client"
+	}
+	return "server"
+}
+
+// judge finds the verdict that follows the i-th step.
+func (c *chain) judge(s *explain.Story, i int) {
+	for j := i + 1; j < len(s.Steps); j++ {
+		step := &s.Steps[j]
+		if step.Kind != explain.KindVerify || len(step.Checks) == 0 || step.Checks[0].Name == "signature" || step.Checks[0].Name == "finished" {
+			continue
+		}
+		c.Checks, c.Judged = step.Checks, step.Number
+		for _, f := range step.Facts {
+			if n := len(f.Values); f.Name == "chain" && n > 0 && n > len(s.Steps[i].Certificates) {
+				c.Root = f.Values[n-1]
+			}
+		}
+		return
+	}
+}
+
+// dates draws the certificates' times. A root may be good for decades, so the line
+// goes from the first to the last date, and what is short is at least visible.
+func dates(began string, list []explain.Certificate) *timeline {
+	now, err := time.Parse(time.RFC3339, began)
+	known := err == nil
+	var from, to time.Time
+	for _, c := range list {
+		a, b, ok := validity(&c)
+		if !ok {
+			continue
+		}
+		if from.IsZero() || a.Before(from) {
+			from = a
+		}
+		if b.After(to) {
+			to = b
+		}
+	}
+	if from.IsZero() || !to.After(from) {
+		return nil
+	}
+	if known && now.Before(from) {
+		from = now
+	}
+	if known && now.After(to) {
+		to = now
+	}
+	total := to.Sub(from).Hours()
+	at := func(t time.Time) float64 { return 2 + 96*t.Sub(from).Hours()/total }
+	l := &timeline{From: from.Format("2 Jan 2006"), To: to.Format("2 Jan 2006")}
+	for i, c := range list {
+		a, b, ok := validity(&c)
+		if !ok {
+			continue
+		}
+		w := max(at(b)-at(a), 0.6)
+		l.Bars = append(l.Bars, bar{X: percent(at(a)), W: percent(w), Y: 22 + 44*len(l.Bars), Text: fmt.Sprintf("%d. %s", i+1, c.Subject),
+			Dates: fmt.Sprintf("%s to %s, %s", a.Format("2 Jan 2006"), b.Format("2 Jan 2006"), days(b.Sub(a))), Over: known && (now.Before(a) || now.After(b))})
+	}
+	if known {
+		l.Now, l.NowText = percent(at(now)), now.Format("2 Jan 2006")
+	}
+	l.H = 44*len(l.Bars) + 8
+	return l
+}
+
+func validity(c *explain.Certificate) (from, to time.Time, ok bool) {
+	from, err1 := time.Parse(time.RFC3339, c.NotBefore)
+	to, err2 := time.Parse(time.RFC3339, c.NotAfter)
+	return from, to, err1 == nil && err2 == nil && !to.Before(from)
+}
+
+func percent(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) + "%" }
+
+func days(d time.Duration) string {
+	n := int(d.Hours() / 24)
+	if n > 730 {
+		return fmt.Sprintf("%d years", n/365)
+	}
+	return explain.Count(n, "day")
+}
+
+// Called is the certificate's own name without the type of its parts, if it has but
+// one.
+func (l *link) Called() string {
+	name, ok := strings.CutPrefix(l.Subject, "CN=")
+	if !ok || strings.Contains(name, "=") {
+		return l.Subject
+	}
+	return name
+}

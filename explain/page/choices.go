@@ -1,0 +1,74 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/explain"
+)
+
+// A choice is what one side chose, with what became of each offer.
+type choice struct {
+	explain.Choice
+	Step    int
+	Offerer string // the other side
+	Offers  []offer
+	More    int      // offers that are left out
+	Rest    []string // accepted, but not offered
+}
+
+// An offer is one value that was offered.
+type offer struct {
+	Name  string
+	State string // "chosen", "accepted", "refused", or "" if nobody knows
+}
+
+// choices are those of all steps, in order.
+func choices(s *explain.Story) (out []choice) {
+	for i := range s.Steps {
+		for _, c := range s.Steps[i].Choices {
+			x := choice{Choice: c, Step: s.Steps[i].Number, Offerer: other(c.By)}
+			for j, name := range c.Offered {
+				if j == most {
+					x.More = len(c.Offered) - most
+					break
+				}
+				o := offer{Name: name}
+				switch {
+				case name == c.Chosen:
+					o.State = "chosen"
+				case slices.Contains(c.Accepted, name):
+					o.State = "accepted"
+				case len(c.Accepted) > 0:
+					o.State = "refused"
+				}
+				x.Offers = append(x.Offers, o)
+			}
+			for _, name := range c.Accepted {
+				if !slices.Contains(c.Offered, name) {
+					x.Rest = append(x.Rest, name)
+				}
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Title is what was chosen, for people.
+func (c *choice) Title() string { return title(&c.Choice) }
+
+func title(c *explain.Choice) string {
+	t := strings.ReplaceAll(c.What, "_", " ")
+	switch c.What {
+	case "session", "certificate", "signature_scheme":
+		t += " of the " + c.By
+	case "group":
+		t = "key exchange group"
+	case "early_data":
+		t = "0-RTT data"
+	case "retry":
+		t = "another hello"
+	}
+	return strings.ToUpper(t[:1]) + t[1:]
+}

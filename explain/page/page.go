@@ -1,0 +1,238 @@
+// Package page makes one HTML page of a story of package explain.
+//
+// Policy: the page is whole in itself. It loads nothing, and its
+// Content-Security-Policy forbids it to: only the script and the style that were
+// embedded here run, known by their hashes. All text of the story goes through
+// html/template; the only markup made by hand is that of bytes, which are
+// hexadecimal digits. Without the script everything can be read, opened and
+// printed; the script adds the highlight between bytes and fields. There is no
+// clock here: the story says when it began.
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/fault"
+)
+
+//go:embed page.html compare.html page.css page.js
+var files embed.FS
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"span":   explain.Span,
+	"count":  explain.Count,
+	"join":   strings.Join,
+	"topics": topics,
+	"short":  short,
+	"cite":   cite,
+	"hex":    func(b []byte) string { return hex.EncodeToString(b) },
+}).ParseFS(files, "*.html"))
+
+// Options say what stands on the page besides the story.
+type Options struct {
+	Title string         // "" for one made of the story
+	Notes []explain.Line // what else is to be known, beside the results
+	Made  string         // who made the page, such as "handclasp 1.0"; may be ""
+}
+
+// Write writes the page of s. Its error is w's, or says that s can't be shown.
+func Write(w io.Writer, s *explain.Story, o Options) error {
+	v := &view{Story: s, Options: o, frame: whole}
+	v.Outcome, v.Word, v.Text = s.Outcome()
+	v.Rows = sequence(s)
+	v.Choices = choices(s)
+	v.Keys = schedule(s)
+	v.Chains = chains(s)
+	return execute(w, "page.html", v)
+}
+
+func execute(w io.Writer, name string, v any) error {
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, name, v); err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// A frame is what each page has.
+type frame struct {
+	Style  template.CSS
+	Script template.JS
+	Policy string
+}
+
+var whole = frame{style, script, policy}
+
+// Policy is the Content-Security-Policy of a page, for who serves it: nothing
+// loads, and nothing runs but our own script and style.
+func Policy() string { return policy }
+
+var (
+	style  = template.CSS(asset("page.css"))
+	script = template.JS(asset("page.js"))
+	policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'", digest(string(style)), digest(string(script)))
+)
+
+func asset(name string) string {
+	b, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(b)
+}
+
+// digest is how a policy names a script or style (CSP Level 3, Section 2.3.1).
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// A view is what the template shows.
+type view struct {
+	*explain.Story
+	Options
+	frame
+	Outcome, Word, Text string
+	Rows                []row
+	Choices             []choice
+	Keys                *keys
+	Chains              []chain
+}
+
+// Heading is the page's title.
+func (v *view) Heading() string {
+	if v.Title != "" {
+		return v.Title
+	}
+	what := "handshake"
+	if version := v.Summary.Version; version != "" {
+		what = version + " handshake"
+	}
+	if v.Target == "" {
+		return "A " + what
+	}
+	return "A " + what + " with " + v.Target
+}
+
+// Date is when the story began, for people.
+func (v *view) Date() string {
+	t, err := time.Parse(time.RFC3339, v.Began)
+	if err != nil {
+		return ""
+	}
+	return t.Format("2 January 2006, 15:04:05 UTC")
+}
+
+// Figures are the numbers at the top.
+func (v *view) Figures() []explain.Line { return figures(v.Story) }
+
+func figures(s *explain.Story) []explain.Line {
+	sum := &s.Summary
+	var out []explain.Line
+	add := func(label, text string) { out = append(out, explain.Line{Label: label, Text: text}) }
+	if sum.Version != "" {
+		add("spoken", sum.Version)
+	}
+	if sum.Time.TLS > 0 {
+		add("for TLS", explain.Span(sum.Time.TLS))
+	}
+	switch {
+	case sum.Connected && sum.RoundTripsTLS == 1:
+		add("round trip", "1")
+	case sum.Connected:
+		add("round trips", fmt.Sprint(sum.RoundTripsTLS))
+	}
+	if n := sum.Sent + sum.Received; n > 0 {
+		add("for the handshake", explain.Count(n, "byte"))
+	}
+	return out
+}
+
+// Peer is the other side's role.
+func (v *view) Peer() string {
+	if v.Role == fault.Server.String() {
+		return fault.Client.String()
+	}
+	return fault.Server.String()
+}
+
+// Inferred reports whether the other side's states are what the RFC says of them
+// and not what it said itself.
+func (v *view) Inferred() bool { return len(v.Others) == 0 }
+
+// Names says who stands on a side of the diagram.
+func (v *view) Names(role string) string {
+	if role == v.Role {
+		return "this side"
+	}
+	if role == fault.Server.String() && v.Target != "" {
+		return v.Target
+	}
+	return "the other side"
+}
+
+// Uses reports whether something travelled under the keys of a zone.
+func (v *view) Uses(zone string) bool {
+	return slices.ContainsFunc(v.Rows, func(r row) bool { return r.Way != "" && r.Zone == zone })
+}
+
+// cite is a source with a link to each section of an RFC that it names.
+func cite(source string) template.HTML {
+	var out []string
+	for one := range strings.SplitSeq(source, "; ") {
+		text := template.HTMLEscapeString(one)
+		if m := rfc.FindStringSubmatch(one); m != nil {
+			anchor := ""
+			if m[3] != "" {
+				anchor = "#" + strings.ToLower(m[2]) + "-" + m[3]
+			}
+			text = fmt.Sprintf(`<a href="https://www.rfc-editor.org/rfc/rfc%s.html%s" rel="noreferrer">%s</a>`, m[1], anchor, text)
+		}
+		out = append(out, text)
+	}
+	return template.HTML(strings.Join(out, "; ")) // escaped above
+}
+
+var rfc = regexp.MustCompile(`^RFC (\d+)(?:, (Section|Appendix) ([A-Z0-9.]+))?$`)
+
+// A topic is facts with the same verb.
+type topic struct {
+	Verb  string
+	Facts []explain.Fact
+}
+
+// topics puts facts that follow each other together.
+func topics(facts []explain.Fact) (out []topic) {
+	for _, f := range facts {
+		if n := len(out); n == 0 || out[n-1].Verb != f.Topic {
+			out = append(out, topic{Verb: f.Topic})
+		}
+		t := &out[len(out)-1]
+		t.Facts = append(t.Facts, f)
+	}
+	return out
+}
+
+// most is how many of a list are shown.
+const most = 40
+
+// short cuts a list that somebody has made long to be a nuisance.
+func short(list []string) []string {
+	if len(list) <= most {
+		return list
+	}
+	return append(slices.Clone(list[:most]), fmt.Sprintf("and %d more", len(list)-most))
+}

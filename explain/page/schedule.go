@@ -1,0 +1,233 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/iana"
+)
+
+// The key schedule as a picture: what goes in on the left, the secrets one below
+// the other, the keys that come out of each on the right (RFC 9846, Section 7.1; RFC
+// 5246, Sections 6.3 and 8.1).
+
+// keys is the key schedule of one connection.
+type keys struct {
+	Wide, Narrow *figure
+	Steps        []moment // at which a key came into being
+	Last         int      // number of the last step
+	All          []key    // in order
+	Logged       bool     // their values stand here
+}
+
+// A moment is a step in which keys came into being.
+type moment struct {
+	Number int
+	Title  string
+	At     string
+}
+
+// A key is one that came into being.
+type key struct {
+	explain.Key
+	Step int
+	At   string
+}
+
+// A stage is a secret, with what goes in and what comes out.
+type stage struct {
+	name, label string
+	in          string
+	out         []string // labels that every handshake has, and then others
+}
+
+// schedule is nil if no key came into being.
+func schedule(s *explain.Story) *keys {
+	k := &keys{Last: len(s.Steps)}
+	born := map[string]*key{} // by label; the first of its name counts
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if len(step.Keys) > 0 {
+			k.Steps = append(k.Steps, moment{step.Number, step.Title, explain.Span(step.At)})
+		}
+		for _, x := range step.Keys {
+			k.All = append(k.All, key{x, step.Number, explain.Span(step.At)})
+			k.Logged = k.Logged || len(x.Value) > 0
+		}
+	}
+	if len(k.All) == 0 {
+		return nil
+	}
+	for i := range k.All {
+		if x := &k.All[i]; born[x.Label] == nil {
+			born[x.Label] = x
+		}
+	}
+	stages := stages13(s, born)
+	if s.Summary.Version != "" && s.Summary.Version != iana.TLS13.String() {
+		stages = stages12(s, born)
+	}
+	k.Wide, k.Narrow = draw(stages, born, true), draw(stages, born, false)
+	return k
+}
+
+// stages13 are those of TLS 1.3. Which keys are there at all depends on what the
+// handshake needs; those that it could have made stand pale.
+func stages13(s *explain.Story, born map[string]*key) []stage {
+	sum := &s.Summary
+	psk, shared := "no pre-shared key: zeros", "zeros: a pre-shared key alone"
+	if sum.Resumed || sum.External || born["CLIENT_EARLY_TRAFFIC_SECRET"] != nil {
+		psk = "pre-shared key"
+	}
+	if sum.Group != "" {
+		shared = "shared secret of " + sum.Group
+	}
+	stages := []stage{
+		{"Early Secret", "Early Secret", psk, []string{"CLIENT_EARLY_TRAFFIC_SECRET"}},
+		{"Handshake Secret", "Handshake Secret", shared, []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}},
+		{"Main Secret", "Main Secret", "zeros", []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", "EXPORTER_SECRET"}},
+	}
+	return also(stages, born)
+}
+
+// stages12 are those of TLS 1.2 and below.
+func stages12(s *explain.Story, born map[string]*key) []stage {
+	sum := &s.Summary
+	seed := "both randoms"
+	if sum.Extended != nil && *sum.Extended {
+		seed = "hash of the handshake so far"
+	}
+	from := sum.KeyExchange + " key exchange"
+	if sum.KeyExchange == iana.RSAKeyTransport.String() {
+		from = "made up by the client"
+	}
+	block := stage{"master_secret", "Key block", "both randoms", []string{"client_write_key", "server_write_key"}}
+	if born["master_secret"] != nil && born["master_secret"].Derived == "session" {
+		return also([]stage{{"session", "Master secret", "kept of the earlier session", []string{"master_secret"}}, block}, born)
+	}
+	return also([]stage{
+		{"key exchange", "Premaster secret", from, []string{"premaster_secret"}},
+		{"premaster_secret", "Master secret", seed, []string{"master_secret"}}, block}, born)
+}
+
+// also adds keys that a stage has besides.
+func also(stages []stage, born map[string]*key) []stage {
+	var labels []string
+	for l := range born {
+		labels = append(labels, l)
+	}
+	slices.Sort(labels)
+	for _, l := range labels {
+		for i := range stages {
+			if st := &stages[i]; st.name == born[l].Derived && !slices.Contains(st.out, l) {
+				st.out = append(st.out, l)
+			}
+		}
+	}
+	return stages
+}
+
+// A figure is a picture in units that are about a pixel.
+type figure struct {
+	Class  string
+	W, H   int
+	Boxes  []box
+	Lines  []line
+	Labels []label
+}
+
+// A box is a secret or a key.
+type box struct {
+	X, Y, W, H int
+	Class      string // "stage", "key client", "key server", "key"
+	Step       int    // in which it came into being; 0: never
+	Lines      []label
+}
+
+// A line leads from one box to the next.
+type line struct {
+	D    string
+	Step int
+}
+
+// A label is a line of text.
+type label struct {
+	X, Y  int
+	Text  string
+	Class string
+}
+
+// draw lays the stages out, one below the other.
+func draw(stages []stage, born map[string]*key, wide bool) *figure {
+	const boxH, keyH, gap = 40, 40, 12
+	f := &figure{Class: "narrow", W: 340}
+	stageX, stageW, keyX, keyW := 0, 340, 24, 316
+	if wide {
+		f.Class, f.W = "wide", 900
+		stageX, stageW, keyX, keyW = 276, 180, 522, 376
+	}
+	y := 8
+	for i, st := range stages {
+		step := since(st, stages[i:], born)
+		top := y
+		input := label{Text: st.in, Class: "input"}
+		if wide {
+			input.X, input.Y, input.Class = stageX-24, top+boxH/2+4, "input end"
+			f.Labels = append(f.Labels, input)
+			f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d H%d", stageX-18, top+boxH/2, stageX-2), step})
+		} else {
+			input.X, input.Y = 4, top+11
+			f.Labels = append(f.Labels, input)
+			y += 18
+			top = y
+		}
+		f.Boxes = append(f.Boxes, box{stageX, top, stageW, boxH, "stage", step, []label{{stageX + stageW/2, top + boxH/2 + 5, st.label, "mid"}}})
+		ky := top
+		if !wide {
+			ky = top + boxH + gap
+		}
+		for _, l := range st.out {
+			b := box{X: keyX, Y: ky, W: keyW, H: keyH, Class: "key"}
+			protects := "not made here"
+			if k := born[l]; k != nil {
+				b.Step, protects = k.Step, fmt.Sprintf("+%s, step %d", k.At, k.Step)
+				b.Class = strings.TrimSpace("key " + k.Writer)
+			}
+			b.Lines = []label{{keyX + 12, ky + 17, l, "name"}, {keyX + 12, ky + 32, protects, "note"}}
+			f.Boxes = append(f.Boxes, b)
+			if wide {
+				f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d H%d V%d H%d", stageX+stageW+2, top+boxH/2, stageX+stageW+40, ky+keyH/2, keyX-2), b.Step})
+			} else {
+				f.Lines = append(f.Lines, line{fmt.Sprintf("M10 %d V%d H%d", top+boxH+2, ky+keyH/2, keyX-2), b.Step})
+			}
+			ky += keyH + gap
+		}
+		bottom := max(ky-gap, top+boxH)
+		y = bottom + 28
+		if i+1 < len(stages) && wide {
+			f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d V%d", stageX+stageW/2, top+boxH+2, y-2), since(stages[i+1], stages[i+1:], born)})
+		}
+		f.H = bottom + 8
+	}
+	return f
+}
+
+// since is the step in which a stage's secret was there at last: that of the first
+// key of its own, or of a later stage.
+func since(st stage, rest []stage, born map[string]*key) int {
+	first := 0
+	for _, x := range append([]stage{st}, rest...) {
+		for _, l := range x.out {
+			if k := born[l]; k != nil && (first == 0 || k.Step < first) {
+				first = k.Step
+			}
+		}
+	}
+	return first
+}
+
+// Lit reports whether it came into being.
+func (b *box) Lit() bool  { return b.Step > 0 }
+func (l *line) Lit() bool { return l.Step > 0 }

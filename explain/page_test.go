@@ -1,0 +1,283 @@
+package explain_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/explain/page"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/pki"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// elements are all that a page is made of, but for what stands in its head.
+var elements = strings.Fields(`html head meta link title style body svg symbol path use a header p h1 strong ul li b span section dl div dt dd
+	nav button main h2 small ol details summary code h3 pre i cite article h4 label output input table thead tr th tbody td g rect text line
+	em footer script label`)
+
+// sound takes a page apart and checks that it holds nothing but what its template
+// has: one script, no handler, no address beyond itself and the RFCs'. It returns
+// the text, and how many elements of each kind there are.
+func sound(t testing.TB, s *explain.Story, o page.Options) (text string, count map[string]int, size int) {
+	t.Helper()
+	var b bytes.Buffer
+	check(t, page.Write(&b, s, o))
+	size = b.Len()
+	text, count = apart(t, &b)
+	return text, count, size
+}
+
+func apart(t testing.TB, page io.Reader) (text string, count map[string]int) {
+	t.Helper()
+	count = map[string]int{}
+	var words strings.Builder
+	var open []string
+	ids := map[string]bool{}
+	var links []string
+	for z := html.NewTokenizer(page); ; {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			if z.Err() != io.EOF {
+				t.Fatal(z.Err())
+			}
+			break
+		}
+		token := z.Token()
+		switch kind {
+		case html.TextToken:
+			if n := len(open); n > 0 && open[n-1] != "script" && open[n-1] != "style" {
+				words.WriteString(token.Data)
+			}
+		case html.CommentToken:
+			t.Errorf("a comment: %s", token.Data)
+		case html.EndTagToken:
+			if n := len(open); n == 0 || open[n-1] != token.Data {
+				t.Fatalf("</%s> ends %q", token.Data, open)
+			}
+			open = open[:len(open)-1]
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if !slices.Contains(elements, token.Data) {
+				t.Fatalf("an element <%s>", token.Data)
+			}
+			count[token.Data]++
+			for _, a := range token.Attr {
+				switch {
+				case strings.HasPrefix(a.Key, "on"), a.Key == "style", a.Key == "src", a.Key == "action":
+					t.Errorf("<%s %s=%q>", token.Data, a.Key, a.Val)
+				case a.Key == "href" && strings.HasPrefix(a.Val, "#"):
+					links = append(links, a.Val[1:])
+				case a.Key == "href" && a.Val != "data:," && !strings.HasPrefix(a.Val, "https://www.rfc-editor.org/rfc/rfc"):
+					t.Errorf("a link to %s", a.Val)
+				case a.Key == "id" && ids[a.Val]:
+					t.Errorf("two elements are called %s", a.Val)
+				case a.Key == "id":
+					ids[a.Val] = true
+				}
+			}
+			if kind == html.StartTagToken && !slices.Contains([]string{"meta", "link", "input"}, token.Data) {
+				open = append(open, token.Data)
+			}
+		}
+	}
+	if len(open) > 0 || count["script"] != 1 || count["style"] != 1 || count["h1"] != 1 || count["main"] != 1 {
+		t.Errorf("open %q, elements %v", open, count)
+	}
+	for _, to := range links {
+		if !ids[to] {
+			t.Errorf("a link to #%s, which is not there", to)
+		}
+	}
+	return strings.Join(strings.Fields(words.String()), " "), count
+}
+
+// ordinary is the size, in bytes, that the page of an ordinary handshake stays
+// below.
+const ordinary = 300_000
+
+// TestPages: every story has a page that says what the text says.
+func TestPages(t *testing.T) {
+	for _, x := range stories {
+		t.Run(x.name, func(t *testing.T) {
+			p := newPair(t)
+			x.setup(t, p)
+			s := p.run(t)
+			text, count, size := sound(t, s, page.Options{Made: "the test", Notes: []explain.Line{{Label: "asked for by", Text: "nobody"}}})
+			if size > ordinary && x.name != "many-names" {
+				t.Errorf("%d bytes", size)
+			}
+			if count["details"] < len(s.Steps) {
+				t.Errorf("%d of %d steps open", count["details"], len(s.Steps))
+			}
+			want := []string{"asked for by"}
+			for _, step := range s.Steps {
+				want = append(append(want, step.Title), step.Text...)
+				for _, c := range step.Choices {
+					want = append(want, c.Reason)
+				}
+				for _, f := range step.Fields {
+					want = append(want, f.Meaning)
+				}
+				for _, k := range step.Keys {
+					want = append(want, k.Label)
+				}
+				for _, c := range step.Certificates {
+					want = append(want, c.SHA256)
+				}
+			}
+			for _, r := range s.Remarks() {
+				want = append(want, r.Text...)
+			}
+			for _, l := range s.Results() {
+				want = append(want, l.Text)
+			}
+			for _, tr := range slices.Concat(s.States, s.Others) {
+				if tr.To != fault.Failed.String() {
+					want = append(want, tr.To)
+				}
+			}
+			if s.Error != nil {
+				want = append(want, s.Error.Text, s.Error.Hint)
+			}
+			for _, w := range want {
+				if w = strings.Join(strings.Fields(w), " "); !strings.Contains(text, w) {
+					t.Errorf("the page does not say %q", w)
+				}
+			}
+		})
+	}
+}
+
+// TestPageOfJSON: a story that was saved has the same page.
+func TestPageOfJSON(t *testing.T) {
+	s := newPair(t).run(t)
+	b, err := s.JSON()
+	check(t, err)
+	var back explain.Story
+	check(t, json.Unmarshal(b, &back))
+	var one, two bytes.Buffer
+	check(t, page.Write(&one, s, page.Options{}))
+	check(t, page.Write(&two, &back, page.Options{}))
+	if !bytes.Equal(one.Bytes(), two.Bytes()) {
+		t.Error("they differ")
+	}
+}
+
+// TestPageBytes: what stands on a pane are the bytes of the message, all of them.
+func TestPageBytes(t *testing.T) {
+	s := newPair(t).run(t)
+	var b bytes.Buffer
+	check(t, page.Write(&b, s, page.Options{}))
+	for _, step := range s.Steps {
+		if len(step.Bytes) == 0 {
+			continue
+		}
+		_, pane, _ := strings.Cut(b.String(), `id="m`+strconv.Itoa(step.Number)+`"`)
+		_, pane, _ = strings.Cut(pane, `<code class="bytes">`)
+		pane, _, ok := strings.Cut(pane, "</code>")
+		var digits strings.Builder
+		for z := html.NewTokenizer(strings.NewReader(pane)); z.Next() != html.ErrorToken; {
+			if token := z.Token(); token.Type == html.TextToken {
+				digits.WriteString(strings.Join(strings.Fields(token.Data), ""))
+			}
+		}
+		if !ok || digits.String() != hex.EncodeToString(step.Bytes) {
+			t.Errorf("%s: %s", step.Title, digits.String())
+		}
+	}
+}
+
+// TestPageSecrets: the values of keys stand on a page only if a key log was asked
+// for.
+func TestPageSecrets(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		p := newPair(t)
+		p.keyLog = asked
+		var log bytes.Buffer
+		if !asked {
+			p.client.KeyLogWriter = &log
+		}
+		s := p.run(t)
+		text, _, _ := sound(t, s, page.Options{})
+		if asked {
+			log.WriteString("- - " + hex.EncodeToString(s.Steps[4].Keys[0].Value))
+		}
+		said := false
+		for line := range strings.Lines(log.String()) {
+			said = said || strings.Contains(text, strings.Fields(line)[2])
+		}
+		if log.Len() < 64 || said != asked {
+			t.Errorf("asked for: %v, said: %v", asked, said)
+		}
+		if strings.Contains(text, "It holds no secret.") == asked {
+			t.Errorf("asked for: %v, but the page says the contrary", asked)
+		}
+	}
+}
+
+// evil is what a peer may say to break out of a page.
+var evil = []string{
+	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'><svg onload=alert(1)>`, `</style><script>alert(1)</script>`,
+	`</title><base href="https://evil.example/">`, "javascript:alert(1)", `{{.Policy}}`, "--><script>", `]]><script>`, "\u202e\x00<b>",
+}
+
+// TestPageHostile: whatever the peer says, and however much, it stays text.
+func TestPageHostile(t *testing.T) {
+	_, plain, _ := sound(t, newPair(t).run(t), page.Options{})
+	for _, words := range evil {
+		p := newPair(t)
+		p.client.InsecureSkipVerify = true
+		p.client.NextProtos = []string{words}
+		p.server.NextProtos = []string{words}
+		issued, err := pki.SelfSigned(pki.Leaf{CommonName: strings.ToValidUTF8(words, "?"), Names: []string{"a.example"}, Key: pki.Ed25519}, birth)
+		check(t, err)
+		p.server.Certificates = []config.Certificate{own(t, issued.Chain, issued.Key)}
+		p.edit = func(m wire.Message) {
+			if h, ok := m.(*wire.ClientHello); ok {
+				h.ServerName = []byte(words)
+				h.Extensions.AddRaw(0xabcd, []byte(words))
+			}
+		}
+		p.before = func(r *explain.Recorder, _ *clock) {
+			r.Preamble("smtp", []explain.PreambleLine{{Text: words}}, time.Millisecond, nil)
+			r.Target(words)
+		}
+		text, count, _ := sound(t, p.run(t), page.Options{Title: words, Made: words, Notes: []explain.Line{{Label: words, Text: words}}})
+		if count["svg"] > plain["svg"]+10 || count["b"] > plain["b"]+60 || !strings.Contains(text, fault.Printable(words)) {
+			t.Errorf("%q: elements %v", words, count)
+		}
+	}
+}
+
+// TestPageLong: a page has bounds, whatever is sent.
+func TestPageLong(t *testing.T) {
+	m := &wire.ClientHello{LegacyVersion: iana.TLS12, CipherSuites: wire.MakeList16(make([]iana.CipherSuite, 30000)...), Compressions: wire.MakeList8(wire.Compression(0))}
+	for range 200 {
+		m.ALPN = append(m.ALPN, bytes.Repeat([]byte("<i>"), 80))
+	}
+	m.Extensions.Add(iana.ExtALPN)
+	msg, err := wire.Append(nil, m)
+	check(t, err)
+	big := &wire.Certificate{List: []wire.CertificateEntry{{Data: make([]byte, 1<<20)}}}
+	chain, err := wire.Append(nil, big)
+	check(t, err)
+	r := explain.New(fault.Server, (&clock{t: birth}).now)
+	r.Watch(&flow.Event{Kind: flow.Message, Type: iana.ClientHello, Bytes: msg})
+	r.Watch(&flow.Event{Kind: flow.Message, Type: iana.Certificate, Bytes: chain, Epoch: flow.Handshake})
+	text, _, size := sound(t, r.Story(), page.Options{})
+	if size > 800_000 || !strings.Contains(text, "fields more are left out") || !strings.Contains(text, "bytes …") {
+		t.Errorf("%d bytes", size)
+	}
+}
