@@ -63,11 +63,11 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 
 // driveInTime is drive until ctx ends, or the handshake's own time.
 func (c *Conn) driveInTime(ctx context.Context, far func() bool) error {
+	if ctx.Done() == nil {
+		return c.driveAlone(far)
+	}
 	ctx, cancel := c.inTime(ctx)
 	defer cancel()
-	if ctx.Done() == nil {
-		return c.drive(ctx, far)
-	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -78,6 +78,31 @@ func (c *Conn) driveInTime(ctx context.Context, far func() bool) error {
 		<-stopped
 		if err == nil {
 			err = ctx.Err()
+		}
+	}
+	return err
+}
+
+// driveAlone is driveInTime where nothing but the handshake's own time ends it, which
+// costs fewer objects.
+func (c *Conn) driveAlone(far func() bool) error {
+	began := time.Now()
+	left := c.engine.Limits().HandshakeTime - c.spent
+	ctx := &patience{until: began.Add(left)}
+	stopped := make(chan struct{})
+	timer := time.AfterFunc(left, func() {
+		defer close(stopped)
+		c.conn.Close()
+	})
+	defer func() {
+		ctx.forget()
+		c.spent += time.Since(began)
+	}()
+	err := c.drive(ctx, far)
+	if !timer.Stop() {
+		<-stopped
+		if err == nil {
+			err = context.DeadlineExceeded
 		}
 	}
 	return err
@@ -174,12 +199,13 @@ func (c *Conn) flushAlert() {
 // broke is why the transport failed during the handshake: because our context
 // ended or we were closed, if so.
 func (c *Conn) broke(ctx context.Context, err error) *fault.Error {
+	_, own := ctx.(*patience) // of the handshake
 	switch cause := ctx.Err(); {
 	case c.closed.Load():
 		return fault.TransportFailed.Because(net.ErrClosed)
 	case c.crowded():
 		return fault.HandshakeCrowded.New()
-	case context.Cause(ctx) == errTooSlow:
+	case context.Cause(ctx) == errTooSlow, own && ctx.Err() != nil:
 		return fault.HandshakeTooSlow.Because(cause).Saw(fmt.Sprintf("%d bytes of it received", c.engine.Received()+len(c.raw)),
 			fmt.Sprintf("all of it within %v", c.engine.Limits().HandshakeTime))
 	case errors.Is(cause, context.DeadlineExceeded):

@@ -143,8 +143,8 @@ func TestObjects(t *testing.T) {
 		"1.3 full, X25519, ECDSA P-256":                     {220, 35e3},
 		"1.3 full, X25519, ECDSA P-256, verdict remembered": {150, 25e3},
 		"1.3 resumption, PSK with X25519":                   {100, 25e3},
-		"1.2 full, ECDHE-ECDSA":                             {270, 35e3},
-		"1.2 resumption by ticket":                          {100, 20e3},
+		"1.2 full, ECDHE-ECDSA":                             {290, 35e3},
+		"1.2 resumption by ticket":                          {115, 20e3},
 	}
 	defer alone()()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would clear those places
