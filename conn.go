@@ -15,6 +15,7 @@ import (
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -35,13 +36,13 @@ type Conn struct {
 	place       place         // among those of the listener whose handshake is not complete
 
 	reading gate   // of who reads
-	buf     []byte // what raw and data lie in
+	inbox   inbox  // what raw and data lie in
 	raw     []byte // received, not yet processed
 	data    []byte // decrypted, not yet read
 	kept    []byte // decrypted before data, while somebody waited for something else
 	readErr error  // nothing can be read any more
 
-	early arrived // 0-RTT data
+	early *arrived // 0-RTT data; nil where there can be none
 
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
@@ -49,7 +50,6 @@ type Conn struct {
 	writing  sync.Mutex            // held until the socket write ends
 	paused   atomic.Pointer[pause] // a renegotiation; nil if there is none
 	writers  atomic.Int32          // who holds it or waits for it, readers aside
-	sealed   []byte                // reused by Write
 	unsent   []byte                // sealed, and not yet out because a deadline passed
 	leftover atomic.Bool           // unsent is not empty
 	writeErr error                 // nothing can be written any more
@@ -63,14 +63,23 @@ type Conn struct {
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
-	cfg = withClientClock(cfg)
-	e, err := engine.NewClient(cfg)
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg, handshaking: newGate(), reading: newGate()}
+	if cfg == nil {
+		cfg = new(ClientConfig)
+	}
+	e, err := engine.NewClient(cfg, engine.WithClock(time.Now))
+	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
-	e, err := engine.NewServer(withClock(cfg))
-	return &Conn{conn: conn, engine: e, broken: err, handshaking: newGate(), reading: newGate(), early: arrived{came: make(chan struct{}, 1)}}
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
+	e, err := engine.NewServer(cfg, engine.WithClock(time.Now))
+	c := &Conn{conn: conn, engine: e, broken: err}
+	if cfg.EarlyData > 0 || cfg.GetConfigForClient != nil {
+		c.early = new(arrived)
+	}
+	return c
 }
 
 // Watch has f called with each event of the connection: messages with their
@@ -119,7 +128,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, c.data)
-	c.data = c.data[n:]
+	if c.data = c.data[n:]; len(c.data) == 0 && len(c.raw) == 0 {
+		c.returnInbox()
+	}
 	return n, nil
 }
 
@@ -140,6 +151,10 @@ func (c *Conn) receive() error {
 	}
 	n, data, err := c.engine.Recv(c.raw)
 	c.raw, c.data = c.raw[n:], data
+	if len(data) > 0 && err == nil && c.paused.Load() == nil {
+		c.flushAside() // data asks for nothing, but an earlier record may have
+		return nil
+	}
 	for ask := c.engine.Ask(); err == nil && ask != nil; ask = c.engine.Ask() {
 		if again, ok := ask.(*flow.RenegotiateAsk); ok {
 			err = c.renegotiate(again)
@@ -160,22 +175,8 @@ func (c *Conn) receive() error {
 	if !c.engine.Renegotiating() || c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() || c.closed.Load() {
 		c.resume() // it is over, or will never be
 	}
-	if c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed() {
-		c.buf, c.raw = nil, nil // nothing more is read
-	}
-	return err
-}
-
-// fill reads from the transport behind what is already there.
-func (c *Conn) fill() error {
-	if c.buf == nil {
-		c.buf = make([]byte, record.HeaderLen+record.MaxCiphertext12)
-	}
-	used := copy(c.buf, c.raw)
-	n, err := c.conn.Read(c.buf[used:])
-	c.raw = c.buf[:used+n]
-	if n > 0 {
-		return nil // an error comes again
+	if len(c.data) == 0 && (c.engine.Err() != nil || c.readErr != nil || c.engine.PeerClosed()) {
+		c.returnInbox() // nothing more is read
 	}
 	return err
 }
@@ -226,14 +227,16 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 	defer c.release()
 	const most = 4 * record.MaxPlaintext // sealed at once, to bound memory
+	sealed := pool.Get(sealedLen(min(len(p), most)))
+	defer func() { pool.Put(sealed) }()
 	written := 0
 	for {
 		chunk := p[written:min(len(p), written+most)]
 		var err error
-		if c.sealed, err = c.engine.Send(c.sealed[:0], chunk); err != nil {
+		if sealed, err = c.engine.Send(sealed[:0], chunk); err != nil {
 			return written, err
 		}
-		if err := c.put(c.sealed); err != nil {
+		if err := c.put(sealed); err != nil {
 			// Nobody can say how much of p the peer will get to see.
 			return written, c.gone(err)
 		}
@@ -241,6 +244,12 @@ func (c *Conn) Write(p []byte) (int, error) {
 			return written, nil
 		}
 	}
+}
+
+// sealedLen is how much room n bytes of data take as records, in nearly all cases.
+func sealedLen(n int) int {
+	const frame = 64 // with the longest tag, and an IV
+	return n + frame*(1+n/record.MaxPlaintext)
 }
 
 // lock takes the write lock, unless the connection is closed. Who comes after Close
@@ -306,7 +315,9 @@ func (c *Conn) flushOut() error {
 	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
 		defer c.restoreDeadline()
 	}
-	err := c.put(c.engine.Output(nil))
+	out := c.engine.Output(pool.Get(pool.Message))
+	defer pool.Put(out)
+	err := c.put(out)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) && c.engine.Err() == nil {
 		return err
 	}

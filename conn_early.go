@@ -9,6 +9,7 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/internal/pool"
 )
 
 // WriteEarly sends p in 0-RTT, behind the ClientHello, before the server has said
@@ -35,7 +36,8 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 	if err := c.greet(context.Background()); err != nil {
 		return 0, err
 	}
-	out, err := c.engine.SendEarly(nil, p)
+	out, err := c.engine.SendEarly(pool.Get(sealedLen(len(p))), p)
+	defer pool.Put(out)
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +96,7 @@ func (c *Conn) ReadEarly(p []byte) (int, error) {
 	if c.broken != nil {
 		return 0, c.broken
 	}
-	if c.client != nil {
+	if c.early == nil {
 		return 0, io.EOF
 	}
 	for len(p) > 0 {
@@ -103,8 +105,8 @@ func (c *Conn) ReadEarly(p []byte) (int, error) {
 		}
 		if !c.handshaking.enter() { // somebody else does the handshake
 			select {
-			case <-c.early.came:
-			case <-c.handshaking.left:
+			case <-c.early.bell():
+			case <-c.handshaking.left():
 			}
 			continue
 		}
@@ -155,7 +157,21 @@ type arrived struct {
 	some atomic.Bool // there is data
 	mu   sync.Mutex
 	data []byte
-	came chan struct{} // has room for one, so that no data goes unnoticed
+	came chan struct{} // made by the first who waits; has room for one, so that no data goes unnoticed
+}
+
+// bell gives a value when there is data. Who looks again before it waits misses
+// nothing.
+func (a *arrived) bell() chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.came == nil {
+		a.came = make(chan struct{}, 1)
+		if len(a.data) > 0 {
+			a.came <- struct{}{}
+		}
+	}
+	return a.came
 }
 
 func (a *arrived) put(p []byte) {
@@ -165,11 +181,11 @@ func (a *arrived) put(p []byte) {
 	a.mu.Lock()
 	a.data = append(a.data, p...)
 	a.some.Store(true)
-	a.mu.Unlock()
 	select {
-	case a.came <- struct{}{}:
+	case a.came <- struct{}{}: // nobody waits on a bell that is not there
 	default:
 	}
+	a.mu.Unlock()
 }
 
 func (a *arrived) take(p []byte) int {
@@ -186,7 +202,7 @@ func (a *arrived) take(p []byte) int {
 	return n
 }
 
-func (a *arrived) empty() bool { return !a.some.Load() }
+func (a *arrived) empty() bool { return a == nil || !a.some.Load() }
 
 // earlyOver reports whether no more early data can come.
 func (c *Conn) earlyOver() bool {

@@ -24,7 +24,7 @@ const module = "github.com/handclasp/handclasp"
 const floors = `
 	iana
 	fault
-	internal/wire internal/keys internal/kex internal/starttls internal/expand
+	internal/wire internal/keys internal/kex internal/starttls internal/pool internal/expand
 	sign
 	internal/record
 	internal/suite
@@ -50,7 +50,7 @@ const annexes = `
 `
 
 // aboveRoot may import the root and whatever the root may.
-const aboveRoot = "httptls diagnose/page internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect docs/handshakes"
+const aboveRoot = "examples/eventloop examples/eventloop/loop httptls diagnose/page internal/browser proxy cmd/handclasp diagnose scan internal/lab bench interop interop/record test/bogo/shim test/bogo/conformance test/attack test/dudect docs/handshakes"
 
 // exceptions excuse a file or package from a rule. Each needs a reason.
 var exceptions = map[string]string{
@@ -124,7 +124,7 @@ func allowed() map[string][]string {
 	}
 	for p := range strings.FieldsSeq(aboveRoot) {
 		may[p] = append(may[p], below...)
-		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls")
+		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls", "examples/eventloop/loop")
 	}
 	may["interop"] = append(may["interop"], "internal/browser")
 	may["docs/handshakes"] = append(may["docs/handshakes"], "internal/browser")
@@ -286,7 +286,7 @@ func TestPolicy(t *testing.T) {
 // its value types, and where it is a peer to test against.
 func TestCryptoTLS(t *testing.T) {
 	for _, p := range list(t) {
-		if slices.Contains([]string{".", "httptls", "interop", "interop/record", "bench", "test/attack"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
+		if slices.Contains([]string{".", "httptls", "interop", "interop/record", "bench", "examples/eventloop/loop", "test/attack"}, p.ImportPath) || strings.HasPrefix(p.ImportPath, "cmd/") {
 			continue
 		}
 		for _, file := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {

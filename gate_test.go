@@ -9,7 +9,7 @@ import (
 // TestGate: one holds it at a time, whoever waits gets it, and one who gives up
 // waiting takes nobody's turn.
 func TestGate(t *testing.T) {
-	g := newGate()
+	var g gate
 	var all sync.WaitGroup
 	n := 0
 	happened := make(chan struct{})
@@ -47,7 +47,7 @@ func TestGate(t *testing.T) {
 func tryOnce(g *gate, happened chan struct{}, n *int) {
 	for !g.enter() {
 		select {
-		case <-g.left:
+		case <-g.left():
 		case <-happened:
 			return
 		}

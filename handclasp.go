@@ -16,7 +16,6 @@ package handclasp
 import (
 	"context"
 	"net"
-	"time"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/flow"
@@ -110,7 +109,10 @@ func Server(conn net.Conn, cfg *ServerConfig) *Conn { return newServer(conn, cfg
 // Listen listens on addr and gives connections that speak TLS. It fails if cfg
 // can't be used.
 func Listen(network, addr string, cfg *ServerConfig) (net.Listener, error) {
-	if _, err := withClock(cfg).Params(); err != nil {
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
+	if _, err := cfg.Params(); err != nil {
 		return nil, err
 	}
 	inner, err := net.Listen(network, addr)
@@ -125,8 +127,11 @@ func Listen(network, addr string, cfg *ServerConfig) (net.Listener, error) {
 // not completed their handshake there are at most so many as cfg.Limits.HalfOpen
 // says: the oldest gives way to a new one, with rule fault.HandshakeCrowded.
 func NewListener(inner net.Listener, cfg *ServerConfig) net.Listener {
+	if cfg == nil {
+		cfg = new(ServerConfig)
+	}
 	l := &listener{Listener: inner, cfg: cfg}
-	if p, err := withClock(cfg).Params(); err == nil { // else each connection says so
+	if p, err := cfg.Params(); err == nil { // else each connection says so
 		l.crowd.most = p.Limits.HalfOpen
 	}
 	return l
@@ -148,30 +153,4 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.crowd.enter(conn)
 	}
 	return conn, nil
-}
-
-// withClientClock is withClock for a client.
-func withClientClock(cfg *ClientConfig) *ClientConfig {
-	if cfg == nil {
-		cfg = new(ClientConfig)
-	}
-	if cfg.Time != nil {
-		return cfg
-	}
-	c := *cfg
-	c.Time = time.Now
-	return &c
-}
-
-// withClock is cfg with the system's clock where it names none.
-func withClock(cfg *ServerConfig) *ServerConfig {
-	if cfg == nil {
-		cfg = new(ServerConfig)
-	}
-	if cfg.Time != nil {
-		return cfg
-	}
-	c := *cfg
-	c.Time = time.Now
-	return &c
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/pool"
 )
 
 // HandshakeContext does the handshake within a context, if it has not happened.
@@ -37,6 +38,34 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 // holds handshaking.
 func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	c.engine.NoEarly()
+	err := c.driveInTime(ctx, far)
+	if err == nil && c.engine.Connected() && !c.leave() {
+		err = c.engine.Fail(fault.HandshakeCrowded.New())
+	}
+	if err != nil {
+		c.leave()
+		c.failed = err
+		c.returnInbox()
+		c.runErrands()
+		return err
+	}
+	if !c.engine.Connected() {
+		return nil
+	}
+	c.runErrands()
+	c.flushAside()
+	if len(c.raw) == 0 {
+		c.returnInbox()
+	}
+	c.done.Store(true)
+	return nil
+}
+
+// driveInTime is drive until ctx ends, or the handshake's own time.
+func (c *Conn) driveInTime(ctx context.Context, far func() bool) error {
+	if ctx.Done() == nil {
+		return c.driveAlone(far)
+	}
 	ctx, cancel := c.inTime(ctx)
 	defer cancel()
 	stopped := make(chan struct{})
@@ -51,22 +80,32 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 			err = ctx.Err()
 		}
 	}
-	if err == nil && c.engine.Connected() && !c.leave() {
-		err = c.engine.Fail(fault.HandshakeCrowded.New())
+	return err
+}
+
+// driveAlone is driveInTime where nothing but the handshake's own time ends it, which
+// costs fewer objects.
+func (c *Conn) driveAlone(far func() bool) error {
+	began := time.Now()
+	left := c.engine.Limits().HandshakeTime - c.spent
+	ctx := &patience{until: began.Add(left)}
+	stopped := make(chan struct{})
+	timer := time.AfterFunc(left, func() {
+		defer close(stopped)
+		c.conn.Close()
+	})
+	defer func() {
+		ctx.forget()
+		c.spent += time.Since(began)
+	}()
+	err := c.drive(ctx, far)
+	if !timer.Stop() {
+		<-stopped
+		if err == nil {
+			err = context.DeadlineExceeded
+		}
 	}
-	if err != nil {
-		c.leave()
-		c.failed, c.buf, c.raw = err, nil, nil
-		c.runErrands()
-		return err
-	}
-	if !c.engine.Connected() {
-		return nil
-	}
-	c.runErrands()
-	c.flushAside()
-	c.done.Store(true)
-	return nil
+	return err
 }
 
 // errTooSlow ends the context of a handshake whose own time is over.
@@ -120,7 +159,11 @@ func (c *Conn) flush(ctx context.Context) error {
 		c.flushAlert()
 		return c.engine.Err()
 	}
-	b := c.engine.Output(nil)
+	if !c.engine.Pending() {
+		return c.engine.Err()
+	}
+	b := c.engine.Output(pool.Get(pool.Message))
+	defer pool.Put(b)
 	if len(b) == 0 {
 		return c.engine.Err()
 	}
@@ -156,12 +199,13 @@ func (c *Conn) flushAlert() {
 // broke is why the transport failed during the handshake: because our context
 // ended or we were closed, if so.
 func (c *Conn) broke(ctx context.Context, err error) *fault.Error {
+	_, own := ctx.(*patience) // of the handshake
 	switch cause := ctx.Err(); {
 	case c.closed.Load():
 		return fault.TransportFailed.Because(net.ErrClosed)
 	case c.crowded():
 		return fault.HandshakeCrowded.New()
-	case context.Cause(ctx) == errTooSlow:
+	case context.Cause(ctx) == errTooSlow, own && ctx.Err() != nil:
 		return fault.HandshakeTooSlow.Because(cause).Saw(fmt.Sprintf("%d bytes of it received", c.engine.Received()+len(c.raw)),
 			fmt.Sprintf("all of it within %v", c.engine.Limits().HandshakeTime))
 	case errors.Is(cause, context.DeadlineExceeded):
@@ -198,7 +242,7 @@ func choose(cfg *ServerConfig, hello *HelloInfo) (*ServerConfig, *Certificate, e
 		case err != nil:
 			return cfg, nil, fault.ConfigHook.Because(err)
 		case other != nil:
-			cfg = withClock(other)
+			cfg = other
 		}
 	}
 	if cfg.GetCertificate == nil || hello.ServerName == "" && len(cfg.Certificates) > 0 {
@@ -221,13 +265,21 @@ func (c *Conn) verify(a *flow.VerifyAsk) (*flow.Verdict, error) {
 	}
 	cfg := c.client
 	v, err := cert.Verify(cert.Request{
-		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: cfg.Time(), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
+		Chain: a.Chain, Name: a.Name, Roots: cfg.RootCAs, Now: now(cfg.Time), ServerAuth: a.Of == fault.Server, Transport: a.Transport,
 		OCSPStaple: a.OCSP, SCTs: a.SCTs, Memory: cfg.Verdicts, Insecure: cfg.InsecureSkipVerify,
 	})
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(a.Chain), v.Chains)
 	}
 	return v, err
+}
+
+// now is the time of a configuration's own clock, or the system's.
+func now(clock func() time.Time) time.Time {
+	if clock == nil {
+		clock = time.Now
+	}
+	return clock()
 }
 
 // verifyClient judges a client's chain by the server's policy. The hook is asked
@@ -240,7 +292,7 @@ func verifyClient(cfg *ServerConfig, chain []*x509.Certificate) (*flow.Verdict, 
 		if roots == nil {
 			roots = x509.NewCertPool() // nil would mean the system's
 		}
-		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: cfg.Time(), Memory: cfg.Verdicts, Insecure: !cfg.ClientAuth.Verifies()})
+		v, err = cert.Verify(cert.Request{Chain: chain, Roots: roots, Now: now(cfg.Time), Memory: cfg.Verdicts, Insecure: !cfg.ClientAuth.Verifies()})
 	}
 	if err == nil && cfg.VerifyPeerCertificate != nil {
 		err = cfg.VerifyPeerCertificate(rawChain(chain), v.Chains)

@@ -15,15 +15,15 @@ import (
 //
 //	for !g.enter() {
 //		select {
-//		case <-g.left: // try again
+//		case <-g.left(): // try again
 //		case …
 //		}
 //	}
 //
-// It costs no more than a sync.Mutex where nobody waits.
+// It costs no more than a sync.Mutex where nobody waits. The zero gate is open.
 type gate struct {
 	state atomic.Int32
-	left  chan struct{} // holds a value when somebody left and others wait
+	bell  atomic.Pointer[chan struct{}] // made by the first who waits
 }
 
 const (
@@ -32,17 +32,29 @@ const (
 	gateAwaited // taken, and somebody may wait
 )
 
-func newGate() gate { return gate{left: make(chan struct{}, 1)} }
+// left gives a value when somebody left and others wait.
+func (g *gate) left() chan struct{} {
+	if bell := g.bell.Load(); bell != nil {
+		return *bell
+	}
+	bell := make(chan struct{}, 1)
+	g.bell.CompareAndSwap(nil, &bell)
+	return *g.bell.Load()
+}
 
-// enter takes the gate, or notes that somebody waits for it.
-func (g *gate) enter() bool { return g.state.Swap(gateAwaited) == gateOpen }
+// enter takes the gate, or notes that somebody waits for it. The bell is there
+// before anybody can find that it must be rung.
+func (g *gate) enter() bool {
+	if g.state.CompareAndSwap(gateOpen, gateTaken) {
+		return true
+	}
+	g.left()
+	return g.state.Swap(gateAwaited) == gateOpen
+}
 
 func (g *gate) Lock() {
-	if g.state.CompareAndSwap(gateOpen, gateTaken) {
-		return
-	}
 	for !g.enter() {
-		<-g.left
+		<-g.left()
 	}
 }
 
@@ -51,7 +63,7 @@ func (g *gate) Unlock() {
 		return
 	}
 	select {
-	case g.left <- struct{}{}:
+	case g.left() <- struct{}{}:
 	default: // somebody is being woken already
 	}
 }
@@ -105,7 +117,7 @@ func (c *Conn) RequestClientCertificate(ctx context.Context) error {
 			return r.err
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-c.reading.left:
+		case <-c.reading.left():
 		}
 	}
 	defer c.reading.Unlock() // nobody else reads, so we do

@@ -18,7 +18,7 @@ const (
 	mostRatio  = 1.9 // what is longer is cut and says so
 )
 
-var barColour = map[string]string{ours: "#1f7a5a", std: "#8d99ae", other: "#d9a441"}
+var barColour = map[string]string{ours: "#1f7a5a", looped: "#5fae8c", std: "#8d99ae", other: "#d9a441"}
 
 func (r *report) chart() ([]byte, error) {
 	var body bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/handclasp/handclasp"
@@ -65,7 +66,10 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 		var got [100]byte
 		n, err := readEarly(server, h.early, got[:])
 		if err == nil {
-			_, err = server.Write(got[:n])
+			_, err = writeEarly(server, h.early, got[:n])
+		}
+		if err == nil && h.early { // a byte, behind which the client's next ticket has come
+			_, err = server.Write(got[:1])
 		}
 		if err != nil {
 			slow.a.Close()
@@ -84,6 +88,9 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 	}
 	s.value = float64(time.Since(began).Microseconds()) / 1000
 	s.trips = float64(slow.a.depth) / 2
+	if err == nil && h.early {
+		_, err = io.ReadFull(client, make([]byte, len(request)))
+	}
 	if err != nil {
 		slow.a.Close()
 	}
@@ -91,6 +98,14 @@ func (h *handshaker) firstByte(delay time.Duration) (s sample, err error) {
 		err = h.check()
 	}
 	return s, err
+}
+
+// writeEarly answers before the client has finished its handshake if it may.
+func writeEarly(c conn, early bool, p []byte) (int, error) {
+	if early {
+		return c.(*handclasp.Conn).WriteEarly(p)
+	}
+	return c.Write(p)
 }
 
 // readEarly reads what comes first, before the handshake is complete if it may.

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/examples/eventloop/loop"
 )
 
 // Idle connections: a server in this process and clients in another, since one
@@ -52,7 +53,10 @@ func (b *bench) runIdle(ctx context.Context) error {
 	}
 	rounds := min(b.rounds, 3) // it is memory, not time: there is little noise
 	var bare [2][]held
-	for _, stack := range []string{plain, ours, std} {
+	for _, stack := range []string{plain, ours, looped, std} {
+		if stack == looped && runtime.GOOS != "linux" {
+			continue
+		}
 		var samples [2][]sample
 		for i := range rounds {
 			b.note("idle: %d connections, %s, round %d of %d", n, stack, i+1, rounds)
@@ -69,7 +73,7 @@ func (b *bench) runIdle(ctx context.Context) error {
 			}
 		}
 		for side, c := range sides {
-			if stack != plain {
+			if stack != plain && !(stack == looped && side == 1) { // whose clients are the usual ones
 				c.entrants = append(c.entrants, &entrant{stack: stack, rounds: samples[side]})
 			}
 		}
@@ -90,17 +94,23 @@ func (b *bench) idle(ctx context.Context, stack string, n int) (both [2]held, er
 		return both, err
 	}
 	defer l.Close()
-	wrap := b.idleServer(stack)
-	clients, err := startClients(ctx, idleOrder{stack, l.Addr().String(), n, b.ecdsa.rootPEM})
+	order := idleOrder{stack, l.Addr().String(), n, b.ecdsa.rootPEM}
+	if stack == looped {
+		order.Stack = ours
+	}
+	before := memory()
+	s := crew{n: n, failed: make(chan error, 1)}
+	if stack == looped {
+		defer s.loop(ctx, b.looped(), l.(*net.TCPListener))()
+	} else {
+		defer s.dismiss()
+		go s.accept(l, b.idleServer(stack))
+	}
+	clients, err := startClients(ctx, order)
 	if err != nil {
 		return both, err
 	}
 	defer clients.stop()
-
-	before := memory()
-	s := crew{n: n, failed: make(chan error, 1)}
-	defer s.dismiss()
-	go s.accept(l, wrap)
 	select {
 	case err = <-s.failed:
 	case both[1] = <-clients.held: // so all of ours have answered
@@ -124,6 +134,15 @@ func (b *bench) idleServer(stack string) func(net.Conn) net.Conn {
 		return func(c net.Conn) net.Conn { return tls.Server(c, cfg) }
 	}
 	return func(c net.Conn) net.Conn { return c }
+}
+
+// looped is a server on one goroutine, which answers each request likewise.
+func (b *bench) looped() *loop.Server {
+	answer := make([]byte, answerLen)
+	return &loop.Server{
+		Config: &handclasp.ServerConfig{Certificates: []handclasp.Certificate{b.ecdsa.ours}},
+		Answer: func([]byte) []byte { return answer },
+	}
 }
 
 // memory is what is live on the heap, and in stacks.
@@ -168,6 +187,20 @@ func (s *crew) accept(l net.Listener, wrap func(net.Conn) net.Conn) {
 			}
 			c.Read(got[:]) // until the connection is closed
 		})
+	}
+}
+
+// loop has server hold the connections of l. What it returns ends that.
+func (s *crew) loop(ctx context.Context, server *loop.Server, l *net.TCPListener) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s.all.Go(func() {
+		if err := server.Serve(ctx, l); err != nil {
+			s.fail(err)
+		}
+	})
+	return func() {
+		cancel()
+		s.all.Wait()
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	std     = "crypto/tls"
 	other   = "OpenSSL"
 	plain   = "TCP alone"
+	looped  = "handclasp, event loop"
 	serving = "localhost"
 )
 

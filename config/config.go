@@ -371,7 +371,8 @@ type ServerConfig struct {
 	Time func() time.Time
 }
 
-// Params are the lists that both sides negotiate from, defaults filled in.
+// Params are the lists that both sides negotiate from, defaults filled in. They are
+// shared and must not be changed.
 type Params struct {
 	Versions []iana.Version // highest first
 	Suites   []iana.CipherSuite
@@ -398,9 +399,6 @@ func (c *ClientConfig) Params() (Params, error) {
 	if err := checkMade(c.Certificates); err != nil {
 		return p, err
 	}
-	if c.Sessions != nil && c.Time == nil {
-		return p, fault.ConfigValue.In("Time").Saw("no clock", "one, since sessions expire")
-	}
 	if err := p.checkPSKs(c.PSKs); err != nil {
 		return p, err
 	}
@@ -419,6 +417,27 @@ func (c *ClientConfig) Params() (Params, error) {
 	return p, err
 }
 
+// NeedsClock refuses a configuration that lacks Time and can't do without. It is for
+// who has no clock to stand in.
+func (c *ClientConfig) NeedsClock() error {
+	if c.Sessions != nil && c.Time == nil {
+		return fault.ConfigValue.In("Time").Saw("no clock", "one, since sessions expire")
+	}
+	return nil
+}
+
+// NeedsClock is the client's.
+func (c *ServerConfig) NeedsClock() error {
+	switch {
+	case c.Time != nil:
+	case c.CookieKey != nil:
+		return fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
+	case c.Tickets != nil || c.SessionCache != nil:
+		return fault.ConfigValue.In("Time").Saw("no clock", "one, since sessions expire")
+	}
+	return nil
+}
+
 // Params checks the configuration and fills in defaults, as the client's.
 func (c *ServerConfig) Params() (Params, error) {
 	if len(c.Certificates) == 0 && c.GetCertificate == nil && c.GetConfigForClient == nil && len(c.PSKs) == 0 {
@@ -435,9 +454,6 @@ func (c *ServerConfig) Params() (Params, error) {
 	}
 	if n := len(c.CookieKey); n > 0 && n < 32 {
 		return Params{}, fault.ConfigValue.In("CookieKey").Saw(fmt.Sprintf("%d bytes", n), "at least 32")
-	}
-	if c.CookieKey != nil && c.Time == nil {
-		return Params{}, fault.ConfigValue.In("Time").Saw("no clock", "one, since cookies expire")
 	}
 	if err := c.checkTickets(); err != nil {
 		return Params{}, err

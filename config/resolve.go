@@ -19,24 +19,37 @@ var versions = []iana.Version{iana.TLS13, iana.TLS12, iana.TLS11, iana.TLS10}
 // 8996).
 const lowestSafe = iana.TLS12
 
+// What is known, and what is meant where nothing is named. All connections share
+// these lists, so appending to one makes a copy.
+var (
+	knownSuites    = slices.Clip(ids(suite.All()))
+	defaultSuites  = slices.Clip(ids(suite.Defaults()))
+	knownGroups    = slices.Clip(kex.All())
+	defaultGroups  = slices.Clip(kex.Groups())
+	knownSchemes   = slices.Clip(sign.All())
+	defaultSchemes = slices.Clip(sign.Schemes(iana.TLS12))
+)
+
+// resolve makes Params, which must not be changed: its lists may be those of the
+// configuration, or shared.
 func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []iana.Group,
 	schemes []iana.SignatureScheme, alpn []string) (p Params, err error) {
 	if p.Versions, err = between(lowest, highest); err != nil {
 		return p, err
 	}
-	if p.Suites, err = list("CipherSuites", suites, ids(suite.All()), ids(suite.Defaults())); err != nil {
+	if p.Suites, err = list("CipherSuites", suites, knownSuites, defaultSuites); err != nil {
 		return p, err
 	}
 	if suites == nil && p.Versions[len(p.Versions)-1] < lowestSafe {
 		p.Suites = append(p.Suites, old...)
 	}
-	if p.Groups, err = list("CurvePreferences", groups, kex.All(), kex.Groups()); err != nil {
+	if p.Groups, err = list("CurvePreferences", groups, knownGroups, defaultGroups); err != nil {
 		return p, err
 	}
 	if groups == nil && slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).Exchange.Finite() }) {
 		p.Groups = append(p.Groups, iana.FFDHE2048, iana.FFDHE3072, iana.FFDHE4096)
 	}
-	if p.Schemes, err = list("SignatureSchemes", schemes, sign.All(), sign.Schemes(iana.TLS12)); err != nil {
+	if p.Schemes, err = list("SignatureSchemes", schemes, knownSchemes, defaultSchemes); err != nil {
 		return p, err
 	}
 	total := 0
@@ -54,7 +67,7 @@ func resolve(lowest, highest iana.Version, suites []iana.CipherSuite, groups []i
 
 // resolveSigning fills in what our own keys may sign with.
 func (p *Params) resolveSigning(schemes []iana.SignatureScheme) (err error) {
-	p.Signing, err = list("SigningSchemes", schemes, sign.All(), p.Schemes)
+	p.Signing, err = list("SigningSchemes", schemes, knownSchemes, p.Schemes)
 	return err
 }
 
@@ -68,7 +81,7 @@ var old = []iana.CipherSuite{
 // and versions for which a list holds nothing.
 func (p *Params) settle() error {
 	var missing *fault.Error
-	p.Versions = slices.DeleteFunc(p.Versions, func(v iana.Version) bool {
+	p.Versions = without(p.Versions, func(v iana.Version) bool {
 		f := p.lacks(v)
 		if f != nil {
 			missing = f
@@ -78,13 +91,21 @@ func (p *Params) settle() error {
 	if len(p.Versions) == 0 {
 		return missing
 	}
-	p.Suites = slices.DeleteFunc(slices.Clone(p.Suites), func(id iana.CipherSuite) bool {
+	p.Suites = without(p.Suites, func(id iana.CipherSuite) bool {
 		return !slices.ContainsFunc(p.Versions, func(v iana.Version) bool { return p.usable(id, v) })
 	})
 	if !slices.Contains(p.Versions, iana.TLS13) {
-		p.Groups = slices.DeleteFunc(slices.Clone(p.Groups), kex.PostQuantum)
+		p.Groups = without(p.Groups, kex.PostQuantum)
 	}
 	return nil
+}
+
+// without is list less those that go; it is list itself if none does.
+func without[T any](list []T, goes func(T) bool) []T {
+	if !slices.ContainsFunc(list, goes) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), goes)
 }
 
 // usable reports whether v may negotiate the suite, and there is a group for its
@@ -121,32 +142,48 @@ func checkName(name string) error {
 	if name == "" {
 		return nil
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
+	if IsAddress(name) {
 		return nil
 	}
-	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
-	bad := func(label string) bool {
-		return label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
+	good := len(name) <= 254
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+		good = good && !(label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool {
 			return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
-		})
+		}))
 	}
-	if len(name) > 254 || slices.ContainsFunc(labels, bad) {
+	if !good {
 		return fault.ConfigValue.In("ServerName").Saw(fault.Quote([]byte(name)), "an IP address, or a DNS name in ASCII (international ones as xn--…)")
 	}
 	return nil
 }
 
+// IsAddress reports whether a name is an IP address.
+func IsAddress(name string) bool {
+	if n := len(name); n == 0 || !strings.Contains(name, ":") && (name[n-1] < '0' || name[n-1] > '9') {
+		return false // nearly every name, at no cost
+	}
+	_, err := netip.ParseAddr(name)
+	return err == nil
+}
+
 func between(lowest, highest iana.Version) (in []iana.Version, err error) {
-	for name, v := range map[string]iana.Version{"MinVersion": lowest, "MaxVersion": highest} {
+	for i, v := range [...]iana.Version{lowest, highest} {
 		if v != 0 && v < iana.TLS10 {
-			return nil, fault.ConfigValue.In(name).Saw(v.String()+", which is never spoken", join(versions))
+			return nil, fault.ConfigValue.In([...]string{"MinVersion", "MaxVersion"}[i]).Saw(v.String()+", which is never spoken", join(versions))
 		}
 	}
-	for _, v := range versions {
-		if (lowest == 0 && v >= lowestSafe || lowest != 0 && v >= lowest) && (highest == 0 || v <= highest) {
-			in = append(in, v)
-		}
+	end := lowest
+	if end == 0 {
+		end = lowestSafe
 	}
+	in = versions
+	for len(in) > 0 && highest != 0 && in[0] > highest {
+		in = in[1:]
+	}
+	for len(in) > 0 && in[len(in)-1] < end {
+		in = in[:len(in)-1]
+	}
+	in = slices.Clip(in)
 	if len(in) == 0 {
 		return nil, fault.ConfigValue.In("MinVersion, MaxVersion").Saw(span(lowest, highest), "a range that holds one of "+join(versions))
 	}

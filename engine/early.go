@@ -40,8 +40,7 @@ func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 	if e.ccs {
 		e.putCCS()
 	}
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	dst = e.take(dst)
 	for len(p) > 0 {
 		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
@@ -105,8 +104,7 @@ func (l *layer) ClearWrite() {
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outSecret.Wipe()
-	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, nil, flow.Clear
+	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, secret{}, flow.Clear
 }
 
 // SkipEarlyData drops what is twice as long as the tickets promised, and a little

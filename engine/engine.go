@@ -18,12 +18,14 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/hs"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -40,10 +42,9 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	info      flow.Info // a copy, from CONNECTED on
+	info      atomic.Pointer[flow.Info] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
-	later     atomic.Pointer[flow.Info] // what has replaced info since
-	again     atomic.Bool               // a renegotiation is going on
+	again     atomic.Bool // a renegotiation is going on
 
 	events sync.Mutex // watchers are called one at a time
 	watch  func(*flow.Event)
@@ -51,8 +52,8 @@ type Engine struct {
 
 // NewClient is the client's end of a new connection. It fails if the
 // configuration can't be used. The first call of Output or Ask makes the ClientHello.
-func NewClient(cfg *config.ClientConfig) (*Engine, error) {
-	e := newEngine(fault.Client, cfg.Rand)
+func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
+	e := newEngine(fault.Client, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
 		return nil, err
@@ -62,8 +63,8 @@ func NewClient(cfg *config.ClientConfig) (*Engine, error) {
 
 // NewServer is the server's end of a new connection. It fails if the
 // configuration can't be used.
-func NewServer(cfg *config.ServerConfig) (*Engine, error) {
-	e := newEngine(fault.Server, cfg.Rand)
+func NewServer(cfg *config.ServerConfig, opts ...Option) (*Engine, error) {
+	e := newEngine(fault.Server, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
 		return nil, err
@@ -73,12 +74,22 @@ func NewServer(cfg *config.ServerConfig) (*Engine, error) {
 	return e, nil
 }
 
-func newEngine(role fault.Role, source io.Reader) *Engine {
+// An Option is what an Engine is given besides its configuration.
+type Option struct{ clock func() time.Time }
+
+// WithClock is the clock of an Engine whose configuration names none: sessions,
+// tickets and cookies expire.
+func WithClock(clock func() time.Time) Option { return Option{clock} }
+
+func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 	if source == nil {
 		source = rand.Reader
 	}
 	e := &Engine{role: role}
 	e.options = hs.Options{Layer: (*layer)(e), Rand: source}
+	for _, o := range opts {
+		e.options.Clock = o.clock
+	}
 	return e
 }
 
@@ -89,7 +100,8 @@ func (e *Engine) Watch(f func(*flow.Event)) {
 	e.options.Watch = e.tell
 }
 
-// Edit gives f the last word on each handshake message before it is sent. It is
+// Edit gives f the last word on each handshake message before it is sent; the message
+// lives only during the call. It is
 // for this module's own tools: recorded hellos, and peers that misbehave.
 func (e *Engine) Edit(f func(wire.Message)) { e.options.Edit = f }
 
@@ -122,11 +134,8 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
-	if later := e.later.Load(); later != nil {
-		return *later
-	}
-	if e.Connected() {
-		return e.info
+	if info := e.info.Load(); info != nil {
+		return *info
 	}
 	return *e.machine.Info()
 }
@@ -179,16 +188,27 @@ func (e *Engine) advanced() {
 		return
 	}
 	e.exporter.Store(e.machine.Exporter())
-	e.handshake = nil // nothing of the handshake is kept
-	info := *e.machine.Info()
-	if e.Connected() {
-		e.later.Store(&info)
-		e.again.Store(false)
-		e.posts = 0 // MaxRenegotiations bounds how often
+	if e.messagesIn != nil {
+		pool.Put(e.messagesIn[:]) // nothing of the handshake is kept
+	}
+	e.handshake, e.messagesIn = nil, nil
+	e.info.Store(e.machine.Info()) // which does not change any more
+	e.again.Store(false)
+	e.posts = 0 // MaxRenegotiations bounds how often
+	e.connected.Store(true)
+}
+
+// Idle says that the driver waits for the peer, and holds no buffer either: what can
+// be made again is let go of, which are the ciphers of TLS 1.3, a kilobyte and more
+// each. Like Recv, it belongs to the reading side.
+func (e *Engine) Idle() {
+	if !e.Connected() || e.Renegotiating() {
 		return
 	}
-	e.info = info
-	e.connected.Store(true)
+	e.in.Idle()
+	e.lock()
+	defer e.unlock()
+	e.out.Idle()
 }
 
 // Renegotiating reports whether another handshake goes on after the first, which
@@ -257,7 +277,7 @@ func (e *Engine) state() fault.State {
 // CONNECTED.
 func (e *Engine) version() iana.Version {
 	if e.Connected() {
-		return e.info.Version
+		return e.info.Load().Version
 	}
 	return e.machine.Info().Version
 }
@@ -285,4 +305,4 @@ func (e *Engine) tellAlert(sent bool, level, description byte, epoch flow.Epoch)
 }
 
 // Want is how many bytes, at least, Recv needs to have at hand.
-func (e *Engine) Want() int { return max(e.want, record.HeaderLen) }
+func (e *Engine) Want() int { return max(int(e.want), record.HeaderLen) }

@@ -138,7 +138,7 @@ func (s *speaker) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 func (s *speaker) says(msg []byte) [][]byte {
 	j := &s.bout.seen[s.side.role]
 	n, info := len(j.messages), s.side.machine.Info()
-	j.messages = append(j.messages, spoken{msg, info.Version, info.CipherSuite})
+	j.messages = append(j.messages, spoken{bytes.Clone(msg), info.Version, info.CipherSuite})
 	if s.bout.message == nil {
 		return [][]byte{msg}
 	}

@@ -16,7 +16,7 @@ func (l *layer) WriteMessage(msg []byte) {
 	l.lock()
 	defer l.unlock()
 	if !l.closed && l.err == nil { // a late answer to an Ask comes too late
-		l.flight = append(l.flight, msg...)
+		l.queue(msg)
 	}
 	if !l.connected.Load() {
 		l.turnOver = true
@@ -43,14 +43,14 @@ func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) e
 	l.lock()
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
-	l.outSecret.Wipe()
-	l.outSuite, l.outSecret, l.outEpoch = s, secret, epoch
+	l.outSecret.set(secret)
+	l.outSuite, l.outEpoch = s, epoch
 	return s.Install(&l.out, secret, l.limit)
 }
 
 func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
-	l.inSecret.Wipe()
-	l.inSuite, l.inSecret, l.inEpoch = s, secret, epoch
+	l.inSecret.set(secret)
+	l.inSuite, l.inEpoch = s, epoch
 	l.keysChanged = true
 	return s.Install(&l.in, secret, 0)
 }
@@ -92,7 +92,8 @@ func (l *layer) PeerUpdated(requested bool) error {
 	if err := within(fault.KeyUpdateFlood, l.updates, l.options.Limits.KeyUpdates, "in a row"); err != nil {
 		return err
 	}
-	next := l.inSuite.Hash.NextTraffic(l.inSecret)
+	next := l.inSuite.Hash.NextTraffic(l.inSecret.get())
+	defer next.Wipe()
 	if err := l.SetRead(l.inEpoch+1, l.inSuite, next); err != nil {
 		return err
 	}

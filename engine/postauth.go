@@ -39,16 +39,14 @@ func (l *layer) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	if l.closed || l.err != nil {
 		return nil // it comes too late
 	}
-	msgs, err := finish(l.outSecret)
-	l.flight = append(l.flight, msgs...)
+	msgs, err := finish(l.outSecret.get())
+	l.queue(msgs)
 	return err
 }
 
-func (l *layer) ReadSecret() keys.Secret { return l.inSecret }
+func (l *layer) ReadSecret() keys.Secret { return l.inSecret.get() }
 
 // Authenticated publishes what the machine knows now.
 func (l *layer) Authenticated() {
-	info := *l.machine.Info()
-	info.State = fault.Connected
-	l.later.Store(&info)
+	l.info.Store(l.machine.Info())
 }

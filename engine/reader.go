@@ -8,41 +8,53 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
+// A secret is a traffic secret that lies in the Engine itself.
+type secret struct {
+	room [48]byte
+	len  uint8
+}
+
+func (s *secret) set(to keys.Secret) { s.len = uint8(copy(s.room[:], to)) }
+func (s *secret) get() keys.Secret   { return s.room[:s.len] }
+
 // reader is the receiving half.
 type reader struct {
 	in       record.Half
 	inSuite  *suite.Suite
-	inSecret keys.Secret
+	inSecret secret
 	inEpoch  flow.Epoch
 
-	handshake    []byte // handshake bytes not yet consumed
-	keysChanged  bool   // by the message in progress, or by the answer to what it asked
-	turnOver     bool   // likewise: it is our turn now, or the peer has finished
-	want         int
+	handshake    []byte              // handshake bytes not yet consumed
+	messagesIn   *[pool.Message]byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
+	keysChanged  bool                // by the message in progress, or by the answer to what it asked
+	turnOver     bool                // likewise: it is our turn now, or the peer has finished
+	want         int32
 	seen         bool // the first record has come
 	heard        bool // something came after the handshake: data or a message
 	peerFinished bool
 	peerClosed   bool // close_notify has come
 
-	skipping    bool // refused early data may come
-	skipEpoch   flow.Epoch
-	skipped     uint64
-	early       bool   // the data returned last came in 0-RTT
-	earlyGot    uint64 // bytes of 0-RTT data
-	mostSkipped uint64
-	spent       int // bytes received for the handshake
-	posts       int
-	empty       int
-	updates     int
-	warnings    int
+	skipping bool // refused early data may come
+	early    bool // the data returned last came in 0-RTT
+	spent    int  // bytes received for the handshake
+	posts    int  // what has come in a row
+	empty    int
+	updates  int
+	warnings int
 
 	statelessServer bool
-	inShape         shape
+
+	skipEpoch   flow.Epoch
+	skipped     uint64
+	earlyGot    uint64 // bytes of 0-RTT data
+	mostSkipped uint64
+	inShape     shape
 }
 
 // Recv processes at most one record at the front of in and decrypts it in
@@ -73,7 +85,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 		return 0, nil, e.fail(err)
 	}
 	if need > 0 {
-		e.want = need
+		e.want = int32(need)
 		return 0, nil, nil
 	}
 	e.seen, e.want = true, 0
@@ -104,6 +116,11 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		}
 		return nil, e.skip(len(rec))
 	}
+	if !e.in.Awake() {
+		if err := e.inSuite.Restore(&e.in, e.inSecret.get()); err != nil {
+			return nil, err
+		}
+	}
 	overhead := e.in.Overhead()
 	t, content, err := e.in.Open(rec)
 	if err != nil {
@@ -127,6 +144,10 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case iana.ContentChangeCipherSpec:
 		return nil, e.changeCipherSpec12(content) // of a renegotiation
 	case iana.ContentHandshake:
+		if e.handshake == nil && !e.Connected() {
+			e.handshake = pool.Get(pool.Message)
+			e.messagesIn = (*[pool.Message]byte)(e.handshake[:pool.Message])
+		}
 		e.handshake = append(e.handshake, content...)
 		return nil, e.messages()
 	case iana.ContentAlert:
@@ -210,7 +231,8 @@ func (e *Engine) messages() error {
 		if err := e.countPost(); err != nil {
 			return err
 		}
-		// The machine keeps the message, so its bytes are never used again.
+		// The machine keeps the message, so its bytes are not used again before
+		// CONNECTED, and after that never.
 		e.handshake = b[n:]
 		e.keysChanged, e.turnOver = false, false
 		if err := e.machine.Receive(b[:n:n]); err != nil {

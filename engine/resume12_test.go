@@ -378,7 +378,7 @@ func TestCacheHoldsWhole(t *testing.T) {
 	p := newPair(t, memories(t), only12, byID, func(_ *config.ClientConfig, s *config.ServerConfig) { s.SessionCache = cache })
 	p.server.Edit(func(m wire.Message) {
 		if h, ok := m.(*wire.ServerHello); ok {
-			id = h.SessionID
+			id = bytes.Clone(h.SessionID)
 		}
 	})
 	p.connect(t)

@@ -92,8 +92,9 @@ func TestKeyUpdateAnsweredOnce(t *testing.T) {
 		p.client.mu.Lock()
 		p.client.sealFlight()
 		e := p.client
-		next := e.outSuite.Hash.NextTraffic(e.outSecret)
-		e.outSecret, e.outEpoch = next, e.outEpoch+1
+		next := e.outSuite.Hash.NextTraffic(e.outSecret.get())
+		e.outEpoch++
+		e.outSecret.set(next)
 		must(t, e.outSuite.Install(&e.out, next, 0))
 		p.client.unlock()
 	}

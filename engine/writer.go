@@ -8,7 +8,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -24,7 +24,7 @@ type writer struct {
 	mu        sync.Mutex
 	out       record.Half
 	outSuite  *suite.Suite
-	outSecret keys.Secret
+	outSecret secret
 	outEpoch  flow.Epoch
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
@@ -32,8 +32,8 @@ type writer struct {
 	pad       int    // TLS 1.3: content is padded to a multiple of so many bytes
 	earlySent uint64 // bytes of 0-RTT data
 
-	flight  []byte // handshake bytes not yet sealed
-	pending []byte // records ready to go
+	flight  []byte // handshake bytes not yet sealed; borrowed
+	pending []byte // records ready to go; borrowed
 	opened  bool   // the first message is sealed
 	ccs     bool   // a ChangeCipherSpec goes out before the next record
 
@@ -71,8 +71,25 @@ func (e *Engine) Output(dst []byte) []byte {
 	if e.ccs && len(e.pending) > 0 {
 		e.putCCS() // nothing comes after it in this flight: a HelloRetryRequest
 	}
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	return e.take(dst)
+}
+
+// queue puts a handshake message behind what waits to be sealed.
+func (w *writer) queue(msg []byte) {
+	if w.flight == nil && len(msg) > 0 {
+		w.flight = pool.Get(pool.Message)
+	}
+	w.flight = append(w.flight, msg...)
+}
+
+// take appends what is ready to go to dst.
+func (w *writer) take(dst []byte) []byte {
+	if w.pending == nil {
+		return dst
+	}
+	dst = append(dst, w.pending...)
+	pool.Put(w.pending)
+	w.pending = nil
 	return dst
 }
 
@@ -91,8 +108,7 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 	}
 	e.settle()
 	before := len(dst)
-	dst = append(dst, e.pending...)
-	e.pending = nil
+	dst = e.take(dst)
 	for len(p) > 0 {
 		n := min(len(p), e.outShape.binds(e.outEpoch))
 		var err error
@@ -111,14 +127,13 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 // alert still has room (RFC 9846, Section 5.5; RFC 9325, Section 4.4).
 func (e *Engine) sealData(dst, p []byte) ([]byte, error) {
 	if e.out.NeedsUpdate() {
-		if e.info.Version != iana.TLS13 {
+		if e.version() != iana.TLS13 {
 			return dst, fault.RecordSequenceEnd.New()
 		}
 		if err := e.update(wire.UpdateNotRequested); err != nil {
 			return dst, err
 		}
-		dst = append(dst, e.pending...)
-		e.pending = nil
+		dst = e.take(dst)
 	}
 	return e.seal(dst, iana.ContentApplicationData, p)
 }
@@ -174,7 +189,7 @@ func (e *Engine) KeyUpdate(both bool) error {
 	if err := e.canSend(); err != nil {
 		return err
 	}
-	if e.info.Version != iana.TLS13 {
+	if e.version() != iana.TLS13 {
 		return e.misuse(fault.KeyUpdateVersion)
 	}
 	e.settle()
@@ -215,9 +230,9 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 	if e.pending, err = e.seal(e.pending, iana.ContentHandshake, msg); err != nil {
 		return err
 	}
-	next := e.outSuite.Hash.NextTraffic(e.outSecret)
-	e.outSecret.Wipe()
-	e.outSecret = next
+	next := e.outSuite.Hash.NextTraffic(e.outSecret.get())
+	defer next.Wipe()
+	e.outSecret.set(next)
 	e.outEpoch++
 	return e.outSuite.Install(&e.out, next, e.limit)
 }
@@ -225,13 +240,16 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 // sealFlight makes records of the handshake bytes that wait: as few as
 // possible, under the current keys.
 func (e *Engine) sealFlight() {
-	for len(e.flight) > 0 {
-		n := min(len(e.flight), e.outShape.binds(e.outEpoch))
-		e.put(iana.ContentHandshake, e.flight[:n])
-		if e.flight = e.flight[n:]; len(e.flight) == 0 {
-			e.flight, e.opened = nil, true
-		}
+	if len(e.flight) == 0 {
+		return
 	}
+	for rest := e.flight; len(rest) > 0; {
+		n := min(len(rest), e.outShape.binds(e.outEpoch))
+		e.put(iana.ContentHandshake, rest[:n])
+		rest = rest[n:]
+	}
+	pool.Put(e.flight)
+	e.flight, e.opened = nil, true
 }
 
 // put seals a record that no limit can stop, into pending.
@@ -239,6 +257,7 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 	if e.ccs {
 		e.putCCS()
 	}
+	e.room()
 	var err error
 	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
 		e.err = e.placed(err) // and no alert, for which there is no room either
@@ -249,6 +268,11 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 // middleboxes (RFC 9846, Section 5.1).
 func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, error) {
 	before := len(dst)
+	if !e.out.Awake() {
+		if err := e.outSuite.Restore(&e.out, e.outSecret.get()); err != nil {
+			return dst, err
+		}
+	}
 	var err error
 	if !e.opened && e.role == fault.Client && t == iana.ContentHandshake {
 		dst = record.AppendPlaintext(dst, iana.TLS10, t, payload)
@@ -263,8 +287,16 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	return dst, err
 }
 
+// room is where pending begins.
+func (w *writer) room() {
+	if w.pending == nil {
+		w.pending = pool.Get(pool.Message)
+	}
+}
+
 func (e *Engine) putCCS() {
 	e.ccs = false
+	e.room()
 	before := len(e.pending)
 	e.pending = record.AppendPlaintext(e.pending, e.out.Version(), iana.ContentChangeCipherSpec, []byte{1})
 	e.tellRecord(true, e.pending[before:], flow.Clear)

@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -98,14 +99,19 @@ func asksAgain(prepare func(p *pair), answer func(m *wire.ServerHello)) scenario
 		prepare(p)
 		var hello *wire.ServerHello
 		var finished [2][]byte
-		p.editClient = only(func(m *wire.Finished) { finished[0] = m.VerifyData })
+		p.editClient = only(func(m *wire.Finished) { finished[0] = bytes.Clone(m.VerifyData) })
 		edit := p.editServer
 		p.editServer = func(m wire.Message) {
 			if edit != nil {
 				edit(m)
 			}
-			only(func(m *wire.ServerHello) { hello = m })(m)
-			only(func(m *wire.Finished) { finished[1] = m.VerifyData })(m)
+			only(func(m *wire.ServerHello) { // which lives no longer than this call
+				hello = new(wire.ServerHello)
+				if err := wire.Decode(message(m), hello); err != nil {
+					panic(err)
+				}
+			})(m)
+			only(func(m *wire.Finished) { finished[1] = bytes.Clone(m.VerifyData) })(m)
 		}
 		asked := false
 		p.tap = func(w *tap, t iana.ContentType, b []byte) {

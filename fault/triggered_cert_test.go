@@ -242,7 +242,7 @@ var ofCertificates = map[*fault.Rule]scenario{
 
 	// A server's configuration without certificates is refused before.
 	fault.CertNone: alone(func(t *testing.T) error {
-		if _, _, _, err := cert.Choose(nil, cert.Wanted{}); err != nil {
+		if _, _, err := cert.Choose(nil, cert.Wanted{}); err != nil {
 			return err
 		}
 		return nil

@@ -231,7 +231,8 @@ var otherWays = []struct {
 func oversized(w *tap) []byte {
 	w.ready(&w.out)
 	s := w.suite()
-	key, nonce := s.Hash.Key(w.out.secret, s.KeyLen, s.IVLen)
+	key, nonce := make([]byte, s.KeyLen), make([]byte, s.IVLen)
+	s.Hash.Key(w.out.secret, key, nonce)
 	aead, err := s.AEAD(key)
 	if err != nil {
 		panic(err)

@@ -58,7 +58,7 @@ func NewTickets(o TicketOptions) (*Sealer, error) {
 // Seal seals s under the first key of the source. The error is a *fault.Error, of
 // SessionTooLarge where a client's chain does not fit, or that of the source.
 func (t *Sealer) Seal(ctx context.Context, s *State) ([]byte, error) {
-	plain, err := s.Append(nil)
+	plain, err := s.Append(make([]byte, 0, 512)) // which fits all but those with client certificates
 	if err != nil {
 		return nil, err
 	}

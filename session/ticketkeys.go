@@ -89,7 +89,8 @@ func (r *ring) Keys(ctx context.Context, now time.Time) ([]TicketKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	present := r.slot(now)
-	order := []int64{present}
+	var room [maxKeep + 1]int64
+	order := append(room[:0], present)
 	if r.ahead {
 		order = append(order, present+1) // of servers whose clock is ahead of ours
 	}

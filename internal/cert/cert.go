@@ -116,11 +116,49 @@ func judgeChain(r Request) (*flow.Verdict, error) {
 	v.name()
 	v.staple()
 	v.timestamps()
+	if len(v.Failed) == 0 {
+		return v.good(), nil
+	}
 	v.Verdict.Tell(v)
-	if len(v.Failed) > 0 && !r.Insecure {
+	if !r.Insecure {
 		return &v.Verdict, v.Failed[0]
 	}
 	return &v.Verdict, nil
+}
+
+// good is the verdict where nothing failed, without the verifier: a connection keeps
+// it.
+func (v *verifier) good() *flow.Verdict {
+	verdict := v.Verdict
+	verdict.Tell(&passed{verdict: &verdict, name: v.Name, now: v.Now, serverAuth: v.ServerAuth, stapled: len(v.OCSPStaple) > 0, scts: len(v.SCTs)})
+	return &verdict
+}
+
+// passed is what it takes to tell of checks none of which failed.
+type passed struct {
+	verdict    *flow.Verdict
+	name       string
+	now        time.Time
+	serverAuth bool
+	stapled    bool
+	scts       int
+}
+
+// Checks makes the verifier's notes again.
+func (p *passed) Checks() []flow.Check {
+	v := &verifier{Verdict: *p.verdict, leaf: p.verdict.Peer[0]}
+	v.Name, v.Now, v.ServerAuth, v.SCTs = p.name, p.now, p.serverAuth, make([][]byte, p.scts)
+	if p.stapled {
+		v.OCSPStaple = []byte{0} // that there was one is all that is told
+	}
+	if len(v.Chains) > 0 {
+		v.path = v.Chains[0]
+	}
+	for c := formCheck; c <= stapleCheck; c++ {
+		v.passed(c)
+	}
+	v.timestamps()
+	return v.Checks()
 }
 
 // A verifier is one run of Verify.

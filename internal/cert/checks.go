@@ -29,11 +29,10 @@ func (v *verifier) keys() {
 }
 
 func (v *verifier) key(c *x509.Certificate) *fault.Error {
-	saw := Describe(c)
 	switch k := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() < MinRSABits {
-			return fault.CertWeakKey.New().Saw(saw, fmt.Sprintf("at least %d bits", MinRSABits))
+			return fault.CertWeakKey.New().Saw(Describe(c), fmt.Sprintf("at least %d bits", MinRSABits))
 		}
 		return nil
 	case *ecdsa.PublicKey:
@@ -49,7 +48,7 @@ func (v *verifier) key(c *x509.Certificate) *fault.Error {
 			return nil
 		}
 	}
-	return fault.CertUnsupportedKey.New().Saw(saw, "ECDSA P-256, P-384 or P-521, Ed25519 or RSA")
+	return fault.CertUnsupportedKey.New().Saw(Describe(c), "ECDSA P-256, P-384 or P-521, Ed25519 or RSA")
 }
 
 // keyKind is the kind and size of a certificate's key.
@@ -83,6 +82,9 @@ func (v *verifier) timeDetail() string {
 // outOfTime is nil for a certificate that is valid now. Both ends belong to the
 // validity (RFC 5280, Section 4.1.2.5).
 func outOfTime(c *x509.Certificate, now time.Time, expired *fault.Rule) *fault.Error {
+	if !now.Before(c.NotBefore) && !now.After(c.NotAfter) {
+		return nil
+	}
 	want := "valid at " + now.UTC().Format(time.RFC3339)
 	switch {
 	case now.Before(c.NotBefore):

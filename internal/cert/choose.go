@@ -28,7 +28,7 @@ type Wanted struct {
 }
 
 // Choose picks the certificate and the scheme to sign with. It returns the
-// index of the candidate and the reason in a sentence. The order is:
+// index of the candidate; Why says the reason. The order is:
 //
 //  1. the name: certificates that hold it, before those whose wildcard covers
 //     it; if there are none of either, or no name was sent, all compete, so that
@@ -43,16 +43,11 @@ type Wanted struct {
 //
 // A certificate for a wrong name is never chosen because the right one cannot
 // sign: "no common algorithm" tells the peer more than "wrong name".
-func Choose(cands []Candidate, w Wanted) (index int, scheme iana.SignatureScheme, why string, err *fault.Error) {
+func Choose(cands []Candidate, w Wanted) (index int, scheme iana.SignatureScheme, err error) {
 	if len(cands) == 0 {
-		return -1, 0, "", fault.CertNone.New()
+		return -1, 0, fault.CertNone.New()
 	}
-	fits := make([]fit, len(cands))
-	best := noName
-	for i := range cands {
-		fits[i] = cands[i].fits(w.Name)
-		best = max(best, fits[i])
-	}
+	fits, best := nameFits(cands, w.Name)
 	accepted := w.CertSchemes
 	if len(accepted) == 0 {
 		accepted = w.Schemes
@@ -77,9 +72,23 @@ func Choose(cands []Candidate, w Wanted) (index int, scheme iana.SignatureScheme
 		}
 	}
 	if index < 0 {
-		return -1, 0, "", noCommon(cands, fits, best, w)
+		return -1, 0, noCommon(cands, fits, best, w)
 	}
-	return index, scheme, reason(&cands[index], fits[index], scheme, w), nil
+	return index, scheme, nil
+}
+
+// nameFits says how well each fits the name, and the best of them. One that stands
+// alone is chosen whatever its name.
+func nameFits(cands []Candidate, name string) (fits []fit, best fit) {
+	fits = make([]fit, len(cands))
+	if len(cands) == 1 {
+		return fits, noName
+	}
+	for i := range cands {
+		fits[i] = cands[i].fits(name)
+		best = max(best, fits[i])
+	}
+	return fits, best
 }
 
 // A fit says how well a certificate fits the name.
@@ -139,7 +148,9 @@ func (c *Candidate) signed(accepted []iana.SignatureScheme) chainFit {
 	return fits
 }
 
-func reason(c *Candidate, f fit, s iana.SignatureScheme, w Wanted) string {
+// Why is the reason, in a sentence, why Choose took c and s.
+func (c *Candidate) Why(s iana.SignatureScheme, w Wanted) string {
+	f := c.fits(w.Name)
 	var name string
 	switch {
 	case w.Name == "":

@@ -78,7 +78,11 @@ func TestChoose(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			index, scheme, why, err := Choose(test.cands, test.want)
+			index, scheme, err := Choose(test.cands, test.want)
+			why := ""
+			if err == nil {
+				why = test.cands[index].Why(scheme, test.want)
+			}
 			if index != test.index || scheme != test.scheme {
 				t.Errorf("got %d with %v, want %d with %v", index, scheme, test.index, test.scheme)
 			}

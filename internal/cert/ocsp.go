@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -76,7 +77,8 @@ type response struct {
 var oidBasic = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 
 func malformed(format string, args ...any) *fault.Error {
-	return fault.OCSPMalformed.Because(fmt.Errorf(format, args...))
+	// The standard library quotes what it could not read.
+	return fault.OCSPMalformed.Because(errors.New(fault.Printable(fmt.Errorf(format, args...).Error())))
 }
 
 // parseResponse reads the DER of an OCSPResponse.

@@ -117,8 +117,8 @@ var (
 
 func mustStaple(c *x509.Certificate) bool {
 	for _, ext := range c.Extensions {
-		var features []int
 		if ext.Id.Equal(oidTLSFeature) {
+			var features []int
 			_, err := asn1.Unmarshal(ext.Value, &features)
 			return err == nil && slices.Contains(features, statusRequest)
 		}

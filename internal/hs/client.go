@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -47,26 +46,31 @@ var clientHellos = []edge[*client]{
 // client is the client's side of one handshake.
 type client struct {
 	core
+	*clientWork
 	cfg           *config.ClientConfig
-	params        config.Params
 	table         []edge[*client]
-	again         []edge[*client] // how a renegotiation begins
-	past          *past           // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
-	helloRequests int             // TLS 1.2: that came meanwhile
+	again         []edge[*client]     // how a renegotiation begins
+	past          *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	helloRequests int                 // TLS 1.2: that came meanwhile
+	resumption    keys.Secret         // what tickets make sessions of; nil: they are dropped
+	chain         []*x509.Certificate // the server's
+	later         laterAnswer         // TLS 1.3: to a request after the handshake
+}
+
+// clientWork is what it needs while the handshake goes on.
+type clientWork struct {
+	common work
+	params config.Params
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order
 	retry  *wire.ServerHello
 
-	session    *session.Session // recalled, not yet judged
-	offers     []*offer         // pre-shared keys in the hello, in its order
-	old        *offer           // TLS 1.2: the session in the hello
-	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
-	early      *offer           // whose 0-RTT data was offered
-	hooked     bool             // a hook chose the certificate that we show
-
-	stage   *keys.Handshake // TLS 1.3
-	traffic traffic         // of its handshake epoch
+	session *session.Session // recalled, not yet judged
+	offers  []*offer         // pre-shared keys in the hello, in its order
+	old     *offer           // TLS 1.2: the session in the hello
+	early   *offer           // whose 0-RTT data was offered
+	hooked  bool             // a hook chose the certificate that we show
 
 	stapled bool                    // TLS 1.2: the server promised a CertificateStatus
 	offered *wire.ServerKeyExchange // TLS 1.2: the server's half of the secret
@@ -76,16 +80,17 @@ type client struct {
 	ticket    *wire.NewSessionTicket12 // TLS 1.2: and gave it
 	fragment  uint8                    // code of the max_fragment_length that was agreed
 
-	chain    []*x509.Certificate // the server's
 	evidence evidence
 
 	asked  *config.CertificateRequestInfo // nil: the server wants no certificate of ours
 	own    *config.Certificate            // nil: we have none to show
 	scheme iana.SignatureScheme           // to prove it with
-	app    traffic                        // TLS 1.3: for when our flight is out
-	main   *keys.Main
 
-	later laterAnswer // TLS 1.3: to a request after the handshake
+	binders [48]byte // room for one
+	lists   []byte   // what the hello's lists lie in
+
+	context []byte // TLS 1.3: of a request after the handshake
+	answers []byte // to it, which go out together, once they are complete
 
 	verdict   *flow.Verdict // what the answer brought
 	signature []byte
@@ -99,18 +104,26 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Clock == nil {
+		if err := cfg.NeedsClock(); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, params: params, table: clientHellos, again: clientAgain}
+	c := &client{cfg: cfg, table: clientHellos, again: clientAgain}
 	o.Limits = params.Limits
-	c.core = core{Options: o, role: fault.Client, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Client}}
+	c.wake()
+	c.params = params
 	return c, nil
 }
 
-func (c *client) Start() error { return step(&c.core, c.table, c, begin, nil) }
+func (c *client) Start() error { return c.step(begin, nil) }
 
 func (c *client) Receive(msg []byte) error {
+	c.wake()
 	on := trigger(msg[0])
 	switch {
 	case isRetry(msg):
@@ -122,10 +135,10 @@ func (c *client) Receive(msg []byte) error {
 	if on == trigger(iana.HelloRequest) && c.negotiating() {
 		return c.askedMeanwhile(msg)
 	}
-	return step(&c.core, c.table, c, on, msg)
+	return c.step(on, msg)
 }
 
-func (c *client) ChangeCipherSpec() error { return step(&c.core, c.table, c, changeCipherSpec, nil) }
+func (c *client) ChangeCipherSpec() error { return c.step(changeCipherSpec, nil) }
 
 // begin asks for a session to resume, if there may be one.
 func (c *client) begin([]byte) (fault.State, error) {
@@ -162,13 +175,13 @@ func (c *client) build() error {
 	}
 	offers13 := slices.Contains(c.params.Versions, iana.TLS13)
 	if offers13 && !c.cfg.NoMiddleboxCompat {
-		h.SessionID = make([]byte, 32)
+		h.SessionID = c.work.sessionID[:]
 		if err := c.random(h.SessionID); err != nil {
 			return err
 		}
 	}
-	h.CipherSuites = wire.MakeList16(c.params.Suites...)
-	h.Compressions = wire.MakeList8(wire.CompressionNull)
+	h.CipherSuites = wire.AppendList16(&c.lists, c.params.Suites...)
+	h.Compressions = wire.AppendList8(&c.lists, wire.CompressionNull)
 	if name := sni(c.cfg.ServerName); name != "" {
 		h.ServerName = []byte(name)
 		h.Extensions.Add(iana.ExtServerName)
@@ -176,11 +189,11 @@ func (c *client) build() error {
 	h.Status.StatusType = wire.StatusOCSP
 	h.Extensions.Add(iana.ExtStatusRequest)
 	if len(c.params.Groups) > 0 {
-		h.Groups = wire.MakeList16(c.params.Groups...)
+		h.Groups = wire.AppendList16(&c.lists, c.params.Groups...)
 		h.Extensions.Add(iana.ExtSupportedGroups)
 	}
 	if h.LegacyVersion >= iana.TLS12 {
-		h.SignatureSchemes = wire.MakeList16(c.params.Schemes...)
+		h.SignatureSchemes = wire.AppendList16(&c.lists, c.params.Schemes...)
 		h.Extensions.Add(iana.ExtSignatureAlgorithms)
 	}
 	if len(c.params.ALPN) > 0 {
@@ -199,7 +212,7 @@ func (c *client) build() error {
 	if !offers13 {
 		return nil
 	}
-	h.SupportedVersions = wire.MakeList16(c.params.Versions...)
+	h.SupportedVersions = wire.AppendList16(&c.lists, c.params.Versions...)
 	h.Extensions.Add(iana.ExtSupportedVersions, iana.ExtKeyShare)
 	return c.generate(c.firstShares()...)
 }
@@ -208,7 +221,7 @@ func (c *client) build() error {
 func (c *client) build12() {
 	h := &c.hello
 	if slices.ContainsFunc(c.params.Groups, kex.Curve) {
-		h.PointFormats = wire.MakeList8(wire.Uncompressed)
+		h.PointFormats = wire.AppendList8(&c.lists, wire.Uncompressed)
 		h.Extensions.Add(iana.ExtECPointFormats)
 	}
 	if slices.ContainsFunc(c.params.Suites, func(id iana.CipherSuite) bool { return suite.ByID(id).CBC() }) {
@@ -223,7 +236,7 @@ func (c *client) build12() {
 // sni is what goes into server_name: no IP address and no final dot (RFC 6066,
 // Section 3).
 func sni(name string) string {
-	if _, err := netip.ParseAddr(name); err == nil {
+	if config.IsAddress(name) {
 		return ""
 	}
 	return strings.TrimSuffix(name, ".")
@@ -258,7 +271,7 @@ func inOrder[T comparable](all, some []T) (list []T) {
 
 // generate makes fresh key shares, which replace those in the hello.
 func (c *client) generate(groups ...iana.Group) error {
-	c.shares, c.hello.KeyShares = nil, nil
+	c.shares, c.hello.KeyShares = nil, c.hello.KeyShares[:0]
 	for _, g := range groups {
 		key, err := kex.Generate(g, c.Rand)
 		if err != nil {
@@ -353,7 +366,7 @@ func (c *client) unshared() (groups []iana.Group) {
 
 // serverHello settles the version and hands over to it.
 func (c *client) serverHello(msg []byte) (fault.State, error) {
-	sh := new(wire.ServerHello)
+	sh := &c.work.serverHello
 	if err := c.readHello(msg, sh); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,8 @@
 package hs
 
 import (
+	"bytes"
+
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -117,14 +119,14 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 	c.info.SecureRenegotiation = sh.Extensions.Has(iana.ExtRenegotiationInfo)
 	c.stapled, c.ticketDue = sh.Extensions.Has(iana.ExtStatusRequest), sh.Extensions.Has(iana.ExtSessionTicket)
 	if !c.info.Resumed {
-		c.info.SCTs = sh.SCTs
+		c.info.SCTs = cloneAll(sh.SCTs)
 	}
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
-	c.tellChoice("version", c.info.Version.String(), names(meant(offeredVersions(&c.hello))), "")
+	c.tellChoice("version", c.info.Version.String(), func() []string { return names(meant(offeredVersions(&c.hello))) }, "")
 	if c.info.Resumed {
-		c.tellOldSuite(c.suitesOf(c.info.Version))
+		c.tellOldSuite(func() []string { return c.suitesOf(c.info.Version) })
 	} else {
-		c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(c.info.Version), "")
+		c.tellChoice("cipher_suite", sh.CipherSuite.String(), func() []string { return c.suitesOf(c.info.Version) }, "")
 	}
 	c.info.EncryptThenMAC = sh.Extensions.Has(iana.ExtEncryptThenMAC)
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
@@ -204,7 +206,7 @@ func (c *client) certificateStatus(msg []byte) (fault.State, error) {
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
-	c.info.OCSPResponse = m.OCSP
+	c.info.OCSPResponse = bytes.Clone(m.OCSP)
 	c.transcript.Write(msg)
 	switch c.state {
 	case fault.WaitStatusCRSHD:
@@ -267,7 +269,7 @@ func (c *client) certificateRequest12(msg []byte) (fault.State, error) {
 	if err := c.coder.Decode(msg, &m); err != nil {
 		return 0, err
 	}
-	r := &config.CertificateRequestInfo{SignatureSchemes: m.SignatureSchemes.Slice(), Authorities: m.Authorities}
+	r := &config.CertificateRequestInfo{SignatureSchemes: m.SignatureSchemes.Slice(), Authorities: cloneAll(m.Authorities)}
 	if c.info.Version < iana.TLS12 {
 		r.SignatureSchemes = implied
 	}

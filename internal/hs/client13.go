@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -79,8 +80,8 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
-	c.tellChoice("version", c.info.Version.String(), names(meant(c.hello.SupportedVersions.Slice())), "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), c.suitesOf(iana.TLS13), "")
+	c.tellChoice("version", c.info.Version.String(), func() []string { return names(meant(c.hello.SupportedVersions.Slice())) }, "")
+	c.tellChoice("cipher_suite", sh.CipherSuite.String(), func() []string { return c.suitesOf(iana.TLS13) }, "")
 	if err := c.takePSK(sh); err != nil {
 		return 0, err
 	}
@@ -129,7 +130,7 @@ func (c *client) agree(sh *wire.ServerHello) ([]byte, error) {
 	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
 		more = "; it had to ask for our key share first"
 	}
-	c.tellChoice("group", g.String(), names(meant(c.hello.Groups.Slice())), more)
+	c.tellChoice("group", g.String(), func() []string { return names(meant(c.hello.Groups.Slice())) }, more)
 	return key.Shared(sh.KeyShare.Key)
 }
 
@@ -141,8 +142,9 @@ func (c *client) shared() (groups []iana.Group) {
 }
 
 // tellChoice says what the server chose from our hello.
-func (c *client) tellChoice(what, chosen string, offered []string, more string) {
+func (c *client) tellChoice(what, chosen string, list func() []string, more string) {
 	c.decided(func() flow.Decision {
+		offered := list()
 		return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
 			Reason: rank(slices.Index(offered, chosen), len(offered)) + more + "."}
 	})
@@ -168,8 +170,8 @@ func (c *client) suitesOf(v iana.Version) []string {
 }
 
 func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
-	var ee wire.EncryptedExtensions
-	if err := c.coder.Decode(msg, &ee); err != nil {
+	ee := &c.extensions
+	if err := c.coder.Decode(msg, ee); err != nil {
 		return 0, err
 	}
 	if err := checkExtensions(&ee.Extensions, iana.InEncryptedExtensions, &c.hello.Extensions); err != nil {
@@ -199,13 +201,12 @@ func (c *client) agreedALPN(made bool, chosen [][]byte) error {
 		}
 		return nil
 	}
-	offered := quoted(c.hello.ALPN)
-	if len(chosen) != 1 || !slices.Contains(offered, fault.Quote(chosen[0])) {
-		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(offered))
+	if len(chosen) != 1 || !slices.ContainsFunc(c.hello.ALPN, func(p []byte) bool { return bytes.Equal(p, chosen[0]) }) {
+		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(quoted(c.hello.ALPN)))
 	}
 	c.info.ALPN = string(chosen[0])
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "application_protocol", By: fault.Server, Chosen: c.info.ALPN, Offered: offered,
+		return flow.Decision{What: "application_protocol", By: fault.Server, Chosen: c.info.ALPN, Offered: quoted(c.hello.ALPN),
 			Reason: "The server chose it from the protocols that we offered."}
 	})
 	return nil
@@ -225,6 +226,18 @@ func (c *client) certificateRequest(msg []byte) (fault.State, error) {
 	return fault.WaitCert, nil
 }
 
+// cloneAll copies what outlives the message that it lies in.
+func cloneAll(list [][]byte) [][]byte {
+	if list == nil {
+		return nil
+	}
+	own := make([][]byte, len(list))
+	for i := range list {
+		own[i] = bytes.Clone(list[i])
+	}
+	return own
+}
+
 // takeRequest reads a CertificateRequest, in the handshake or after.
 func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 	r := new(wire.CertificateRequest)
@@ -240,7 +253,7 @@ func (c *client) takeRequest(msg []byte) (*wire.CertificateRequest, error) {
 		return nil, fault.ExtensionMissing.In("extensions").Saw("", "signature_algorithms")
 	}
 	c.askedFor(&config.CertificateRequestInfo{
-		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: r.Authorities,
+		SignatureSchemes: r.SignatureSchemes.Slice(), CertSchemes: r.CertSchemes.Slice(), Authorities: cloneAll(r.Authorities),
 	})
 	return r, nil
 }
@@ -256,8 +269,8 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 			return 0, err
 		}
 	}
-	var m wire.Certificate
-	raw, err := c.takeCertificate(msg, &m, nil, &c.hello.Extensions)
+	m := &c.work.certificate
+	raw, err := c.takeCertificate(msg, m, nil, &c.hello.Extensions)
 	if err != nil {
 		return 0, err
 	}
@@ -265,7 +278,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]
-	c.info.OCSPResponse, c.info.SCTs = m.List[0].OCSP, m.List[0].SCTs
+	c.info.OCSPResponse, c.info.SCTs = bytes.Clone(m.List[0].OCSP), cloneAll(m.List[0].SCTs)
 	c.transcript.Write(sent)
 	return fault.WaitCV, nil
 }
@@ -296,7 +309,7 @@ func (c *client) judged(v *flow.Verdict, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.verdict, c.refusal = nil, v, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 func (c *client) verified([]byte) (fault.State, error) {
@@ -365,7 +378,8 @@ func (c *client) signed([]byte) (fault.State, error) {
 
 // sendFinished sends our Finished (RFC 9846, Section 4.5.3).
 func (c *core) sendFinished(base keys.Secret) error {
-	_, err := c.send(&wire.Finished{VerifyData: c.suite.Hash.Finished(base, c.transcript.Sum())}, flow.Handshake)
+	c.end.VerifyData = c.suite.Hash.AppendFinished(c.work.finished[:0], base, c.transcript.Sum())
+	_, err := c.send(&c.end, flow.Handshake)
 	return err
 }
 

@@ -63,7 +63,7 @@ func (c *client) choice(own *config.Certificate, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.own, c.refusal = nil, own, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // chosen goes on with what the hook chose.
@@ -153,7 +153,7 @@ func (c *client) answered(signature []byte, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.signature, c.refusal = nil, signature, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // sendProof sends our CertificateVerify; both versions write it the same way.

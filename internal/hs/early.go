@@ -187,7 +187,7 @@ func (s *server) guarded(r session.Refusal, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.replay, s.refusal = nil, r, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // weighed goes on by what the guard says.

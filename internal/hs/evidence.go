@@ -64,8 +64,9 @@ func (e *evidence) identified() error {
 // Section 4.5.2; RFC 5246, Section 7.4.8); before TLS 1.2 leaf implies it.
 func (c *core) takeProof(msg []byte, of fault.Role, leaf *x509.Certificate, offered wire.List16[iana.SignatureScheme],
 	check func(iana.SignatureScheme, []byte) (*signatureHeld, error)) (*signatureHeld, error) {
-	m := wire.CertificateVerify{Form: c.form()}
-	if err := c.coder.Decode(msg, &m); err != nil {
+	m := &c.proof
+	m.Form = c.form()
+	if err := c.coder.Decode(msg, m); err != nil {
 		return nil, err
 	}
 	if err := refuseGREASE("algorithm", m.Scheme); err != nil {
@@ -102,13 +103,13 @@ func (c *core) overTranscript(leaf *x509.Certificate, of fault.Role) func(iana.S
 // takeFinished13 reads the peer's Finished, made with its handshake secret, and
 // compares it in constant time (RFC 9846, Section 4.5.3).
 func (c *core) takeFinished13(msg []byte, base keys.Secret) (*finishedHeld, error) {
-	return c.takeFinished(msg, c.suite.Hash.Finished(base, c.transcript.Sum()))
+	return c.takeFinished(msg, c.suite.Hash.AppendFinished(c.work.finished[:0], base, c.transcript.Sum()))
 }
 
 // takeFinished reads a Finished that must hold verify.
 func (c *core) takeFinished(msg, verify []byte) (*finishedHeld, error) {
-	var m wire.Finished
-	if err := c.coder.Decode(msg, &m); err != nil {
+	m := &c.end
+	if err := c.coder.Decode(msg, m); err != nil {
 		return nil, err
 	}
 	if !hmac.Equal(verify, m.VerifyData) {

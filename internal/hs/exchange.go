@@ -82,7 +82,7 @@ func (c *client) checkServerParams(m *wire.ServerKeyExchange) error {
 			return fault.ServerGroup.In("namedcurve").Saw(m.Group, join(c.hello.Groups.Slice()))
 		}
 		c.info.Group = m.Group
-		c.tellChoice("group", m.Group.String(), names(c.hello.Groups.Slice()), "")
+		c.tellChoice("group", m.Group.String(), func() []string { return names(c.hello.Groups.Slice()) }, "")
 	case c.suite.Exchange.Finite():
 		p := kex.Params{P: m.P, G: m.G}
 		if err := kex.CheckParams(p, c.cfg.MinDHBits); err != nil {
@@ -209,7 +209,7 @@ func (s *server) decryption(premaster []byte) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.premaster = nil, premaster
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // findPSK looks up the key of an identity. For one that nobody knows a random key

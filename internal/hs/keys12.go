@@ -92,9 +92,9 @@ func (c *core) derive12(premaster []byte) error {
 }
 
 // tellOldSuite says why a session that is resumed has its suite.
-func (c *core) tellOldSuite(offered []string) {
+func (c *core) tellOldSuite(offered func() []string) {
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered, Reason: "It is the one of the session."}
+		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered(), Reason: "It is the one of the session."}
 	})
 }
 
@@ -104,7 +104,7 @@ func (c *core) keys12(master keys.Secret) error {
 	s := &c.secrets
 	s.main = keys.NewMaster12(c.suite.PRF(c.info.Version), master, s.clientRandom[:], s.serverRandom[:])
 	s.client, s.server = s.main.KeyBlock(c.suite.Lengths(c.info.Version))
-	for _, k := range []flow.Secret{
+	for _, k := range [...]flow.Secret{
 		{Label: "client_write_key", Writer: fault.Client, Protects: "all that the client sends after its ChangeCipherSpec"},
 		{Label: "server_write_key", Writer: fault.Server, Protects: "all that the server sends after its ChangeCipherSpec"},
 	} {
@@ -182,7 +182,7 @@ func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
 // 7627, Section 6.3).
 func (c *core) keepExporter() {
 	if c.info.ExtendedMasterSecret {
-		c.exporter = &Exporter{c.secrets.main.Export}
+		c.exporter = &Exporter{main: c.secrets.main}
 	} else {
 		c.secrets.main.Wipe()
 	}

@@ -18,7 +18,7 @@ func (c *core) handshakeKeys(shared []byte) (*keys.Handshake, traffic, error) {
 		secret = c.preshared.secret
 		defer secret.Wipe()
 	}
-	early := keys.NewEarly(c.suite.Hash, secret)
+	early := c.room.Early(c.suite.Hash, secret)
 	defer early.Wipe()
 	c.info.ForwardSecrecy = shared != nil
 	stage := early.Handshake(shared)
@@ -41,10 +41,9 @@ func (c *core) applicationKeys(stage *keys.Handshake) (*keys.Main, traffic, erro
 	stage.Wipe()
 	th := c.transcript.Sum()
 	t := traffic{main.ClientTraffic(th), main.ServerTraffic(th)}
-	hash, exporter := c.suite.Hash, main.Exporter(th)
-	c.exporter = &Exporter{func(label string, context []byte, length int) ([]byte, error) {
-		return hash.Export(exporter, label, context, length)
-	}}
+	exporter := main.Exporter(th)
+	c.exporter = &Exporter{hash: c.suite.Hash}
+	copy(c.exporter.secret[:], exporter)
 	err := c.born(keys.LogClientTraffic, t.client, flow.Secret{Derived: "Main Secret",
 		Protects: "the client's application data", Writer: fault.Client, Epoch: flow.Application})
 	if err == nil {
@@ -68,29 +67,38 @@ func (c *core) born(logLabel string, s keys.Secret, about flow.Secret) error {
 		}
 	}
 	if c.Watch != nil {
-		if about.Label == "" {
-			about.Label = logLabel
-		}
-		if about.Suite == 0 {
-			about.Suite = c.suite.ID
-		}
-		if about.Epoch == flow.Clear {
-			about.Epoch = flow.Application
-		}
-		c.event = flow.Event{Kind: flow.Key, Role: c.role, Secret: &about}
-		c.Watch(&c.event)
+		c.tellBorn(logLabel, about)
 	}
 	return nil
+}
+
+func (c *core) tellBorn(logLabel string, about flow.Secret) {
+	if about.Label == "" {
+		about.Label = logLabel
+	}
+	if about.Suite == 0 {
+		about.Suite = c.suite.ID
+	}
+	if about.Epoch == flow.Clear {
+		about.Epoch = flow.Application
+	}
+	c.event = flow.Event{Kind: flow.Key, Role: c.role, Secret: &about}
+	c.Watch(&c.event)
 }
 
 // An Exporter gives keying material to other protocols (RFC 9846, Section 7.5;
 // RFC 5705).
 type Exporter struct {
-	export func(label string, context []byte, length int) ([]byte, error)
+	hash   keys.Hash      // TLS 1.3
+	secret [48]byte       // as long as the hash
+	main   *keys.Master12 // TLS 1.2 and below
 }
 
 // Export derives length bytes for label and context. An empty and an absent
 // context are the same in TLS 1.3, and differ in TLS 1.2.
 func (x *Exporter) Export(label string, context []byte, length int) ([]byte, error) {
-	return x.export(label, context, length)
+	if x.main != nil {
+		return x.main.Export(label, context, length)
+	}
+	return x.hash.Export(x.secret[:x.hash.Size()], label, context, length)
 }

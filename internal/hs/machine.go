@@ -14,6 +14,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
@@ -28,7 +29,7 @@ import (
 // their place. The Machine calls it from within Start, Receive and Reply.
 type Layer interface {
 	// WriteMessage queues a whole handshake message under the current write
-	// keys. The bytes may be kept.
+	// keys. The bytes are not kept.
 	WriteMessage(msg []byte)
 
 	// ChangeCipherSpec queues a ChangeCipherSpec right before whatever is sent
@@ -103,6 +104,7 @@ type Machine interface {
 type Options struct {
 	Layer Layer
 	Rand  io.Reader
+	Clock func() time.Time // for a configuration that has none; may be nil
 
 	// NoEarly has a client offer no 0-RTT data though it is set up to.
 	NoEarly bool
@@ -167,31 +169,28 @@ func (set states) has(s fault.State) bool { return set&(1<<s) != 0 }
 // core is what both roles share.
 type core struct {
 	*Options
-	role       fault.Role
-	state      fault.State
-	ask        flow.Ask
-	info       flow.Info
-	coder      wire.Coder
-	transcript *keys.Transcript
-	suite      *suite.Suite
-	preshared  *psk // TLS 1.3: that the key schedule begins with; nil if there is none
-	errands    []flow.Errand
-	regret     flow.Errand // what is to be done if the connection fails
-	keyLog     io.Writer
-	compatSent bool
-	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides
-	anew       bool                     // TLS 1.2: this is a renegotiation, under the keys of the handshake before
-	secrets    secrets12
-	exporter   *Exporter
-	event      flow.Event
+	*work    // nil once CONNECTED, but for while there is something to do
+	role     fault.Role
+	state    fault.State
+	anew     bool // TLS 1.2: this is a renegotiation, under the keys of the handshake before
+	ask      flow.Ask
+	info     *flow.Info // once CONNECTED, others read it, and a change makes a new one
+	suite    *suite.Suite
+	errands  []flow.Errand
+	regret   flow.Errand // what is to be done if the connection fails
+	keyLog   io.Writer
+	exporter *Exporter
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }
 func (c *core) State() fault.State  { return c.state }
 func (c *core) Exporter() *Exporter { return c.exporter }
-func (c *core) Info() *flow.Info {
-	c.info.Role, c.info.State = c.role, c.state
-	return &c.info
+func (c *core) Info() *flow.Info    { return c.info }
+
+// changes has Info change after CONNECTED.
+func (c *core) changes() {
+	info := *c.info
+	c.info = &info
 }
 
 // step finds the row for (state, on), runs its handler and checks the outcome
@@ -231,7 +230,9 @@ func (c *core) enter(s fault.State) {
 		c.event = flow.Event{Kind: flow.State, Role: c.role, From: c.state, To: s}
 		c.Watch(&c.event)
 	}
-	c.state = s
+	if c.state = s; c.info.State != fault.Connected { // to others the connection stays so
+		c.info.State = s
+	}
 }
 
 // fail makes err a *fault.Error that knows its role and state, and ends the
@@ -265,15 +266,16 @@ func (c *core) send(m wire.Message, e flow.Epoch) ([]byte, error) {
 	return msg, err
 }
 
-// encode has the last word from Edit.
+// encode has the last word from Edit. What it gives is good until the next one.
 func (c *core) encode(m wire.Message) ([]byte, error) {
 	if c.Edit != nil {
 		c.Edit(m)
 	}
-	msg, err := c.coder.Append(nil, m)
+	msg, err := c.coder.Append(c.out[:0], m)
 	if err != nil {
 		return nil, fault.Internal.Because(err)
 	}
+	c.out = msg[:0]
 	return msg, nil
 }
 
@@ -301,7 +303,8 @@ func (c *core) tell(msg []byte, sent bool, e flow.Epoch) {
 
 func (c *core) proven(p flow.Proven) {
 	if c.Watch != nil {
-		c.event = flow.Event{Kind: flow.Proof, Role: c.role, Proven: &p}
+		told := p // so that nothing is kept where nobody watches
+		c.event = flow.Event{Kind: flow.Proof, Role: c.role, Proven: &told}
 		c.Watch(&c.event)
 	}
 }
@@ -344,6 +347,14 @@ func (c *core) compat() {
 		c.compatSent = true
 		c.Layer.ChangeCipherSpec()
 	}
+}
+
+// now is the time of a configuration's own clock, or of the one that stands in.
+func (c *core) now(own func() time.Time) time.Time {
+	if own == nil {
+		own = c.Clock
+	}
+	return own()
 }
 
 func (c *core) random(b []byte) error {

@@ -24,20 +24,20 @@ import (
 
 // chooseVersion takes the highest version that both speak (RFC 9846, Section
 // 4.3.1).
-func chooseVersion(h *wire.ClientHello, ours []iana.Version) (flow.Decision, iana.Version, error) {
-	offered := offeredVersions(h)
-	d := decision("version", names(offered), names(ours))
+func chooseVersion(h *wire.ClientHello, ours []iana.Version) (choice, iana.Version, error) {
+	c := choice{what: "version", reason: "It is the highest version that both sides speak."}
 	for _, v := range ours {
 		if offersVersion(h, v) {
-			d.Chosen, d.Reason = v.String(), "It is the highest version that both sides speak."
-			return d, v, nil
+			c.chosen = v.String()
+			return c, v, nil
 		}
 	}
+	offered := offeredVersions(h)
 	known := slices.DeleteFunc(offered, func(v iana.Version) bool { return iana.IsGREASE(uint16(v)) })
 	if len(known) > 0 && slices.Max(known) == iana.SSL30 {
-		return d, 0, fault.PeerSpeaksSSLv3.In("client_version")
+		return c, 0, fault.PeerSpeaksSSLv3.In("client_version")
 	}
-	return d, 0, fault.NoCommonVersion.In("supported_versions").Saw("the client offers "+join(known), join(ours))
+	return c, 0, fault.NoCommonVersion.In("supported_versions").Saw("the client offers "+join(known), join(ours))
 }
 
 // offeredVersions are those of supported_versions, else the one that legacy
@@ -67,29 +67,30 @@ func offersSecureRenegotiation(h *wire.ClientHello) bool {
 
 // chooseSuite takes the first of ours that the client offers and the version
 // allows (RFC 9846, Section 4.2.1).
-func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite, clientFirst bool) (flow.Decision, *suite.Suite, error) {
-	offered := h.CipherSuites.Slice()
-	ours = slices.DeleteFunc(slices.Clone(ours), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(v) })
-	d := decision("cipher_suite", names(offered), names(ours))
-	d.Reason = "It is the first in the server's order that the client offers."
+func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite, clientFirst bool) (choice, *suite.Suite, error) {
+	c := choice{what: "cipher_suite", reason: "It is the first in the server's order that the client offers."}
 	if v < iana.TLS13 {
-		d.Reason = "It is the first in the server's order that the client offers and a certificate of the server fits."
+		c.reason = "It is the first in the server's order that the client offers and a certificate of the server fits."
 	}
 	order := ours
 	if clientFirst {
-		order = inOrder(offered, ours)
-		d.Reason = "It is the first in the client's order, which counts here, that the server has."
+		order = inOrder(h.CipherSuites.Slice(), ours)
+		c.reason = "It is the first in the client's order, which counts here, that the server has."
 	}
 	for _, id := range order {
-		if h.CipherSuites.Has(id) {
-			x := suite.ByID(id)
-			if d.Chosen = id.String(); x.Auth == suite.NoKey && !clientFirst {
-				d.Reason = "It is the first in the server's order that the client offers and the server has what it takes for: a pre-shared key."
+		if x := suite.ByID(id); x.For(v) && h.CipherSuites.Has(id) {
+			if c.chosen = id.String(); x.Auth == suite.NoKey && !clientFirst {
+				c.reason = "It is the first in the server's order that the client offers and the server has what it takes for: a pre-shared key."
 			}
-			return d, x, nil
+			return c, x, nil
 		}
 	}
-	return d, nil, fault.NoCommonSuite.In("cipher_suites").Saw("the client offers "+join(offered), join(ours))
+	return c, nil, fault.NoCommonSuite.In("cipher_suites").Saw("the client offers "+join(h.CipherSuites.Slice()), join(suitesFor(v, ours)))
+}
+
+// suitesFor are those that v may negotiate.
+func suitesFor(v iana.Version, ours []iana.CipherSuite) []iana.CipherSuite {
+	return slices.DeleteFunc(slices.Clone(ours), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(v) })
 }
 
 // chooseGroup takes the first of ours that the client offers a share for. One
@@ -98,31 +99,38 @@ func chooseSuite(h *wire.ClientHello, v iana.Version, ours []iana.CipherSuite, c
 //
 // An explicit list is obeyed to the letter; in the default one, what resists
 // quantum computers comes before all else.
-func chooseGroup(h *wire.ClientHello, ours []iana.Group, explicit bool) (d flow.Decision, g iana.Group, err error) {
-	offered := h.Groups.Slice()
-	d = decision("group", names(offered), names(ours))
-	common := inOrder(ours, offered)
-	if len(common) == 0 {
-		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(offered), join(ours))
+func chooseGroup(h *wire.ClientHello, ours []iana.Group, explicit bool) (c choice, g iana.Group, err error) {
+	c.what = "group"
+	var common, shared, hybrid, sharedHybrid iana.Group // the first of ours of each kind; 0 if there is none
+	first := func(to *iana.Group, g iana.Group, is bool) {
+		if is && *to == 0 {
+			*to = g
+		}
 	}
-	shared := slices.DeleteFunc(slices.Clone(common), func(g iana.Group) bool { return share(h, g) == nil })
-	hybrid := slices.IndexFunc(common, kex.PostQuantum)
-	if explicit {
-		hybrid = -1
+	for _, g := range ours {
+		if !h.Groups.Has(g) {
+			continue
+		}
+		sent, quantum := share(h, g) != nil, !explicit && kex.PostQuantum(g)
+		first(&common, g, true)
+		first(&shared, g, sent)
+		first(&hybrid, g, quantum)
+		first(&sharedHybrid, g, sent && quantum)
 	}
 	switch {
-	case len(shared) == 0:
-		g, d.Reason = common[0], "It is the first in the server's order that the client knows; the client sent a share for none of them, so one must be asked for."
-	case hybrid >= 0 && !slices.ContainsFunc(shared, kex.PostQuantum):
-		g, d.Reason = common[hybrid], "It alone resists quantum computers, which is worth asking for its share."
-	case hybrid >= 0 && !kex.PostQuantum(shared[0]):
-		g = shared[slices.IndexFunc(shared, kex.PostQuantum)]
-		d.Reason = "It resists quantum computers, and the client sent its share."
+	case common == 0:
+		return c, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(ours))
+	case shared == 0:
+		g, c.reason = common, "It is the first in the server's order that the client knows; the client sent a share for none of them, so one must be asked for."
+	case hybrid != 0 && sharedHybrid == 0:
+		g, c.reason = hybrid, "It alone resists quantum computers, which is worth asking for its share."
+	case hybrid != 0 && sharedHybrid != shared:
+		g, c.reason = sharedHybrid, "It resists quantum computers, and the client sent its share."
 	default:
-		g, d.Reason = shared[0], "It is the first in the server's order that the client sent a share for."
+		g, c.reason = shared, "It is the first in the server's order that the client sent a share for."
 	}
-	d.Chosen = g.String()
-	return d, g, nil
+	c.chosen = g.String()
+	return c, g, nil
 }
 
 // share is the client's share for g, or nil.
@@ -137,19 +145,29 @@ func share(h *wire.ClientHello, g iana.Group) []byte {
 
 // chooseALPN takes the first of ours that the client offers (RFC 7301, Section
 // 3.2). A server without protocols ignores the extension.
-func chooseALPN(h *wire.ClientHello, ours []string) (flow.Decision, string, error) {
-	d := decision("application_protocol", quoted(h.ALPN), ours)
+func chooseALPN(h *wire.ClientHello, ours []string) (choice, string, error) {
+	c := choice{what: "application_protocol", reason: "It is the first in the server's order that the client offers."}
 	if len(ours) == 0 || !h.Extensions.Has(iana.ExtALPN) {
-		return d, "", nil
+		return c, "", nil
 	}
 	for _, p := range ours {
 		if slices.ContainsFunc(h.ALPN, func(b []byte) bool { return string(b) == p }) {
-			d.Chosen, d.Reason = p, "It is the first in the server's order that the client offers."
-			return d, p, nil
+			c.chosen = p
+			return c, p, nil
 		}
 	}
-	return d, "", fault.NoCommonALPN.In("application_layer_protocol_negotiation").
+	return c, "", fault.NoCommonALPN.In("application_layer_protocol_negotiation").
 		Saw(fmt.Sprintf("the client offers %v", quoted(h.ALPN)), fmt.Sprintf("%q", ours))
+}
+
+// A choice is what a decision says of itself. The lists that it was made from are
+// added when somebody watches.
+type choice struct{ what, chosen, reason string }
+
+func (c choice) from(offered, accepted []string) flow.Decision {
+	d := decision(c.what, offered, accepted)
+	d.Chosen, d.Reason = c.chosen, c.reason
+	return d
 }
 
 func decision(what string, offered, accepted []string) flow.Decision {
@@ -237,7 +255,7 @@ func (s *server) settle12() error {
 func (s *server) settleSuite12() error {
 	var unfit error
 	for left := s.possible12(); ; left = slices.DeleteFunc(left, func(id iana.CipherSuite) bool { return id == s.suite.ID }) {
-		d, chosen, err := chooseSuite(&s.hello, s.info.Version, left, s.cfg.PreferClientOrder)
+		why, chosen, err := chooseSuite(&s.hello, s.info.Version, left, s.cfg.PreferClientOrder)
 		if err != nil && unfit != nil {
 			return unfit
 		}
@@ -245,7 +263,7 @@ func (s *server) settleSuite12() error {
 			return err
 		}
 		s.suite = chosen
-		groupChoice, g, unfitGroup := s.chooseGroup12()
+		whyGroup, g, unfitGroup := s.chooseGroup12()
 		if unfit = unfitGroup; unfit != nil {
 			continue
 		}
@@ -256,9 +274,11 @@ func (s *server) settleSuite12() error {
 		}
 		s.group = g
 		s.info.CipherSuite, s.info.Group = s.suite.ID, g
-		s.decided(func() flow.Decision { return d })
+		s.decided(func() flow.Decision {
+			return why.from(names(s.hello.CipherSuites.Slice()), names(suitesFor(s.info.Version, left)))
+		})
 		if g != 0 {
-			s.decided(func() flow.Decision { return groupChoice })
+			s.decided(func() flow.Decision { return whyGroup.from(names(s.hello.Groups.Slice()), names(s.groups12())) })
 		}
 		return nil
 	}
@@ -327,35 +347,46 @@ func checkClientHello12(h *wire.ClientHello) error {
 }
 
 // chooseGroup12 finds a group for the suite's key exchange, if it takes one.
-func (s *server) chooseGroup12() (d flow.Decision, g iana.Group, err error) {
-	switch x := s.suite.Exchange; {
-	case x.Curve():
-		return chooseGroup12(&s.hello, s.params.Groups, kex.Curve)
-	case x.Finite():
-		return chooseGroup12(&s.hello, s.params.Groups, kex.Finite)
+func (s *server) chooseGroup12() (c choice, g iana.Group, err error) {
+	if kind := s.kind12(); kind != nil {
+		return chooseGroup12(&s.hello, s.groups12(), kind)
 	}
-	return d, 0, nil
+	return c, 0, nil
 }
 
-// chooseGroup12 takes the first group of ours and of a kind that the client knows.
+// kind12 is the kind of groups that the suite's key exchange takes; nil if none.
+func (s *server) kind12() func(iana.Group) bool {
+	switch x := s.suite.Exchange; {
+	case x.Curve():
+		return kex.Curve
+	case x.Finite():
+		return kex.Finite
+	}
+	return nil
+}
+
+// groups12 are those of ours that are of the kind.
+func (s *server) groups12() []iana.Group {
+	kind := s.kind12()
+	return slices.DeleteFunc(slices.Clone(s.params.Groups), func(g iana.Group) bool { return !kind(g) })
+}
+
+// chooseGroup12 takes the first group of ours, all of a kind, that the client knows.
 // A client that names none of the kind leaves the choice to us (RFC 8422,
 // Section 4; RFC 7919, Section 4).
-func chooseGroup12(h *wire.ClientHello, ours []iana.Group, kind func(iana.Group) bool) (flow.Decision, iana.Group, error) {
-	other := func(g iana.Group) bool { return !kind(g) }
-	groups := slices.DeleteFunc(slices.Clone(ours), other)
-	offered := slices.DeleteFunc(h.Groups.Slice(), other)
-	d := decision("group", names(h.Groups.Slice()), names(groups))
-	d.Reason = "It is the first in the server's order that the client knows."
-	if !h.Extensions.Has(iana.ExtSupportedGroups) || len(offered) == 0 && len(groups) > 0 && kex.Finite(groups[0]) {
-		offered = groups
-		d.Reason = "The client names no groups of this kind, so the server takes its first."
+func chooseGroup12(h *wire.ClientHello, ours []iana.Group, kind func(iana.Group) bool) (choice, iana.Group, error) {
+	c := choice{what: "group", reason: "It is the first in the server's order that the client knows."}
+	offered := slices.DeleteFunc(h.Groups.Slice(), func(g iana.Group) bool { return !kind(g) })
+	if !h.Extensions.Has(iana.ExtSupportedGroups) || len(offered) == 0 && len(ours) > 0 && kex.Finite(ours[0]) {
+		offered = ours
+		c.reason = "The client names no groups of this kind, so the server takes its first."
 	}
-	common := inOrder(groups, offered)
+	common := inOrder(ours, offered)
 	if len(common) == 0 {
-		return d, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(groups))
+		return c, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(ours))
 	}
-	d.Chosen = common[0].String()
-	return d, common[0], nil
+	c.chosen = common[0].String()
+	return c, common[0], nil
 }
 
 // constant is the SHA-256 of what a second ClientHello must repeat: all but the

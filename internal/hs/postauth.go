@@ -1,7 +1,6 @@
 package hs
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/handclasp/handclasp/config"
@@ -29,10 +28,8 @@ type Requester interface {
 
 // A laterAnswer is a client's, in the making.
 type laterAnswer struct {
-	base    *keys.Transcript // up to our Finished; nil if we did not offer it
-	open    bool             // the handshake is over: what is chosen and signed is for a request
-	context []byte
-	msgs    [][]byte // they go out together, once they are complete
+	base *keys.Transcript // up to our Finished; nil if we did not offer it
+	open bool             // the handshake is over: what is chosen and signed is for a request
 }
 
 // during is a state of the handshake, or its twin after it.
@@ -59,6 +56,7 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 	if c.later.base == nil {
 		return 0, fault.RequestUnasked.In("msg_type").Saw(iana.CertificateRequest, "new_session_ticket or key_update")
 	}
+	c.changes()
 	r, err := c.takeRequest(msg)
 	if err != nil {
 		return 0, err
@@ -66,15 +64,18 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 	if c.transcript, err = c.later.base.Fork(); err != nil {
 		return 0, err
 	}
+	if c.params, err = c.cfg.Params(); err != nil {
+		return 0, fault.Internal.Because(err)
+	}
 	c.transcript.Write(msg)
-	c.later.context, c.later.msgs, c.own = r.Context, nil, nil
+	c.context, c.answers, c.own = r.Context, nil, nil
 	return c.identify()
 }
 
 // proveLater makes our Certificate, empty if we have none, and asks for a
 // signature if it is not.
 func (c *client) proveLater() (fault.State, error) {
-	m := &wire.Certificate{Context: c.later.context}
+	m := &wire.Certificate{Context: c.context}
 	for _, der := range c.ownChain() {
 		m.List = append(m.List, wire.CertificateEntry{Data: der})
 	}
@@ -101,18 +102,12 @@ func (c *client) signedLater([]byte) (fault.State, error) {
 
 // hold adds a message to the answer.
 func (c *client) hold(m wire.Message) error {
-	msg, err := c.laterMessage(m)
-	c.later.msgs = append(c.later.msgs, msg)
-	return err
-}
-
-// laterMessage is send without sending.
-func (c *client) laterMessage(m wire.Message) ([]byte, error) {
 	msg, err := c.encode(m)
 	if err == nil {
 		c.transcript.Write(msg)
+		c.answers = append(c.answers, msg...)
 	}
-	return msg, err
+	return err
 }
 
 // sendAnswer sends what is held, with a Finished made of the secret that we write
@@ -123,12 +118,13 @@ func (c *client) sendAnswer() (fault.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, msg := range c.later.msgs {
-			c.tell(msg, true, flow.Application)
+		for rest := c.answers; len(rest) > 0; {
+			n := wire.HeaderLen + int(rest[1])<<16 + int(rest[2])<<8 + int(rest[3])
+			c.tell(rest[:n:n], true, flow.Application)
+			rest = rest[n:]
 		}
-		return slices.Concat(c.later.msgs...), nil
+		return c.answers, nil
 	})
-	c.later.msgs = nil
 	c.Layer.Authenticated()
 	return fault.Connected, err
 }
@@ -191,7 +187,11 @@ func (s *server) askLater() error {
 	if err := s.random(context); err != nil {
 		return err
 	}
-	m, err := s.request(context)
+	params, err := s.cfg.Params()
+	if err != nil {
+		return fault.Internal.Because(err)
+	}
+	m, err := s.request(context, params.Schemes)
 	if err != nil {
 		return err
 	}
@@ -227,6 +227,7 @@ func (s *server) laterCertificate(msg []byte) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.changes()
 	s.chain, s.evidence = nil, evidence{}
 	s.info.ClientAuth = true
 	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {

@@ -19,14 +19,13 @@ type psk struct {
 }
 
 // binder proves that its maker holds the key: partial is the ClientHello that it
-// stands in, up to the binders, and t what came before (RFC 9846, Section
-// 4.3.11.2).
-func (p *psk) binder(t *keys.Transcript, partial []byte) []byte {
-	early := keys.NewEarly(p.hash, p.secret)
-	defer early.Wipe()
+// stands in, up to the binders; the transcript is what came before (RFC 9846, Section
+// 4.3.11.2). It is good until the next.
+func (c *core) binder(p *psk, partial []byte) []byte {
+	early := c.room.Early(p.hash, p.secret)
 	base := early.BinderKey(p.origin())
-	defer base.Wipe()
-	return p.hash.Finished(base, t.With(p.hash, partial))
+	defer c.room.Wipe()
+	return p.hash.AppendFinished(c.work.finished[:0], base, c.transcript.With(p.hash, partial))
 }
 
 func (p *psk) origin() keys.Origin {

@@ -40,7 +40,7 @@ func (c *client) recall(s *session.Session, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask, c.session, c.refusal = nil, s, err
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // recalled looks at the session, and asks whether the server's certificate is
@@ -128,7 +128,7 @@ func (c *client) unfit(s *session.Session) string {
 		return "it is of a server of another name"
 	case s.Identity != shownBy(c.cfg, with):
 		return "this client is set up to show other certificates than then"
-	case !s.Fresh(c.cfg.Time()):
+	case !s.Fresh(c.now(c.cfg.Time)):
 		return "it is too old"
 	case s.Version < iana.TLS13:
 		return c.unfit12(s, with)
@@ -183,7 +183,7 @@ func (c *client) offerPSKs() {
 		c.offers = append(c.offers, &offer{psk: psk{identity: p.Identity, secret: slices.Clone(p.Key), hash: p.KDF(), external: true, imported: p.Imported()}})
 	}
 	h := &c.hello
-	h.PSKModes = wire.MakeList8(wire.PSKDHE)
+	h.PSKModes = wire.AppendList8(&c.lists, wire.PSKDHE)
 	if c.cfg.AllowPSKWithoutDHE {
 		h.PSKModes = wire.MakeList8(wire.PSKDHE, wire.PSKOnly)
 	}
@@ -195,19 +195,24 @@ func (c *client) offerPSKs() {
 	}
 }
 
+var zeros [48]byte
+
 // listPSKs writes the identities anew, with their age as it is now (RFC 9846,
 // Section 4.3.11.1).
 func (c *client) listPSKs() {
 	h := &c.hello
-	h.PSKIdentities, h.PSKBinders = nil, nil
+	h.PSKIdentities, h.PSKBinders = h.PSKIdentities[:0], h.PSKBinders[:0]
+	room := c.binders[:0]
 	for _, o := range c.offers {
 		id := wire.PSKIdentity{Identity: o.identity}
 		if o.session != nil {
-			age := c.cfg.Time().Sub(o.session.Received)
+			age := c.now(c.cfg.Time).Sub(o.session.Received)
 			id.TicketAge = uint32(age.Milliseconds()) + o.session.AgeAdd
 		}
 		h.PSKIdentities = append(h.PSKIdentities, id)
-		h.PSKBinders = append(h.PSKBinders, make([]byte, o.hash.Size()))
+		n := len(room)
+		room = append(room, zeros[:o.hash.Size()]...)
+		h.PSKBinders = append(h.PSKBinders, room[n:])
 	}
 }
 
@@ -233,11 +238,10 @@ func (c *client) sendHello() error {
 	}
 	if len(c.offers) > 0 && len(c.hello.PSKBinders) == len(c.offers) {
 		partial := msg[:len(msg)-c.hello.BindersLen()]
-		binders := make([][]byte, len(c.offers))
 		for i, o := range c.offers {
-			binders[i] = o.binder(c.transcript, partial)
+			copy(c.hello.PSKBinders[i], c.binder(&o.psk, partial))
 		}
-		wire.SetBinders(msg, binders)
+		wire.SetBinders(msg, c.hello.PSKBinders)
 	}
 	c.emit(msg, flow.Clear)
 	return nil
@@ -304,15 +308,16 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 	}
 	s := &session.Session{
 		Version: iana.TLS13, CipherSuite: c.suite.ID, Secret: c.suite.Hash.PSK(c.resumption, m.Nonce), Ticket: m.Ticket,
-		Received: c.cfg.Time(), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
+		Received: c.now(c.cfg.Time), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, SignatureScheme: c.info.SignatureScheme, Group: c.info.Group,
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}
 	if m.Extensions.Has(iana.ExtEarlyData) {
 		s.MaxEarlyData = m.MaxEarlyData
 	}
-	for _, x := range c.chain {
-		s.Peer = append(s.Peer, x.Raw)
+	s.Peer = make([][]byte, len(c.chain))
+	for i, x := range c.chain {
+		s.Peer[i] = x.Raw
 	}
 	c.errands = append(c.errands, &storeSession{c.cfg.Sessions, c.sessionKey(), s})
 }
@@ -321,7 +326,7 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 // with our Finished.
 func (c *client) keepResumption(main *keys.Main) {
 	if c.cfg.Sessions != nil && c.info.Peer != nil && !c.hooked {
-		c.resumption = main.Resumption(c.transcript.Sum())
+		c.resumption = slices.Clone(main.Resumption(c.transcript.Sum()))
 	}
 	main.Wipe()
 }

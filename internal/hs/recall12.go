@@ -185,13 +185,13 @@ func (c *client) keep12() {
 		return
 	}
 	s := &session.Session{
-		Version: c.info.Version, CipherSuite: c.suite.ID, ID: c.given, Received: c.cfg.Time(), Lifetime: sessionLife,
+		Version: c.info.Version, CipherSuite: c.suite.ID, ID: c.given, Received: c.now(c.cfg.Time), Lifetime: sessionLife,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, ExtendedMasterSecret: c.info.ExtendedMasterSecret, MaxFragment: c.fragment,
 		SignatureScheme: c.info.SignatureScheme, Group: c.info.Group, DHBits: uint16(c.info.DHBits),
 		OCSP: c.info.OCSPResponse, SCTs: c.info.SCTs, Identity: shownBy(c.cfg, c.suite),
 	}
 	if t := c.ticket; t != nil && len(t.Ticket) > 0 && len(t.Ticket) <= longestTicket {
-		s.ID, s.Ticket = nil, t.Ticket
+		s.ID, s.Ticket = nil, bytes.Clone(t.Ticket)
 		if t.LifetimeHint > 0 {
 			s.Lifetime = min(time.Duration(t.LifetimeHint)*time.Second, session.MaxLifetime)
 		}

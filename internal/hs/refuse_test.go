@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -36,7 +37,7 @@ type tape struct {
 	write, read keys.Secret // of TLS 1.3
 }
 
-func (l *tape) WriteMessage(msg []byte)          { l.sent = append(l.sent, msg) }
+func (l *tape) WriteMessage(msg []byte)          { l.sent = append(l.sent, bytes.Clone(msg)) }
 func (l *tape) ChangeCipherSpec()                { l.sent = append(l.sent, nil) }
 func (l *tape) SkipEarlyData(flow.Epoch, uint32) {}
 func (l *tape) ClearWrite()                      {}

@@ -10,7 +10,6 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
-	"github.com/handclasp/handclasp/internal/keys"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -61,7 +60,7 @@ func (c *client) readyAgain() {
 		return // the machine failed meanwhile, or was answered before
 	}
 	c.ask = nil
-	c.Layer.Answered(step(&c.core, c.table, c, answer, nil))
+	c.Layer.Answered(c.step(answer, nil))
 }
 
 // renegotiate begins anew, with a hello for the version that is spoken.
@@ -70,7 +69,7 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	if p == nil {
 		p = new(past)
 	}
-	p.info, p.client, p.server, p.leaf = c.info, c.verify[fault.Client], c.verify[fault.Server], nil
+	p.info, p.client, p.server, p.leaf = *c.info, c.verify[fault.Client], c.verify[fault.Server], nil
 	p.etm = p.etm || c.info.EncryptThenMAC
 	if len(c.chain) > 0 {
 		p.leaf = c.chain[0].Raw
@@ -79,10 +78,12 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Versions = []iana.Version{c.info.Version}
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
-	next := client{cfg: c.cfg, params: params, table: c.again, again: c.again, past: p}
-	next.core = core{Options: c.Options, role: c.role, state: c.state, transcript: keys.NewTranscript(), keyLog: c.keyLog, errands: c.errands, regret: c.regret, anew: true}
-	next.info.Renegotiations = c.info.Renegotiations + 1
+	next := client{cfg: c.cfg, table: c.again, again: c.again, past: p}
+	next.core = core{Options: c.Options, role: c.role, state: c.state, keyLog: c.keyLog, errands: c.errands, regret: c.regret, anew: true,
+		info: &flow.Info{Role: c.role, State: c.state, Renegotiations: c.info.Renegotiations + 1}}
 	*c = next
+	c.wake()
+	c.params = params
 	c.Layer.Renegotiating()
 	return c.greet()
 }
@@ -90,11 +91,11 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 // negotiating reports whether the client waits for a message of a handshake of TLS 1.2
 // or below, or one that may yet become that.
 func (c *client) negotiating() bool {
-	switch v := c.params.Versions; {
+	switch {
 	case c.ask != nil, c.state == fault.Start, c.state == fault.Connected, c.state == fault.Failed:
 		return false
 	case c.state == fault.WaitSH:
-		return v[len(v)-1] < iana.TLS13
+		return slices.Min(c.params.Versions) < iana.TLS13
 	}
 	return c.info.Version < iana.TLS13
 }

@@ -40,9 +40,10 @@ func (s *server) resume() (fault.State, error) {
 	if s.cfg.Tickets == nil || !s.hello.Extensions.Has(iana.ExtPreSharedKey) {
 		return s.pick(nil)
 	}
-	var tickets [][]byte
-	for _, id := range s.identities() {
-		tickets = append(tickets, id.Identity)
+	ids := s.identities()
+	tickets := make([][]byte, len(ids))
+	for i := range ids {
+		tickets[i] = ids[i].Identity
 	}
 	s.waitFor(flow.NewResumeAsk(flow.ResumeAsk{Tickets: s.cfg.Tickets, Offered: tickets}, s.opened))
 	return fault.Resuming, nil
@@ -62,7 +63,7 @@ func (s *server) opened(states []*session.State, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.states, s.refusal = nil, states, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // resumed goes on with what the tickets hold.
@@ -194,7 +195,7 @@ func (s *server) misses(st *session.State, with *suite.Suite) string {
 		return "a session of " + st.Version.String()
 	case with == nil || !with.For(st.Version) || len(st.Secret) != secretLen(st.Version, with):
 		return "a session with a cipher suite that we don't know"
-	case !st.Fresh(s.cfg.Time()):
+	case !st.Fresh(s.now(s.cfg.Time)):
 		return "a session that is too old"
 	case st.ServerName != s.info.ServerName:
 		return "a session for another server name"
@@ -264,13 +265,13 @@ func (s *server) suitesFor(h keys.Hash) (ids []iana.CipherSuite) {
 // withDHE reports whether a key can go together with a key exchange, which is
 // always preferred.
 func (s *server) withDHE() bool {
-	return s.hello.PSKModes.Has(wire.PSKDHE) && len(inOrder(s.params.Groups, s.hello.Groups.Slice())) > 0
+	return s.hello.PSKModes.Has(wire.PSKDHE) && slices.ContainsFunc(s.params.Groups, s.hello.Groups.Has)
 }
 
 // checkBinder takes the binder of f as evidence that the client holds the key.
 func (s *server) checkBinder(f *found) error {
 	partial := s.first[:len(s.first)-s.hello.BindersLen()]
-	if !hmac.Equal(f.binder(s.transcript, partial), s.hello.PSKBinders[f.at]) {
+	if !hmac.Equal(s.binder(&f.psk, partial), s.hello.PSKBinders[f.at]) {
 		return fault.PSKBinder.In(fmt.Sprintf("pre_shared_key.binders[%d]", f.at))
 	}
 	s.evidence.psk = &pskHeld{external: f.external}

@@ -162,7 +162,7 @@ func (s *server) keepOn() (fault.State, error) {
 		s.info.DHBits = kex.ParamsOf(st.Group).Bits()
 	}
 	s.evidence.psk = &pskHeld{}
-	s.tellOldSuite(names(s.hello.CipherSuites.Slice()))
+	s.tellOldSuite(func() []string { return names(s.hello.CipherSuites.Slice()) })
 	s.tellOld(s.oldName(), "It fits, so nobody shows a certificate, and there is no key exchange.")
 	if len(s.hello.Ticket) == 0 {
 		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.hello.SessionID)}
@@ -172,7 +172,7 @@ func (s *server) keepOn() (fault.State, error) {
 	}
 	if life := s.givesTicket(); life > 0 {
 		next := *st
-		next.Secret, next.Issued, next.Lifetime = slices.Clone(st.Secret), s.cfg.Time(), life
+		next.Secret, next.Issued, next.Lifetime = slices.Clone(st.Secret), s.now(s.cfg.Time), life
 		return s.keep12(&next)
 	}
 	return s.resume12With(nil)
@@ -193,7 +193,7 @@ func (s *server) givesTicket() time.Duration {
 		return 0
 	}
 	if s.found != nil {
-		life = min(life, session.MaxLifetime-s.cfg.Time().Sub(s.found.state.Began))
+		life = min(life, session.MaxLifetime-s.now(s.cfg.Time).Sub(s.found.state.Began))
 	}
 	return max(0, life.Truncate(time.Second))
 }
@@ -202,8 +202,8 @@ func (s *server) givesTicket() time.Duration {
 func (s *server) keep12(st *session.State) (fault.State, error) {
 	s.keeping = st
 	a := flow.KeepAsk{State: st, Tickets: s.cfg.Tickets}
-	if len(s.sessionID) > 0 {
-		a.Cache, a.ID = s.cfg.SessionCache, s.sessionID
+	if len(s.given) > 0 {
+		a.Cache, a.ID = s.cfg.SessionCache, s.given
 	}
 	s.waitFor(flow.NewKeepAsk(a, s.keptAs))
 	if s.found != nil {
@@ -218,7 +218,7 @@ func (s *server) keptAs(ticket []byte, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.ticket, s.refusal = nil, ticket, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // kept12 goes on with the ticket. Without one a server that promised it sends an
@@ -227,8 +227,8 @@ func (s *server) kept12([]byte) (fault.State, error) {
 	if s.refusal != nil {
 		s.trouble(fault.TicketSeal.Because(s.refusal))
 		s.ticket = nil
-	} else if len(s.sessionID) > 0 {
-		s.regret = &dropCached{s.cfg.SessionCache, s.sessionID}
+	} else if len(s.given) > 0 {
+		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.given)}
 	}
 	life := s.keeping.Lifetime
 	s.keeping.Wipe()
@@ -288,14 +288,14 @@ func (s *server) promise12() error {
 	if s.cfg.SessionCache == nil {
 		return nil
 	}
-	s.sessionID = make([]byte, 32)
-	return s.random(s.sessionID)
+	s.given = s.work.sessionID[:]
+	return s.random(s.given)
 }
 
 // stateOf is what is to be kept of a full handshake.
 func (s *server) stateOf() (*session.State, error) {
 	_, life := s.cfg.TicketPlan()
-	now := s.cfg.Time()
+	now := s.now(s.cfg.Time)
 	st := &session.State{
 		Version: s.info.Version, CipherSuite: s.suite.ID, Secret: s.secrets.main.Master(), Began: now, Issued: now, Lifetime: life.Truncate(time.Second),
 		ServerName: s.info.ServerName, ALPN: s.info.ALPN, ExtendedMasterSecret: s.info.ExtendedMasterSecret, MaxFragment: s.fragmentOf(&s.hello),

@@ -52,9 +52,16 @@ var serverHellos = []edge[*server]{
 // server is the server's side of one handshake.
 type server struct {
 	core
-	cfg    *config.ServerConfig
+	*serverWork
+	cfg   *config.ServerConfig
+	table []edge[*server]
+	later laterRequests // TLS 1.3: after the handshake
+}
+
+// serverWork is what it needs while the handshake goes on.
+type serverWork struct {
+	common work
 	params config.Params
-	table  []edge[*server]
 
 	hello    wire.ClientHello // the one that is answered
 	retry    *wire.ServerHello
@@ -65,21 +72,17 @@ type server struct {
 	certs     []config.Certificate // to choose from
 	cert      int                  // index in certs
 	scheme    iana.SignatureScheme
-	states    []*session.State // of the client's tickets, in its order, or of its session ID
-	found     *found           // what is resumed; nil: nothing
-	stage     *keys.Handshake  // TLS 1.3
-	main      *keys.Main
-	early     keys.Secret     // TLS 1.3: of 0-RTT data that is taken
-	replay    session.Refusal // what the answer brought
-	traffic   traffic         // of its handshake epoch
-	app       traffic
+	states    []*session.State        // of the client's tickets, in its order, or of its session ID
+	found     *found                  // what is resumed; nil: nothing
+	early     keys.Secret             // TLS 1.3: of 0-RTT data that is taken
+	replay    session.Refusal         // what the answer brought
 	key       *kex.Private            // TLS 1.2: our half of the secret
 	exchange  *wire.ServerKeyExchange // TLS 1.2; nil if the key exchange has none
 	psk       []byte                  // TLS 1.2: the pre-shared key, where the suite has one
 	pskDigest []byte                  // TLS 1.2: its name
 	premaster []byte                  // TLS 1.2: what the answer brought
 	ticketDue bool                    // TLS 1.2: the client was promised a ticket, or will be
-	sessionID []byte                  // TLS 1.2: that the client is given; empty if none
+	given     []byte                  // TLS 1.2: the session ID that the client gets; empty if none
 	keeping   *session.State          // TLS 1.2: while it is sealed or stored
 	ticket    []byte                  // TLS 1.2: what the answer brought
 	anyCurve  bool                    // TLS 1.2: certificates on curves that the client does not list may serve
@@ -87,8 +90,6 @@ type server struct {
 	asked    wire.List16[iana.SignatureScheme] // what the client may sign with, if it was asked for a certificate
 	chain    []*x509.Certificate               // the client's; empty if it showed none
 	evidence evidence
-
-	later laterRequests // TLS 1.3: after the handshake
 
 	signature []byte // what the answer brought
 	verdict   *flow.Verdict
@@ -102,20 +103,28 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, params: params, table: serverHellos}
+	if o.Clock == nil {
+		if err := cfg.NeedsClock(); err != nil {
+			return nil, err
+		}
+	}
+	s := &server{cfg: cfg, table: serverHellos}
 	o.Limits = params.Limits
-	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, transcript: keys.NewTranscript(), keyLog: cfg.KeyLogWriter}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Server, State: fault.WaitCH}}
+	s.wake()
+	s.params = params
 	return s, nil
 }
 
 func (s *server) Start() error { return nil }
 
 func (s *server) Receive(msg []byte) error {
+	s.wake()
 	s.tell(msg, false, s.readEpoch())
-	return step(&s.core, s.table, s, trigger(msg[0]), msg)
+	return s.step(trigger(msg[0]), msg)
 }
 
-func (s *server) ChangeCipherSpec() error { return step(&s.core, s.table, s, changeCipherSpec, nil) }
+func (s *server) ChangeCipherSpec() error { return s.step(changeCipherSpec, nil) }
 
 // clientHello takes the first hello, and asks the hooks about it if there are
 // any.
@@ -144,7 +153,7 @@ func (s *server) choice(cfg *config.ServerConfig, c *config.Certificate, err err
 	if c != nil {
 		s.certs = []config.Certificate{*c}
 	}
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // chosen goes on with the configuration that the hooks chose.
@@ -153,7 +162,10 @@ func (s *server) chosen([]byte) (fault.State, error) {
 		return 0, fault.Wrap(s.refusal, fault.ConfigHook)
 	}
 	var err error
-	if s.params, err = s.cfg.Params(); err != nil {
+	if s.params, err = s.cfg.Params(); err == nil && s.Clock == nil {
+		err = s.cfg.NeedsClock()
+	}
+	if err != nil {
 		return 0, fault.ConfigHook.Because(err)
 	}
 	s.keyLog = s.cfg.KeyLogWriter
@@ -226,7 +238,7 @@ func (s *server) haveCertificate() error {
 }
 
 func (s *server) settleVersion() error {
-	d, v, err := chooseVersion(&s.hello, s.params.Versions)
+	why, v, err := chooseVersion(&s.hello, s.params.Versions)
 	if err != nil {
 		return err
 	}
@@ -234,18 +246,18 @@ func (s *server) settleVersion() error {
 	if highest := s.params.Versions[0]; v < highest && s.hello.CipherSuites.Has(iana.TLS_FALLBACK_SCSV) {
 		return fault.InappropriateFallback.In("cipher_suites").Saw("a retry that offers at most "+v.String(), highest)
 	}
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision { return why.from(names(offeredVersions(&s.hello)), names(s.params.Versions)) })
 	return nil
 }
 
 // settleALPN chooses the application protocol.
 func (s *server) settleALPN() error {
-	d, alpn, err := chooseALPN(&s.hello, s.speakable())
+	why, alpn, err := chooseALPN(&s.hello, s.speakable())
 	if err != nil && s.cfg.ALPNMismatch == config.ALPNGoOn {
 		return nil
 	}
 	if s.info.ALPN = alpn; alpn != "" {
-		s.decided(func() flow.Decision { return d })
+		s.decided(func() flow.Decision { return why.from(quoted(s.hello.ALPN), s.speakable()) })
 	}
 	return err
 }
@@ -294,12 +306,14 @@ func (s *server) settleSuite13() error {
 	if s.found != nil {
 		ours = s.suitesFor(s.found.hash)
 	}
-	d, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
+	why, chosen, err := chooseSuite(&s.hello, iana.TLS13, ours, s.cfg.PreferClientOrder)
 	if err != nil {
 		return err
 	}
 	s.suite, s.info.CipherSuite = chosen, chosen.ID
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision {
+		return why.from(names(s.hello.CipherSuites.Slice()), names(suitesFor(iana.TLS13, ours)))
+	})
 	return nil
 }
 
@@ -309,12 +323,12 @@ func (s *server) settleGroup13() error {
 		s.group = 0
 		return nil
 	}
-	d, g, err := chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil)
+	why, g, err := chooseGroup(&s.hello, s.params.Groups, s.cfg.CurvePreferences != nil)
 	if err != nil {
 		return err
 	}
 	s.group, s.info.Group = g, g
-	s.decided(func() flow.Decision { return d })
+	s.decided(func() flow.Decision { return why.from(names(s.hello.Groups.Slice()), names(s.params.Groups)) })
 	return nil
 }
 
@@ -341,7 +355,7 @@ func (s *server) sendRetry(first []byte) error {
 	s.retry = s.helloRetryRequest()
 	if s.cfg.CookieKey != nil {
 		s.retry.Cookie = sealCookie(s.cfg.CookieKey, cookie{
-			suite: s.suite.ID, group: s.group, issued: s.cfg.Time(), hello: s.suite.Hash.Sum(first), constant: s.constant,
+			suite: s.suite.ID, group: s.group, issued: s.now(s.cfg.Time), hello: s.suite.Hash.Sum(first), constant: s.constant,
 		})
 		s.retry.Extensions.Add(iana.ExtCookie)
 	}
@@ -376,7 +390,7 @@ func (s *server) restore() error {
 	if err := s.settleGroup13(); err != nil {
 		return err
 	}
-	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.cfg.Time())
+	c, err := openCookie(s.cfg.CookieKey, s.hello.Cookie, s.now(s.cfg.Time))
 	if err != nil {
 		return err
 	}
@@ -452,19 +466,19 @@ func (s *server) chooseCertificate() error {
 			ours[i].Schemes = s.schemesOf(c)
 		}
 	}
-	i, scheme, why, err := cert.Choose(ours, cert.Wanted{
-		Name: string(s.hello.ServerName), Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes(),
-	})
+	wanted := cert.Wanted{Name: s.info.ServerName, Schemes: s.acceptedSchemes(), CertSchemes: s.certSchemes()}
+	i, scheme, err := cert.Choose(ours, wanted)
 	if err != nil {
 		return err
 	}
 	s.cert, s.scheme, s.info.SignatureScheme = i, scheme, scheme
 	s.info.ServerCertificate = s.certs[i].Leaf()
-	if !s.signs() {
-		name, _, _ := strings.Cut(why, "; its key signs")
-		why = name + "; the client encrypts the secret to its key."
-	}
 	s.decided(func() flow.Decision {
+		why := ours[i].Why(scheme, wanted)
+		if !s.signs() {
+			name, _, _ := strings.Cut(why, "; its key signs")
+			why = name + "; the client encrypts the secret to its key."
+		}
 		d := decision("certificate", nil, nil)
 		for _, c := range ours {
 			d.Accepted = append(d.Accepted, cert.Describe(c.Leaf))

@@ -113,7 +113,8 @@ func (s *server) negotiate12() (fault.State, error) {
 
 func (s *server) serverHello12() error {
 	h := &s.hello.Extensions
-	m := &wire.ServerHello{LegacyVersion: s.info.Version, CipherSuite: s.suite.ID, SessionID: s.sessionID}
+	m := &s.work.serverHello
+	m.LegacyVersion, m.CipherSuite, m.SessionID = s.info.Version, s.suite.ID, s.given
 	s.info.Compat = false
 	if s.info.Resumed {
 		m.SessionID = s.hello.SessionID
@@ -339,7 +340,7 @@ func (s *server) finished12(msg []byte) (fault.State, error) {
 	case s.info.Resumed:
 		s.keepExporter()
 		return fault.Connected, nil
-	case s.ticketDue || len(s.sessionID) > 0:
+	case s.ticketDue || len(s.given) > 0:
 		st, err := s.stateOf()
 		if err != nil {
 			return 0, err

@@ -99,10 +99,9 @@ func (s *server) serverHello() error {
 	if err != nil {
 		return err
 	}
-	m := &wire.ServerHello{
-		LegacyVersion: iana.TLS12, SessionID: s.hello.SessionID, CipherSuite: s.suite.ID,
-		SupportedVersion: s.info.Version, KeyShare: key,
-	}
+	m := &s.work.serverHello
+	m.LegacyVersion, m.SessionID, m.CipherSuite = iana.TLS12, s.hello.SessionID, s.suite.ID
+	m.SupportedVersion, m.KeyShare = s.info.Version, key
 	if s.found != nil {
 		m.SelectedIdentity = uint16(s.found.at)
 		m.Extensions.Add(iana.ExtPreSharedKey)
@@ -129,7 +128,7 @@ func (s *server) serverHello() error {
 }
 
 func (s *server) encryptedExtensions() error {
-	var m wire.EncryptedExtensions
+	m := &s.extensions
 	if s.hello.Extensions.Has(iana.ExtServerName) && s.found == nil {
 		m.Extensions.Add(iana.ExtServerName) // RFC 6066, Section 3: the name was used, and this is no resumption
 	}
@@ -145,7 +144,7 @@ func (s *server) encryptedExtensions() error {
 		m.Extensions.Add(iana.ExtEarlyData)
 	}
 	s.shape(shape) // this message is the first that it binds
-	_, err = s.send(&m, flow.Handshake)
+	_, err = s.send(m, flow.Handshake)
 	return err
 }
 
@@ -155,7 +154,7 @@ func (s *server) sendRequest() error {
 	if !s.asksClient() {
 		return nil
 	}
-	m, err := s.request(nil)
+	m, err := s.request(nil, s.params.Schemes)
 	if err != nil {
 		return err
 	}
@@ -164,12 +163,13 @@ func (s *server) sendRequest() error {
 	return err
 }
 
-// request is a CertificateRequest with a context, which in the handshake is empty.
-// As in a ClientHello one list of schemes serves both purposes, though RSASSA-PKCS1-v1_5
-// means signatures in certificates alone (RFC 9846, Section 4.3.3): GnuTLS's clients
-// show no RSA certificate to who does not name it there.
-func (s *server) request(context []byte) (*wire.CertificateRequest, error) {
-	m := &wire.CertificateRequest{Context: context, SignatureSchemes: wire.MakeList16(s.params.Schemes...)}
+// request is a CertificateRequest with a context, which in the handshake is empty,
+// and the schemes that we accept. As in a ClientHello one list of schemes serves both
+// purposes, though RSASSA-PKCS1-v1_5 means signatures in certificates alone (RFC
+// 9846, Section 4.3.3): GnuTLS's clients show no RSA certificate to who does not name
+// it there.
+func (s *server) request(context []byte, accepted []iana.SignatureScheme) (*wire.CertificateRequest, error) {
+	m := &wire.CertificateRequest{Context: context, SignatureSchemes: wire.MakeList16(accepted...)}
 	m.Extensions.Add(iana.ExtSignatureAlgorithms)
 	if m.Authorities = cert.Names(s.cfg.ClientCAs); len(m.Authorities) > 0 {
 		m.Extensions.Add(iana.ExtCertificateAuthorities)
@@ -187,9 +187,9 @@ func (s *server) request(context []byte) (*wire.CertificateRequest, error) {
 func (s *server) sendCertificate() error {
 	c := &s.certs[s.cert]
 	chain := c.Chain()
-	m := &wire.Certificate{List: make([]wire.CertificateEntry, len(chain))}
+	m := &s.work.certificate
 	for i := range chain {
-		m.List[i].Data = chain[i].Raw
+		m.List = append(m.List, wire.CertificateEntry{Data: chain[i].Raw})
 	}
 	leaf := &m.List[0]
 	if s.wantsStaple(c) {
@@ -215,7 +215,7 @@ func (s *server) answered(signature []byte, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.signature, s.refusal = nil, signature, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // signed finishes the server's flight. What follows from here may already be
@@ -224,7 +224,8 @@ func (s *server) signed([]byte) (fault.State, error) {
 	if s.refusal != nil {
 		return 0, fault.SignFailed.Because(s.refusal)
 	}
-	if _, err := s.send(&wire.CertificateVerify{Scheme: s.scheme, Signature: s.signature}, flow.Handshake); err != nil {
+	s.proof = wire.CertificateVerify{Scheme: s.scheme, Signature: s.signature}
+	if _, err := s.send(&s.proof, flow.Handshake); err != nil {
 		return 0, err
 	}
 	if s.asksClient() {
@@ -250,7 +251,8 @@ func (s *server) finishFlight() error {
 // certificate takes the client's chain, which may be empty (RFC 9846, Section
 // 4.5.1.3). We asked for no extensions in it.
 func (s *server) certificate(msg []byte) (fault.State, error) {
-	raw, err := s.takeCertificate(msg, new(wire.Certificate), nil, new(wire.Extensions))
+	m := new(wire.Certificate) // the work's was sent
+	raw, err := s.takeCertificate(msg, m, nil, new(wire.Extensions))
 	if err != nil {
 		return 0, err
 	}

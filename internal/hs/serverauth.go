@@ -45,7 +45,7 @@ func (s *server) judged(v *flow.Verdict, err error) {
 		return // the machine failed meanwhile, or was answered before
 	}
 	s.ask, s.verdict, s.refusal = nil, v, err
-	s.Layer.Answered(step(&s.core, s.table, s, answer, nil))
+	s.Layer.Answered(s.step(answer, nil))
 }
 
 // takeVerdict takes the answer as evidence, or refuses the client. On nothing

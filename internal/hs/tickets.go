@@ -9,6 +9,7 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/wire"
 	"github.com/handclasp/handclasp/session"
 )
@@ -22,7 +23,7 @@ func (s *server) giveTickets(main *keys.Main) error {
 	if n == 0 || !s.canResume() {
 		return nil
 	}
-	now := s.cfg.Time()
+	now := s.now(s.cfg.Time)
 	began := now
 	if s.found != nil {
 		began = s.found.state.Began
@@ -49,18 +50,19 @@ func (s *server) canResume() bool {
 	return asked && (s.found == nil || !s.found.external)
 }
 
-// giveTicket fills in st, and has it sealed.
-func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State) error {
+// giveTicket fills in what the state begins with, and has it sealed.
+func (s *server) giveTicket(resumption keys.Secret, nonce byte, begun session.State) error {
+	e := &sealTicket{tickets: s.cfg.Tickets, state: begun, nonce: [1]byte{nonce}, from: &s.core}
+	m, st := &e.message, &e.state
 	var random [4 + 1]byte // ticket_age_add, and an extension that means nothing
-	if err := s.random(random[:]); err != nil {
+	if err := s.random(s.work.finished[:len(random)]); err != nil {
 		return err
 	}
+	copy(random[:], s.work.finished[:])
 	if err := s.random(st.Unique[:]); err != nil {
 		return err
 	}
-	m := &wire.NewSessionTicket{
-		Lifetime: uint32(st.Lifetime / time.Second), AgeAdd: binary.BigEndian.Uint32(random[:4]), Nonce: []byte{nonce},
-	}
+	m.Lifetime, m.AgeAdd, m.Nonce = uint32(st.Lifetime/time.Second), binary.BigEndian.Uint32(random[:4]), e.nonce[:]
 	m.Extensions.Present = true
 	if s.cfg.GREASE {
 		m.Extensions.AddRaw(iana.ExtensionType(greaseValue(random[4])), nil) // RFC 8701, Section 4.1
@@ -76,7 +78,7 @@ func (s *server) giveTicket(resumption keys.Secret, nonce byte, st session.State
 	for _, x := range s.chain {
 		st.Peer = append(st.Peer, x.Raw)
 	}
-	s.errands = append(s.errands, &sealTicket{s.cfg.Tickets, &st, m, s.post})
+	s.errands = append(s.errands, e)
 	return nil
 }
 
@@ -86,7 +88,8 @@ func (c *core) post(m wire.Message) error {
 	if c.Edit != nil {
 		c.Edit(m)
 	}
-	msg, err := wire.Append(nil, m)
+	msg, err := wire.Append(pool.Get(pool.Message), m)
+	defer func() { pool.Put(msg) }()
 	if err != nil {
 		return fault.Internal.Because(err)
 	}
@@ -100,17 +103,18 @@ func (c *core) post(m wire.Message) error {
 // sealTicket is the errand of a server that gives a ticket.
 type sealTicket struct {
 	tickets session.Tickets
-	state   *session.State
-	message *wire.NewSessionTicket
-	send    func(wire.Message) error
+	state   session.State
+	message wire.NewSessionTicket
+	nonce   [1]byte
+	from    *core
 }
 
 func (e *sealTicket) Run(ctx context.Context) error {
 	defer clear(e.state.Secret)
-	ticket, err := e.tickets.Seal(ctx, e.state)
+	ticket, err := e.tickets.Seal(ctx, &e.state)
 	if err != nil {
 		return fault.TicketSeal.Because(err)
 	}
 	e.message.Ticket = ticket
-	return e.send(e.message)
+	return e.from.post(&e.message)
 }

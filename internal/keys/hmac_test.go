@@ -35,14 +35,16 @@ func TestAllocations(t *testing.T) {
 		master := NewMaster12(h, make(Secret, 48), make([]byte, 32), make([]byte, 32))
 		transcript := NewTranscript()
 		transcript.Start(h)
+		room := new(Room)
 		for _, c := range []struct {
 			name string
 			most float64
 			f    func()
 		}{
 			{"a secret", 1, func() { main.ClientTraffic(th) }},
-			{"the next stage", 2, func() { NewEarly(h, nil).Handshake(secret) }},
-			{"a record key", 1, func() { h.Key(secret, 16, 12) }},
+			{"the next stage", 3, func() { NewEarly(h, nil).Handshake(secret) }},
+			{"a record key", 0, func() { h.Key(secret, th[:16], th[16:28]) }},
+			{"all of a handshake", 0, func() { room.Early(h, nil).Handshake(secret).Main().ClientTraffic(th); room.Wipe() }},
 			{"Finished", 1, func() { h.Finished(secret, th) }},
 			{"an exporter", 1, func() { h.Export(secret, "EXPORTER-test", nil, 32) }},
 			{"TLS 1.2: Finished", 1, func() { master.Finished(fault.Client, th) }},

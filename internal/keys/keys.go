@@ -103,31 +103,24 @@ func (h Hash) expandLabel(dst, secret []byte, label string, context []byte) {
 	}
 }
 
-// derive is Derive-Secret (RFC 9846, Section 7.1); th is the transcript hash of
-// its Messages.
-func (h Hash) derive(secret Secret, label string, th []byte) Secret {
-	return h.ExpandLabel(secret, label, th, h.Size())
-}
-
-// extract is HKDF-Extract; a nil ikm stands for Hash.length zeros.
-func (h Hash) extract(salt, ikm []byte) Secret {
+// extract is HKDF-Extract into room; a nil ikm stands for Hash.length zeros.
+func (h Hash) extract(room *Room, salt, ikm []byte) Secret {
 	var zeros digest
 	if ikm == nil {
 		ikm = zeros[:h.Size()]
 	}
 	d := h.hmac(salt, ikm, nil, nil)
 	defer clear(d[:])
-	return append(Secret(nil), d[:h.Size()]...)
+	out := room.take(h.Size())
+	copy(out, d[:])
+	return out
 }
 
-// Key derives the write key and write IV of a traffic secret, keyLen and ivLen
-// bytes (RFC 9846, Section 7.3).
-func (h Hash) Key(s Secret, keyLen, ivLen int) (key, iv []byte) {
-	both := make([]byte, keyLen+ivLen)
-	key, iv = both[:keyLen:keyLen], both[keyLen:]
+// Key derives the write key and write IV of a traffic secret, as long as the two
+// are (RFC 9846, Section 7.3).
+func (h Hash) Key(s Secret, key, iv []byte) {
 	h.expandLabel(key, s, "key", nil)
 	h.expandLabel(iv, s, "iv", nil)
-	return key, iv
 }
 
 // NextTraffic is the traffic secret that follows s at a KeyUpdate (RFC 9846,
@@ -138,12 +131,15 @@ func (h Hash) NextTraffic(s Secret) Secret {
 
 // Finished is the verify_data of a Finished message or a PSK binder, Size
 // bytes (RFC 9846, Section 4.5.3). Compare it with hmac.Equal.
-func (h Hash) Finished(base Secret, th []byte) []byte {
+func (h Hash) Finished(base Secret, th []byte) []byte { return h.AppendFinished(nil, base, th) }
+
+// AppendFinished appends Finished to dst.
+func (h Hash) AppendFinished(dst []byte, base Secret, th []byte) []byte {
 	var key digest
 	defer clear(key[:])
 	h.expandLabel(key[:h.Size()], base, "finished", nil)
 	d := h.hmac(key[:h.Size()], th, nil, nil)
-	return append([]byte(nil), d[:h.Size()]...)
+	return append(dst, d[:h.Size()]...)
 }
 
 // PSK is the pre-shared key that belongs to a ticket with this nonce (RFC 9846,
@@ -155,7 +151,7 @@ func (h Hash) PSK(resumption Secret, ticketNonce []byte) Secret {
 // Import makes of an external key, which came with h, the one that stands for it
 // with the hash to: identity is the ImportedIdentity (RFC 9258, Section 4.1).
 func (h Hash) Import(external, identity []byte, to Hash) Secret {
-	base := h.extract(nil, external)
+	base := h.extract(nil, nil, external)
 	defer base.Wipe()
 	return h.ExpandLabel(base, "derived psk", h.Sum(identity), to.Size())
 }

@@ -110,7 +110,7 @@ type Master12 struct {
 // NewMaster12 goes on from a master secret, 48 bytes, which it keeps: Wipe wipes
 // it too. The randoms are those of this connection's hellos, 32 bytes each.
 func NewMaster12(h Hash, master Secret, clientRandom, serverRandom []byte) *Master12 {
-	s := &Master12{stage: stage{h, master}}
+	s := &Master12{stage: stage{hash: h, secret: master}}
 	copy(s.client[:], clientRandom)
 	copy(s.server[:], serverRandom)
 	return s

@@ -73,7 +73,8 @@ func (c *trace) step(line []string, value []byte) []byte {
 		nonce, _ := hex.DecodeString(line[1])
 		return h.PSK(c.secrets["resumption"], nonce)
 	case "key":
-		key, iv := h.Key(c.secrets[line[1]], 16, 12)
+		key, iv := make([]byte, 16), make([]byte, 12)
+		h.Key(c.secrets[line[1]], key, iv)
 		return append(key, iv...)
 	default:
 		return []byte("unknown line")

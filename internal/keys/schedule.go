@@ -31,13 +31,48 @@ import "fmt"
 type stage struct {
 	hash   Hash
 	secret Secret
+	room   *Room
+}
+
+// A Room is where the stages of one connection and their secrets lie, so that they
+// need no objects of their own. Wipe ends their life. A nil Room holds nothing: then
+// each has its own.
+type Room struct {
+	early     Early
+	handshake Handshake
+	main      Main
+	secrets   [12 * maxSize]byte
+	taken     int // bytes of secrets
+}
+
+// Early is NewEarly with the schedule's secrets in r.
+func (r *Room) Early(h Hash, psk []byte) *Early {
+	r.early = Early{stage{h, h.extract(r, nil, psk), r}}
+	return &r.early
+}
+
+// Wipe forgets all secrets, and makes room for others.
+func (r *Room) Wipe() { *r = Room{} }
+
+// take is room for a secret of n bytes.
+func (r *Room) take(n int) Secret {
+	if r == nil || r.taken+n > len(r.secrets) {
+		return make(Secret, n)
+	}
+	s := r.secrets[r.taken : r.taken+n : r.taken+n]
+	r.taken += n
+	return s
 }
 
 // Format implements fmt.Formatter: a stage never prints its secret, and with a
 // value as receiver neither does a copy.
 func (s stage) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[stage of the key schedule]") }
 
-func (s *stage) derive(label string, th []byte) Secret { return s.hash.derive(s.use(), label, th) }
+func (s *stage) derive(label string, th []byte) Secret {
+	out := s.room.take(s.hash.Size())
+	s.hash.expandLabel(out, s.use(), label, th)
+	return out
+}
 
 // use is the secret: a wiped one would silently give others that anybody can
 // compute.
@@ -54,7 +89,7 @@ func (s *stage) next(ikm []byte) stage {
 	defer clear(salt[:])
 	n, empty := s.hash.Size(), s.hash.short(nil)
 	s.hash.expandLabel(salt[:n], s.use(), "derived", empty[:n])
-	return stage{s.hash, s.hash.extract(salt[:n], ikm)}
+	return stage{s.hash, s.hash.extract(s.room, salt[:n], ikm), s.room}
 }
 
 // Wipe forgets the secret; nothing can be derived any more. Secrets derived
@@ -69,7 +104,7 @@ type Early struct{ stage }
 
 // NewEarly starts a key schedule; psk is nil where there is none.
 func NewEarly(h Hash, psk []byte) *Early {
-	return &Early{stage{h, h.extract(nil, psk)}}
+	return &Early{stage{h, h.extract(nil, nil, psk), nil}}
 }
 
 // An Origin is where a PSK comes from, as the label of its binder says.
@@ -82,7 +117,10 @@ const (
 )
 
 // BinderKey is the base key of a PSK binder: see Hash.Finished.
-func (s *Early) BinderKey(from Origin) Secret { return s.derive(string(from), s.hash.Sum(nil)) }
+func (s *Early) BinderKey(from Origin) Secret {
+	empty := s.hash.short(nil)
+	return s.derive(string(from), empty[:s.hash.Size()])
+}
 
 // ClientEarlyTraffic is client_early_traffic_secret; th covers ClientHello.
 func (s *Early) ClientEarlyTraffic(th []byte) Secret { return s.derive("c e traffic", th) }
@@ -92,7 +130,13 @@ func (s *Early) EarlyExporter(th []byte) Secret { return s.derive("e exp master"
 
 // Handshake goes on to the Handshake Secret; shared is nil where a PSK is used
 // alone (psk_ke).
-func (s *Early) Handshake(shared []byte) *Handshake { return &Handshake{s.next(shared)} }
+func (s *Early) Handshake(shared []byte) *Handshake {
+	if s.room == nil {
+		return &Handshake{s.next(shared)}
+	}
+	s.room.handshake.stage = s.next(shared)
+	return &s.room.handshake
+}
 
 // Handshake is the Handshake Secret.
 type Handshake struct{ stage }
@@ -106,7 +150,13 @@ func (s *Handshake) ClientTraffic(th []byte) Secret { return s.derive("c hs traf
 func (s *Handshake) ServerTraffic(th []byte) Secret { return s.derive("s hs traffic", th) }
 
 // Main goes on to the Main Secret.
-func (s *Handshake) Main() *Main { return &Main{s.next(nil)} }
+func (s *Handshake) Main() *Main {
+	if s.room == nil {
+		return &Main{s.next(nil)}
+	}
+	s.room.main.stage = s.next(nil)
+	return &s.room.main
+}
 
 // Main is the Main Secret, called Master Secret before RFC 9846.
 type Main struct{ stage }

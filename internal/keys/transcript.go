@@ -17,10 +17,36 @@ type Transcript struct {
 	keep    bool
 	retried bool // since Retry; ServerHello has not come yet
 	sum     digest
+
+	of      Hash      // digest's
+	place   []byte    // from before Reset or Forget, for buf
+	spare   hash.Hash // from before Reset, for digest
+	spareOf Hash
 }
 
 // NewTranscript returns an empty transcript.
 func NewTranscript() *Transcript { return new(Transcript) }
+
+// Reset empties the transcript for another connection, which finds the place and
+// the hash of this one.
+func (t *Transcript) Reset() {
+	if t.digest != nil {
+		t.spare, t.spareOf = t.digest, t.of
+	}
+	t.vacate()
+	*t = Transcript{place: t.place, spare: t.spare, spareOf: t.spareOf}
+}
+
+// begin starts a hash computation.
+func (t *Transcript) begin(h Hash) {
+	t.of = h
+	if t.spare == nil || t.spareOf != h {
+		t.digest = h.New()
+		return
+	}
+	t.digest, t.spare = t.spare, nil
+	t.digest.Reset()
+}
 
 // Keep lets the messages outlive Start, until Forget: the CertificateVerify of
 // TLS 1.2 signs all of them with a hash of its own (RFC 5246, Section 7.4.8).
@@ -35,8 +61,16 @@ func (t *Transcript) Messages() []byte { return t.buf }
 func (t *Transcript) Forget() {
 	t.keep = false
 	if t.digest != nil {
-		t.buf = nil
+		t.vacate()
 	}
+}
+
+// vacate takes the messages away and keeps their place.
+func (t *Transcript) vacate() {
+	if cap(t.buf) > cap(t.place) {
+		t.place = t.buf[:0]
+	}
+	t.buf = nil
 }
 
 // Start settles the hash, hashes what was written and forgets the bytes. A
@@ -50,7 +84,7 @@ func (t *Transcript) Start(h Hash) {
 	if t.digest != nil {
 		return
 	}
-	t.digest = h.New()
+	t.begin(h)
 	t.digest.Write(t.buf)
 	if !t.keep {
 		t.Forget()
@@ -60,6 +94,9 @@ func (t *Transcript) Start(h Hash) {
 // Write adds one or more whole handshake messages, headers included.
 func (t *Transcript) Write(msg []byte) {
 	if t.digest == nil || t.keep {
+		if t.buf == nil {
+			t.buf, t.place = t.place, nil
+		}
 		t.buf = append(t.buf, msg...)
 	}
 	if t.digest != nil {
@@ -82,17 +119,20 @@ func (t *Transcript) Fork() (*Transcript, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Transcript{digest: digest}, nil
+	return &Transcript{digest: digest, of: t.of}, nil
 }
 
 // With is the hash h of everything written and part behind it, which stays
 // unwritten: what the binder of a PSK covers (RFC 9846, Section 4.3.11.2). The
 // ServerHello's Start must not have been called.
 func (t *Transcript) With(h Hash, part []byte) []byte {
-	d := h.New()
-	d.Write(t.buf)
-	d.Write(part)
-	return d.Sum(t.sum[:0])
+	if t.spare == nil || t.spareOf != h {
+		t.spare, t.spareOf = h.New(), h
+	}
+	t.spare.Reset()
+	t.spare.Write(t.buf)
+	t.spare.Write(part)
+	return t.spare.Sum(t.sum[:0])
 }
 
 // Retry puts message_hash in the place of everything written, which must be
@@ -106,7 +146,9 @@ func (t *Transcript) Retry(h Hash) {
 // ClientHello1, Size bytes, for a server that kept it in the cookie alone.
 // HelloRetryRequest comes next, then ClientHello2.
 func (t *Transcript) RetryFrom(h Hash, ch1Hash []byte) {
-	*t = Transcript{digest: h.New(), keep: true, retried: true}
+	t.Reset()
+	t.begin(h)
+	t.keep, t.retried = true, true
 	t.Write([]byte{byte(iana.MessageHash), 0, 0, byte(len(ch1Hash))})
 	t.Write(ch1Hash)
 }

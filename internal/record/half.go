@@ -20,6 +20,8 @@ type Half struct {
 
 	version iana.Version // that records name; 0 stands for TLS 1.2
 	splits  bool         // TLS 1.0: the first byte of data goes in a record of its own
+
+	own aead13 // keys, in TLS 1.3; a Half with keys must not be copied
 }
 
 // SetVersion says which version of TLS records name from now on, new keys or not.
@@ -35,11 +37,13 @@ func (h *Half) Version() iana.Version {
 }
 
 // Install protects what follows as TLS 1.3 does, with aead, and starts at
-// sequence number 0. The iv is copied; it has the AEAD's nonce size, at least 8
-// bytes. Limit is the number of records after which Seal refuses to go on (RFC
+// sequence number 0. The iv is copied; it has the AEAD's nonce size, 12 bytes.
+// Limit is the number of records after which Seal refuses to go on (RFC
 // 9846, Section 5.5).
 func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
-	h.install(&aead13{aead, makeNonces(iv)}, limit)
+	h.install(&h.own, limit)
+	h.own.aead, h.own.tag = aead, aead.Overhead()
+	h.own.start(iv)
 }
 
 // Install12 is Install for the AEAD suites of TLS 1.2. The nonce is iv and
@@ -58,6 +62,33 @@ func (h *Half) install(p protection, limit uint64) {
 	}
 	*h = Half{keys: p, limit: limit, version: h.version}
 }
+
+// Idle lets go of the cipher of TLS 1.3: the collector may take it, which holds over
+// a kilobyte with AES-GCM. Restore must come before the next record.
+func (h *Half) Idle() {
+	if h.keys == &h.own {
+		h.own.idle()
+	}
+}
+
+// Restore brings the cipher back, of its old key by remake if it is gone.
+func (h *Half) Restore(remake func() (cipher.AEAD, error)) error {
+	if h.keys != &h.own || h.own.aead != nil {
+		return nil
+	}
+	if last := h.own.last.Value(); last != nil {
+		h.own.aead = last.AEAD
+		return nil
+	}
+	aead, err := remake()
+	if err == nil {
+		h.own.aead = aead
+	}
+	return err
+}
+
+// Awake reports whether Restore has nothing to do.
+func (h *Half) Awake() bool { return h.keys != &h.own || h.own.aead != nil }
 
 // Protected reports whether the Half has keys.
 func (h *Half) Protected() bool { return h.keys != nil }

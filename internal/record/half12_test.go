@@ -302,7 +302,7 @@ func TestInstall12IV(t *testing.T) {
 		}
 		old := h.keys.(*aead12)
 		h.Install12(k.aead, iv, k.explicit, noLimit)
-		if zero := make([]byte, 12); !bytes.Equal(old.buf, zero) || old.end != 0 {
+		if zero := make([]byte, 12); !bytes.Equal(old.buf[:], zero) || old.end != 0 {
 			t.Errorf("nonce %x outlives its key", old.buf)
 		}
 	})

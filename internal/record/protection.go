@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"slices"
+	"weak"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -34,38 +35,55 @@ type protection interface {
 // nonces makes the nonce of each record: the sequence number, padded on the
 // left, XOR the IV (RFC 9846, Section 5.3; RFC 7905, Section 2).
 type nonces struct {
-	buf []byte // begins as the IV does; scratch, on the heap once instead of once per record
-	end uint64 // the last 8 bytes of the IV
+	buf [nonceLen]byte // begins as the IV does; scratch, on the heap once instead of once per record
+	end uint64         // the last 8 bytes of the IV
 }
 
-func makeNonces(iv []byte) nonces {
-	return nonces{slices.Clone(iv), binary.BigEndian.Uint64(iv[len(iv)-8:])}
+const nonceLen = 12 // of all AEADs of TLS
+
+func (n *nonces) start(iv []byte) {
+	copy(n.buf[:], iv)
+	n.end = binary.BigEndian.Uint64(n.buf[nonceLen-8:])
 }
 
 func (n *nonces) of(seq uint64) []byte {
-	binary.BigEndian.PutUint64(n.buf[len(n.buf)-8:], n.end^seq)
-	return n.buf
+	binary.BigEndian.PutUint64(n.buf[nonceLen-8:], n.end^seq)
+	return n.buf[:]
 }
 
-func (n *nonces) wipe() {
-	clear(n.buf)
-	n.end = 0
-}
+func (n *nonces) wipe() { *n = nonces{} }
 
 // aead13 is RFC 9846, Section 5.2. The header says application data, always;
 // the true type stands behind the content.
 type aead13 struct {
-	aead cipher.AEAD
+	aead cipher.AEAD // nil: let go of
+	last weak.Pointer[held]
+	tag  int // bytes, whether the cipher is there or not
 	nonces
 }
 
-func (p *aead13) overhead() int { return 1 + p.aead.Overhead() }
+// held is an AEAD that can be pointed to.
+type held struct{ cipher.AEAD }
+
+func (p *aead13) idle() {
+	if p.aead == nil {
+		return
+	}
+	if p.last.Value() == nil {
+		p.last = weak.Make(&held{p.aead})
+	}
+	p.aead = nil
+}
+
+func (p *aead13) wipe() { *p = aead13{} }
+
+func (p *aead13) overhead() int { return 1 + p.tag }
 func (p *aead13) most() int     { return MaxCiphertext }
 
 func (p *aead13) seal(dst []byte, seq uint64, t iana.ContentType, payload []byte, pad int) []byte {
 	pad = max(0, min(pad, MaxPlaintext-len(payload)))
 	inner := len(payload) + 1 + pad
-	total := inner + p.aead.Overhead()
+	total := inner + p.tag
 	at := len(dst)
 	dst = slices.Grow(dst, HeaderLen+total)[:at+HeaderLen+total]
 	rec := dst[at:]
@@ -115,9 +133,9 @@ type aead12 struct {
 }
 
 func newAEAD12(aead cipher.AEAD, iv []byte, explicit int) *aead12 {
-	full := append(slices.Clone(iv), make([]byte, explicit)...)
-	defer clear(full)
-	return &aead12{aead: aead, nonces: makeNonces(full), explicit: explicit}
+	p := &aead12{aead: aead, explicit: explicit}
+	p.start(iv) // zeros stand where the explicit part comes
+	return p
 }
 
 func (p *aead12) overhead() int { return p.explicit + p.aead.Overhead() }

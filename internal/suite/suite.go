@@ -21,6 +21,7 @@ import (
 
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 )
 
@@ -169,9 +170,12 @@ func (s *Suite) For(v iana.Version) bool { return s.Min <= v && v <= s.Max }
 // replaces the suite's own where it is above 0 and below it. It fails only if
 // the crypto library refuses the algorithm, as FIPS-only builds may.
 func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error {
-	key, iv := s.Hash.Key(secret, s.KeyLen, s.IVLen)
+	room := pool.Get(s.KeyLen + s.IVLen)
+	defer pool.Put(room)
+	key, iv := room[:s.KeyLen], room[s.KeyLen:s.KeyLen+s.IVLen]
 	defer clear(key)
 	defer clear(iv)
+	s.Hash.Key(secret, key, iv)
 	aead, err := s.AEAD(key)
 	if err != nil {
 		return err
@@ -181,6 +185,19 @@ func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error 
 	}
 	h.Install(aead, iv, limit)
 	return nil
+}
+
+// Restore gives h the cipher back that Idle has let go of. It fails as Install does.
+func (s *Suite) Restore(h *record.Half, secret keys.Secret) error {
+	return h.Restore(func() (cipher.AEAD, error) {
+		room := pool.Get(s.KeyLen + s.IVLen)
+		defer pool.Put(room)
+		key, iv := room[:s.KeyLen], room[s.KeyLen:s.KeyLen+s.IVLen]
+		defer clear(key)
+		defer clear(iv)
+		s.Hash.Key(secret, key, iv)
+		return s.AEAD(key)
+	})
 }
 
 // ForwardSecret reports whether the keys of a connection are safe from who later

@@ -18,6 +18,12 @@ type extension struct {
 	body []byte // only of types that the message does not declare
 }
 
+// Reset takes all extensions out of the block, and keeps their place.
+func (e *Extensions) Reset() {
+	clear(e.items[:cap(e.items)])
+	*e = Extensions{items: e.items[:0]}
+}
+
 func (e *Extensions) Len() int                      { return len(e.items) }
 func (e *Extensions) At(i int) iana.ExtensionType   { return e.items[i].typ }
 func (e *Extensions) Has(t iana.ExtensionType) bool { return e.Index(t) >= 0 }

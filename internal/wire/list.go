@@ -21,10 +21,28 @@ func MakeList8[T enum8](values ...T) (l List8[T]) {
 }
 
 func MakeList16[T enum16](values ...T) (l List16[T]) {
+	l.raw = make([]byte, 0, 2*len(values))
 	for _, v := range values {
 		l.raw = append(l.raw, byte(v>>8), byte(v))
 	}
 	return l
+}
+
+// AppendList8 and AppendList16 make a list in the room behind b, which they extend.
+func AppendList8[T enum8](b *[]byte, values ...T) List8[T] {
+	n := len(*b)
+	for _, v := range values {
+		*b = append(*b, byte(v))
+	}
+	return List8[T]{(*b)[n:len(*b):len(*b)]}
+}
+
+func AppendList16[T enum16](b *[]byte, values ...T) List16[T] {
+	n := len(*b)
+	for _, v := range values {
+		*b = append(*b, byte(v>>8), byte(v))
+	}
+	return List16[T]{(*b)[n:len(*b):len(*b)]}
 }
 
 func (l List8[T]) Len() int   { return len(l.raw) }

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package handclasp
+
+import (
+	"net"
+
+	"github.com/handclasp/handclasp/engine"
+)
+
+// waits is false: here nothing tells when there is something to read.
+func (*inbox) waits(net.Conn) bool { return false }
+
+func (*inbox) idleRead(*engine.Engine) ([]byte, error) { panic("nobody waits here") }

@@ -1,0 +1,71 @@
+//go:build unix
+
+package handclasp
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/handclasp/handclasp/engine"
+	"github.com/handclasp/handclasp/internal/pool"
+)
+
+// waits reports whether conn is one whose system tells when there is something to
+// read. It must be such a connection itself: what wraps one may have a Read of its
+// own, which must not be passed by.
+func (b *inbox) waits(conn net.Conn) bool {
+	if b.raw != nil {
+		return true
+	}
+	var raw syscall.RawConn
+	var err error
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		raw, err = conn.SyscallConn()
+	case *net.UnixConn:
+		raw, err = conn.SyscallConn()
+	}
+	if raw == nil || err != nil {
+		return false
+	}
+	b.raw, b.try = raw, b.attempt
+	return true
+}
+
+// idleRead waits until there is something to read, and only then borrows a buffer.
+// The poller tells of changes alone, so the first attempt comes before any wait.
+func (b *inbox) idleRead(e *engine.Engine) ([]byte, error) {
+	b.waiting = e
+	if err := b.raw.Read(b.try); err != nil {
+		return nil, err // a deadline, or the connection is closed
+	}
+	switch {
+	case b.n < 0:
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.Errno(-b.n))}
+	case b.n == 0:
+		return nil, io.EOF
+	}
+	return b.buf[:b.n], nil
+}
+
+// attempt reads into a borrowed buffer, which goes back if nothing has come.
+func (b *inbox) attempt(fd uintptr) (done bool) {
+	buf := pool.Get(inboxLen(b.waiting.Connected()))
+	buf = buf[:cap(buf)]
+	n, err := syscall.Read(int(fd), buf)
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), buf)
+	}
+	if err == syscall.EAGAIN {
+		pool.Put(buf)
+		b.waiting.Idle()
+		return false
+	}
+	b.buf, b.n = buf, n
+	if errno, ok := err.(syscall.Errno); ok {
+		b.n = -int(errno)
+	}
+	return true
+}

@@ -1,0 +1,129 @@
+package hs
+
+import (
+	"sync"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/keys"
+	"github.com/handclasp/handclasp/internal/pool"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// What a handshake needs while it goes on is its work: messages, keys in the making,
+// answers to Asks. It is put away at CONNECTED and lent to another connection, empty;
+// what must last is in the machine itself and points to none of it, nor to a message
+// that was received. Until then it is reached as if it were the machine's.
+
+// work is what both roles have of it.
+type work struct {
+	coder      wire.Coder
+	out        []byte // borrowed; what is encoded last
+	transcript *keys.Transcript
+	room       keys.Room // of secrets
+	preshared  *psk      // TLS 1.3: that the key schedule begins with; nil if there is none
+	compatSent bool
+	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides
+	secrets    secrets12
+	event      flow.Event
+
+	stage   *keys.Handshake // TLS 1.3
+	main    *keys.Main
+	traffic traffic // of the handshake epoch
+	app     traffic
+
+	own       keys.Transcript // transcript, unless it is that of an answer after the handshake
+	sessionID [32]byte        // room for one of our making
+	finished  [48]byte        // room for verify_data
+
+	// Messages that leave nothing behind.
+	serverHello wire.ServerHello
+	extensions  wire.EncryptedExtensions
+	certificate wire.Certificate
+	proof       wire.CertificateVerify
+	end         wire.Finished
+}
+
+// begin makes the work ready for a handshake.
+func (w *work) begin() {
+	w.transcript = &w.own
+	w.out = pool.Get(pool.Message)
+}
+
+// clean leaves nothing of a handshake but empty places.
+func (w *work) clean() {
+	pool.Put(w.out)
+	w.own.Reset()
+	w.serverHello.Reset()
+	w.extensions.Reset()
+	w.certificate.Reset()
+	*w = work{own: w.own, serverHello: w.serverHello, extensions: w.extensions, certificate: w.certificate}
+}
+
+var (
+	clientWorks = sync.Pool{New: func() any { return new(clientWork) }}
+	serverWorks = sync.Pool{New: func() any { return new(serverWork) }}
+)
+
+// wake lends a client what it needs for a message.
+func (c *client) wake() {
+	if c.clientWork == nil {
+		c.clientWork = clientWorks.Get().(*clientWork)
+		c.work = &c.clientWork.common
+		c.work.begin()
+	}
+}
+
+// rest puts it away, unless a renegotiation may need it.
+func (c *client) rest() {
+	if c.clientWork == nil || c.info.Version < iana.TLS13 && c.cfg.MaxRenegotiations > 0 {
+		return
+	}
+	w := c.clientWork
+	c.clientWork, c.work = nil, nil
+	w.common.clean()
+	w.hello.Reset()
+	*w = clientWork{common: w.common, hello: w.hello, lists: w.lists[:0]}
+	clientWorks.Put(w)
+}
+
+// wake and rest are the client's.
+func (s *server) wake() {
+	if s.serverWork == nil {
+		s.serverWork = serverWorks.Get().(*serverWork)
+		s.work = &s.serverWork.common
+		s.work.begin()
+	}
+}
+
+func (s *server) rest() {
+	if s.serverWork == nil {
+		return
+	}
+	w := s.serverWork
+	s.serverWork, s.work = nil, nil
+	w.common.clean()
+	w.hello.Reset()
+	*w = serverWork{common: w.common, hello: w.hello}
+	serverWorks.Put(w)
+}
+
+// step is the machine's, with the work at hand.
+func (c *client) step(on trigger, msg []byte) error {
+	c.wake()
+	err := step(&c.core, c.table, c, on, msg)
+	if err == nil && c.state == fault.Connected {
+		c.rest()
+	}
+	return err
+}
+
+func (s *server) step(on trigger, msg []byte) error {
+	s.wake()
+	err := step(&s.core, s.table, s, on, msg)
+	if err == nil && s.state == fault.Connected {
+		s.rest()
+	}
+	return err
+}
