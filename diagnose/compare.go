@@ -366,5 +366,6 @@ func (c *comparison) confirm(ctx context.Context, fails, passes hello) (bool, er
 			}
 		}
 	}
+	c.decide(fails, passes)
 	return true, nil
 }

@@ -146,6 +146,18 @@ func TestTriggers(t *testing.T) {
 				if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
 					t.Errorf("%d connections\n%s", r.Connections, tell(r))
 				}
+				var pass, fail int
+				for _, p := range r.Probes {
+					switch {
+					case p.Decides && p.Works:
+						pass++
+					case p.Decides:
+						fail++
+					}
+				}
+				if len(r.Probes) != r.Connections || pass < 3 || fail < 3 {
+					t.Errorf("of %d probes %d decide that pass, and %d that fail", len(r.Probes), pass, fail)
+				}
 			})
 		}
 	}

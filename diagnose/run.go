@@ -199,6 +199,9 @@ func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) 
 		d.o.Progress(what, d.p.used+1)
 	}
 	o, err := d.p.try(ctx, h, linger)
+	if err == nil {
+		d.note(what, h, o)
+	}
 	if err == nil && o.ending == Silent { // once is enough to learn that it takes long
 		d.p.timeout = min(d.p.timeout, 3*time.Second)
 	}

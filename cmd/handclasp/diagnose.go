@@ -18,6 +18,7 @@ type diagnosis struct {
 	client
 	text    string
 	json    bool
+	html    string
 	most    int
 	rate    float64
 	without string
@@ -49,6 +50,7 @@ concludes nothing that the text does not say.`,
 		Example: `  handclasp diagnose example.com
   handclasp diagnose --max-version 1.2 example.com:8443
   handclasp diagnose --ca handclasp-ca.pem localhost:8444 --json
+  handclasp diagnose example.com --html why.html   a page to look at
   handclasp diagnose 192.0.2.7 --name www.example.com --rate 2
   handclasp diagnose --as java example.com       does it work there?
   handclasp diagnose --hello failing.pcap example.com
@@ -58,6 +60,8 @@ concludes nothing that the text does not say.`,
   curl https://example.com/ 2>&1 | handclasp diagnose --error -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch offline := cmd.Flags().Changed("error"); {
+			case offline && flags.html != "":
+				return &usageError{"--html needs a server: an error text has no page.", "Leave out --html, or give an address instead of --error."}
 			case offline && len(args) > 0:
 				return &usageError{"--error needs no server, and there is " + quote(args[0]) + ".", "Put the text in quotes: --error \"…\"; or leave out --error."}
 			case offline:
@@ -88,6 +92,7 @@ func (d *diagnosis) declare(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&d.text, "error", "", "explain the error `TEXT`, or the alert of that name or number; - reads stdin")
 	f.BoolVar(&d.json, "json", false, "print what is known as JSON; see docs/diagnose-json.md")
+	f.StringVar(&d.html, "html", "", "write a page to look at to `FILE`, besides")
 	f.IntVar(&d.most, "max-connections", 60, "make at most `N` connections")
 	f.Float64Var(&d.rate, "rate", 0, "make at most `N` connections a second, such as 0.5; no limit unless given")
 	f.StringVar(&d.without, "without", "", "leave `LIST` out of the hello, such as extension=status_request,grease")
@@ -101,7 +106,7 @@ func (d *diagnosis) declare(f *pflag.FlagSet) {
 func aboutClient(f *pflag.FlagSet) (given []string) {
 	f.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "json", "max-connections", "rate", "without", "timeout":
+		case "json", "html", "max-connections", "rate", "without", "timeout":
 		case "grease":
 			given = append(given, "--grease")
 		case "ca", "cert", "key":
@@ -162,7 +167,7 @@ func (a *app) diagnose(ctx context.Context, addr string, flags *diagnosis) error
 	} else {
 		a.tellReport(r)
 	}
-	return errors.Join(err, verdict(r))
+	return errors.Join(err, a.saveReport(r, flags.html), verdict(r))
 }
 
 // progress shows what is tried, on one line that is written over.

@@ -200,6 +200,39 @@ func TestServedPage(t *testing.T) {
 	}
 }
 
+// TestDiagnosesInBrowser: the pages of three diagnoses, of which one searched.
+func TestDiagnosesInBrowser(t *testing.T) {
+	b := chromium(t)
+	for _, x := range []struct{ server, want string }{
+		{"resets-if sigalg=ed25519 & group=secp521r1 | length>1400", "group=secp521r1 & sigalg=ed25519 | length>1400"},
+		{"expired", "cert-expired"},
+		{"alerts-if version=1.3", "version=1.3"},
+	} {
+		dir := t.TempDir()
+		ca, file := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "why.html")
+		_, port := listens(t, "lab", x.server, "--ca-out", ca)
+		if code := run(t.Context(), []string{"diagnose", "--ca", ca, "--html", file, "localhost:" + port}, nil, io.Discard, io.Discard); code != 1 {
+			t.Fatalf("%s: exit code %d", x.server, code)
+		}
+		p, err := b.Open("file://"+file, looking[0])
+		check(t, err)
+		for _, v := range looking {
+			check(t, p.Look(v))
+			fits(t, p, v)
+			var wrong []string
+			check(t, p.Eval(complaints, &wrong))
+			if len(wrong) > 0 {
+				t.Errorf("%s: %+v: %s", x.server, v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
+			}
+		}
+		var text string
+		check(t, p.Eval(`document.getElementById("findings").textContent`, &text))
+		if !strings.Contains(text, x.want) {
+			t.Errorf("%s: no %q in %s", x.server, x.want, text)
+		}
+	}
+}
+
 // TestPageReads: with a screen reader in mind: pictures have words, controls have
 // names, headings do not jump, and text stands out from its ground.
 func TestPageReads(t *testing.T) {
