@@ -29,6 +29,7 @@ type end struct {
 	server  *handclasp.ServerConfig
 	opening []byte // what our client sends in 0-RTT
 	n       int    // connections so far
+	watch   func(*flow.Event)
 }
 
 // ours is our side of one connection.
@@ -41,7 +42,7 @@ type ours struct {
 
 // end makes our configuration of a case.
 func (k *kit) end(c testCase) (e *end, err error) {
-	e = &end{c: c, opening: []byte(earlyWords)}
+	e = &end{c: c, opening: []byte(earlyWords), watch: k.watch}
 	if c.server {
 		e.server, err = k.files.serverConfig(c)
 	} else {
@@ -66,6 +67,9 @@ func (e *end) on(raw net.Conn) *ours {
 	o.Watch(func(v *handclasp.Event) {
 		if v.Kind == flow.Message && v.Type == iana.KeyUpdate && !v.Sent {
 			o.updates.Add(1)
+		}
+		if e.watch != nil {
+			e.watch(v)
 		}
 	})
 	return o

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/handclasp/handclasp/flow"
 )
 
 // A peer is a stack to run against.
@@ -90,6 +92,7 @@ type kit struct {
 	data  int
 	can   func(testCase) string // of the peer
 	areas []area
+	watch func(*flow.Event) // of our clients; may be nil
 }
 
 // cases are those that the peer can do.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	chrome "github.com/handclasp/handclasp/internal/browser"
 )
 
 const (
@@ -28,6 +30,10 @@ type runner struct {
 	ci      bool
 	inside  bool       // a namespace without a network
 	mu      sync.Mutex // of out
+
+	looking sync.Mutex      // of the next two
+	eyes    *chrome.Browser // to look at pages; started when it is needed
+	blind   error           // why it can't be
 }
 
 // A tally is what one peer came to. Numbers of cases are by area.
@@ -49,6 +55,11 @@ func (r *runner) run(ctx context.Context, chosen []peer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	defer func() {
+		if r.eyes != nil {
+			r.eyes.Close()
+		}
+	}()
 	f, err := newFiles(dir)
 	if err != nil {
 		return err
@@ -103,6 +114,9 @@ func (r *runner) peer(ctx context.Context, f *files, p peer) (t tally) {
 	}
 	r.role(living, &t, p, "client", ready.client, true)
 	r.role(living, &t, p, "server", ready.server, false)
+	if cases := k.cases(false); ready.server != nil && len(cases) > 0 && living.Err() == nil {
+		r.look(living, &t, k, ready.server, cases[0])
+	}
 	return t
 }
 
