@@ -20,7 +20,7 @@ func (r *runner) look(ctx context.Context, t *tally, k *kit, play play, c testCa
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	if r.eyes == nil && r.blind == nil {
-		r.eyes, r.blind = chrome.Start(ctx)
+		r.eyes, r.blind = chrome.Start(context.WithoutCancel(ctx)) // this peer's end is not the browser's; run closes it
 	}
 	if r.blind != nil {
 		t.notes = append(t.notes, "its page was not looked at: "+r.blind.Error())
