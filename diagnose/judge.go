@@ -43,7 +43,11 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	if err := d.otherwise(ctx); err != nil {
 		return err
 	}
+	d.asClient(first)
 	d.Works = len(first.failed()) == 0
+	if d.o.As != "" { // it may take what we don't, and the other way round
+		d.Works = !slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.ID != "chain-reversed" && f.ID != "weak-parameters" })
+	}
 	if len(d.Findings) == 0 {
 		d.find("nothing-wrong", Certain, first.String())
 	}
@@ -113,7 +117,7 @@ func (d *diagnosis) judge(o *outcome) {
 		return
 	}
 	if i := slices.IndexFunc(o.info.Peer.Peer, short); i >= 0 && !seen[fault.CertWeakKey.ID] {
-		d.find(fault.CertWeakKey.ID, Certain, cert.Describe(o.info.Peer.Peer[i])+"; this client takes it, OpenSSL's default does not")
+		d.find(fault.CertWeakKey.ID, Certain, cert.Describe(o.info.Peer.Peer[i])+opensslDoesNot)
 	}
 	if len(d.Findings) == 0 && !ordered(o.info.Peer.Peer) {
 		d.find("chain-reversed", Certain, "sent: "+titles(o.info.Peer.Peer)+"; this client copes")

@@ -15,6 +15,7 @@ import (
 // laboratory are the flags of lab.
 type laboratory struct {
 	list   bool
+	client bool
 	listen string
 	caOut  string
 }
@@ -22,7 +23,7 @@ type laboratory struct {
 func (a *app) labCmd() *cobra.Command {
 	flags := laboratory{listen: "127.0.0.1:8444"}
 	cmd := &cobra.Command{
-		Use:   "lab CASE",
+		Use:   "lab CASE | --client [-- COMMAND ARG...]",
 		Short: "Serve TLS badly, in one way that you choose, to learn from and test with",
 		Long: `lab serves TLS with one thing wrong: a certificate that is not good, nothing in
 common with the client, a refusal at some step, or a device before the server
@@ -34,13 +35,26 @@ trust it. Besides the cases of the list there are "resets-if CONDITION", and
 likewise drops-if, closes-if and alerts-if. A condition is suite=, group=,
 share=, sigalg=, version=, extension=, first= or last= with a name; length>,
 segments>, records>, suites>, groups>, shares>, sigalgs> or extensions> with a
-number; order=A>B with two extensions; grease or session-id. & joins what must come together, | what does each alone.`,
+number; order=A>B with two extensions; grease or session-id. & joins what must
+come together, | what does each alone.
+
+--client is the reverse: it tries a client, with good servers and with bad ones,
+one after the other on one port, and says what the client offers and what it
+wrongly accepts. With a command it runs that each time, with {port}, {ca} and
+{host} filled in, and an HTTP request on its standard input. Without, it waits
+for the client to connect again and again. A client accepts a server if it sends
+data.`,
 		Example: `  handclasp lab --list
   handclasp lab expired
   handclasp lab 'resets-if length>1000'
-  handclasp lab 'resets-if sigalg=ed25519 & group=secp521r1'`,
+  handclasp lab 'resets-if sigalg=ed25519 & group=secp521r1'
+  handclasp lab --client -- curl -s --cacert {ca} https://{host}:{port}/`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
+			case flags.client && flags.list:
+				return &usageError{"--client and --list exclude each other.", "Leave out one of them."}
+			case flags.client:
+				return nil
 			case flags.list && len(args) > 0:
 				return &usageError{"--list takes no case.", "Leave out " + quote(args[0]) + ", or --list."}
 			case !flags.list && len(args) != 1:
@@ -52,6 +66,9 @@ number; order=A>B with two extensions; grease or session-id. & joins what must c
 			if flags.list {
 				a.listCases()
 				return nil
+			}
+			if flags.client {
+				return a.tryClient(cmd.Context(), args, &flags)
 			}
 			return a.lab(cmd.Context(), args[0], &flags)
 		},
@@ -66,6 +83,7 @@ number; order=A>B with two extensions; grease or session-id. & joins what must c
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&flags.list, "list", false, "name the cases")
+	f.BoolVar(&flags.client, "client", false, "try a client, and say what it wrongly accepts")
 	f.StringVar(&flags.listen, "listen", flags.listen, "`ADDR` to listen at")
 	f.StringVar(&flags.caOut, "ca-out", "handclasp-ca.pem", "`FILE` for the certificate of the made-up authority")
 	return cmd

@@ -31,9 +31,26 @@ import (
 // The scripts run the command as a program of its own, but for name resolution,
 // which knows only what hosts says.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"handclasp": func() {
-		os.Exit(process(lookup))
-	}})
+	testscript.Main(m, map[string]func(){
+		"handclasp":  func() { os.Exit(process(lookup)) },
+		"crypto-tls": func() { os.Exit(cryptoTLS(os.Args[1], os.Args[2])) },
+	})
+}
+
+// cryptoTLS is a client of the standard library's: crypto-tls PORT CA
+func cryptoTLS(port, ca string) int {
+	pem, err := os.ReadFile(ca)
+	roots := x509.NewCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(pem) {
+		return 2
+	}
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+	if err != nil {
+		return 1
+	}
+	fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+	io.Copy(io.Discard, conn)
+	return 0
 }
 
 // hosts is all of DNS. 127.0.0.2 stands for an address where nothing listens.
@@ -68,6 +85,9 @@ func TestScripts(t *testing.T) {
 			"talk": cmdTalk, "get": cmdGet,
 		},
 		Condition: func(cond string) (bool, error) {
+			if cond == "ci" {
+				return os.Getenv("CI") == "true", nil
+			}
 			program, ok := strings.CutPrefix(cond, "missing:")
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)

@@ -16,6 +16,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -217,23 +218,34 @@ func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		conn := handclasp.Server(raw, cfg)
-		if conn.HandshakeContext(ctx) != nil {
+		conduct := conductOf(raw)
+		if conduct != nil {
+			conn.Watch(conduct.watch)
+		}
+		err := conn.HandshakeContext(ctx)
+		if conduct.ended(err); err != nil {
 			part(raw)
 			return
 		}
 		conn.SetDeadline(time.Now().Add(patience))
 		buf := make([]byte, 4096)
-		if n, err := conn.Read(buf); err == nil && n > 0 {
-			fmt.Fprintf(conn, "HTTP/1.0 200 OK\r\nDate: %s\r\nContent-Type: text/plain\r\n\r\nThe handshake worked.\n", time.Now().UTC().Format(http.TimeFormat))
+		n, err := conn.Read(buf)
+		if conduct.read(n, err); err == nil && n > 0 {
+			io.WriteString(conn, answer())
 		}
 		conn.Close()
 	}
 }
 
+// answer is what a client that asks gets.
+func answer() string {
+	return fmt.Sprintf("HTTP/1.0 200 OK\r\nDate: %s\r\nContent-Type: text/plain\r\n\r\nThe handshake worked.\n", time.Now().UTC().Format(http.TimeFormat))
+}
+
 // part closes in order: what was sent arrives before the end.
 func part(raw net.Conn) {
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		tcp.CloseWrite()
+	if half, ok := raw.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
 		drain(raw, 300*time.Millisecond)
 	}
 	raw.Close()

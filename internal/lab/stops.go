@@ -108,6 +108,7 @@ type script struct {
 	raw  net.Conn
 	e    *engine.Engine
 	edit func(wire.Message) // nil: nothing is changed
+	in   []byte             // that came and was not yet read
 }
 
 // scripted makes the handler that goes up to a step and then does something else.
@@ -144,7 +145,9 @@ func (s *script) upTo(cfg *handclasp.ServerConfig, state fault.State) bool {
 		return false
 	}
 	s.e.Edit(s.edit)
-	var in []byte
+	if c := conductOf(s.raw); c != nil {
+		s.e.Watch(c.watch)
+	}
 	buf := make([]byte, record.HeaderLen+record.MaxCiphertext12)
 	for {
 		reached := s.e.Info().State == state
@@ -160,8 +163,8 @@ func (s *script) upTo(cfg *handclasp.ServerConfig, state fault.State) bool {
 		if reached {
 			return true
 		}
-		n, _, err := s.e.Recv(in)
-		if in = in[n:]; err != nil {
+		n, _, err := s.e.Recv(s.in)
+		if s.in = s.in[n:]; err != nil {
 			return false
 		}
 		if n > 0 || s.e.Ask() != nil {
@@ -170,7 +173,7 @@ func (s *script) upTo(cfg *handclasp.ServerConfig, state fault.State) bool {
 		if n, err = s.raw.Read(buf); err != nil {
 			return false
 		}
-		in = append(in, buf[:n]...)
+		s.in = append(s.in, buf[:n]...)
 	}
 }
 
@@ -186,7 +189,17 @@ func edited(cfg *handclasp.ServerConfig, edit func(wire.Message)) func(net.Conn)
 	return func(raw net.Conn) {
 		raw.SetDeadline(time.Now().Add(patience))
 		s := &script{raw: raw, edit: edit}
-		if s.upTo(cfg, fault.Connected) {
+		connected := s.upTo(cfg, fault.Connected)
+		conduct := conductOf(raw)
+		if err := s.e.Err(); connected || err != nil {
+			conduct.ended(err)
+		}
+		if connected && conduct != nil {
+			s.attend(conduct)
+			part(raw)
+			return
+		}
+		if connected {
 			drain(raw, patience)
 			return
 		}
