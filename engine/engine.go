@@ -232,6 +232,8 @@ func (e *Engine) Describe(err error) *fault.Error {
 func (e *Engine) Fail(err error) error {
 	if !e.Connected() {
 		e.handshake, e.messagesIn = nil, nil
+		e.started = true
+		defer e.machine.Abandon()
 	}
 	return e.fail(err)
 }

@@ -109,6 +109,10 @@ func (s *server) rest() {
 	serverWorks.Put(w)
 }
 
+// Abandon lets go of the work, and no answer counts any more.
+func (c *client) Abandon() { c.ask, c.clientWork, c.work = nil, nil, nil }
+func (s *server) Abandon() { s.ask, s.serverWork, s.work = nil, nil, nil }
+
 // step is the machine's, with the work at hand.
 func (c *client) step(on trigger, msg []byte) error {
 	c.wake()
