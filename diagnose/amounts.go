@@ -80,6 +80,7 @@ const (
 	fillGroup     = 0xfe00
 	fillSigalg    = 0xfe00
 	fillExtension = 0xff80
+	fillPlace     = 0xff7f // an extension
 )
 
 // filled is a list with as many entries as there shall be.

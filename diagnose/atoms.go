@@ -114,6 +114,7 @@ type model struct {
 	body  wire.ClientHello     // fields of extensions; its lists are not used
 	order []iana.ExtensionType // of the extensions
 	names []string             // to ask for; the first unless another is chosen
+	laced set                  // the kinds whose lists have GREASE, as atoms without a code; nil: all
 }
 
 // implied are the extensions that are there because of what stands in them, or
@@ -171,10 +172,42 @@ func atomsOf(h *wire.ClientHello) (list []atom) {
 	return list
 }
 
+// laced are the kinds in whose lists a hello has GREASE; nil if it has none.
+func laced(h *wire.ClientHello) set {
+	s := set{}
+	note := func(k kind, code uint16) {
+		if iana.IsGREASE(code) {
+			s[atom{kind: k}] = true
+		}
+	}
+	for v := range h.CipherSuites.All() {
+		note(cipher, uint16(v))
+	}
+	for v := range h.Groups.All() {
+		note(group, uint16(v))
+	}
+	for v := range h.SignatureSchemes.All() {
+		note(sigalg, uint16(v))
+	}
+	for v := range h.SupportedVersions.All() {
+		note(version, uint16(v))
+	}
+	for _, s := range h.KeyShares {
+		note(share, uint16(s.Group))
+	}
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
+
+// lace reports whether GREASE belongs into the lists of a kind.
+func (m *model) lace(k kind) bool { return m.laced == nil || m.laced[atom{kind: k}] }
+
 // modelOf joins hellos: what stands in the first keeps its order, what others have
 // besides follows.
 func modelOf(hellos ...*wire.ClientHello) *model {
-	m := &model{body: *hellos[0]}
+	m := &model{body: *hellos[0], laced: laced(hellos[0])}
 	if len(m.body.ServerName) > 0 {
 		m.names = []string{string(m.body.ServerName)}
 	}
@@ -247,7 +280,20 @@ type hello struct {
 	set
 	name int     // of the model's names
 	much amounts // to fill it up to, and to cut it into; what is not there is as it comes
+
+	place   place // of the extensions
+	proxied bool  // behind a line of the PROXY protocol
 }
+
+// A place is where the extensions stand that a hello has.
+type place uint8
+
+const (
+	asUsual  place = iota // in the client's order
+	turned                // in the other order
+	notFirst              // behind one that means nothing
+	notLast               // before one that means nothing
+)
 
 // closed is the hello's set with what key shares can't be without: TLS 1.3, and
 // their groups in the list.
@@ -270,7 +316,7 @@ func (m *model) key(h hello) string {
 			fmt.Fprintf(&b, "%d ", i)
 		}
 	}
-	fmt.Fprintf(&b, "n%d", h.name)
+	fmt.Fprintf(&b, "n%d %t %d", h.name, h.proxied, h.place)
 	for _, x := range measures {
 		fmt.Fprintf(&b, " %d", h.much[x])
 	}
@@ -286,9 +332,9 @@ func (m *model) write(h hello, out *wire.ClientHello) error {
 	if h.set[atom{kind: sessionID}] {
 		body.SessionID = out.SessionID
 	}
-	body.KeyShares = m.shares(h, greased, out.KeyShares)
+	body.KeyShares = m.shares(h, greased && m.lace(share), out.KeyShares)
 	list := func(k kind, of measure, fill uint16) []uint16 {
-		return filled(greaseOr(m.of(h.set, k), greased), h.much[of], fill)
+		return filled(greaseOr(m.of(h.set, k), greased && m.lace(k)), h.much[of], fill)
 	}
 	top := slices.Max(append(values[iana.Version](m.of(h.set, version)), iana.TLS10))
 	body.LegacyVersion = min(top, iana.TLS12)
@@ -322,7 +368,10 @@ func (m *model) shares(h hello, greased bool, fresh []wire.KeyShare) (list []wir
 	if greased && len(m.of(h.set, group)) > 0 {
 		list = append(list, wire.KeyShare{Group: greaseValue, Key: []byte{0}})
 	}
-	for _, g := range values[iana.Group](m.of(h.set, share)) {
+	for _, g := range values[iana.Group](m.of(h.set, group)) { // in this order (RFC 9846, Section 4.3.8)
+		if !h.set[atom{share, uint16(g), ""}] {
+			continue
+		}
 		is := func(s wire.KeyShare) bool { return s.Group == g }
 		if i := slices.IndexFunc(fresh, is); i >= 0 {
 			list = append(list, fresh[i])
@@ -380,9 +429,23 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 		padding = 1
 	}
 	for i := 0; out.Extensions.Len()+padding < h.much[extensions]; i++ {
-		out.Extensions.AddRaw(fillExtension+iana.ExtensionType(i), nil)
+		out.Extensions.InsertRaw(beforeLast(out), fillExtension+iana.ExtensionType(i), nil)
+	}
+	switch n := out.Extensions.Len(); h.place {
+	case turned:
+		for i := range n / 2 {
+			out.Extensions.Swap(i, n-1-i)
+		}
+	case notFirst:
+		out.Extensions.InsertRaw(0, fillPlace, nil)
+	case notLast:
+		out.Extensions.InsertRaw(n, fillPlace, nil)
 	}
 }
+
+// beforeLast is where an extension can be put in that is neither the first nor the
+// last.
+func beforeLast(h *wire.ClientHello) int { return max(h.Extensions.Len()-1, 0) }
 
 // pad fills the hello up to a length with the padding extension (RFC 7685).
 func (m *model) pad(length int, out *wire.ClientHello) error {
@@ -397,11 +460,12 @@ func (m *model) pad(length int, out *wire.ClientHello) error {
 	return err
 }
 
-// paddingAt is the place of the padding: where a recorded hello has it, or last.
+// paddingAt is the place of the padding: where a recorded hello has it, or where
+// it changes no order.
 func (m *model) paddingAt(out *wire.ClientHello) int {
 	at := slices.Index(m.order, iana.ExtPadding)
 	if at < 0 {
-		return out.Extensions.Len()
+		return beforeLast(out)
 	}
 	n := 0
 	for _, t := range m.order[:at] {

@@ -102,6 +102,33 @@ var (
 		"Go", "cfg.CurvePreferences = nil  // all that Go knows",
 		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
 		"OpenSSL", "Groups = X25519:P-256")
+	fewerOf = map[kind][]Line{
+		version: lines(
+			"Go", "cfg.MaxVersion = tls.VersionTLS12",
+			"OpenSSL", "MaxProtocol = TLSv1.2",
+			"Java", "-Djdk.tls.client.protocols=TLSv1.2",
+			"Node", "node --tls-max-v1.2 app.js",
+			"Python", "context.maximum_version = ssl.TLSVersion.TLSv1_2",
+			"curl", "curl --tls-max 1.2 …"),
+		group: shortHello,
+		share: shortHello,
+		cipher: lines(
+			"Go", "cfg.CipherSuites = …  // those of TLS 1.2; those of 1.3 are fixed",
+			"OpenSSL", "CipherString = …  and  Ciphersuites = …",
+			"Java", "-Djdk.tls.client.cipherSuites=TLS_AES_128_GCM_SHA256,…",
+			"curl", "curl --ciphers … --tls13-ciphers …"),
+		sigalg: lines(
+			"OpenSSL", "SignatureAlgorithms = ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256",
+			"Java", "-Djdk.tls.client.SignatureSchemes=ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256,…"),
+		protocol: lines(
+			"Go", "cfg.NextProtos = nil",
+			"curl", "curl --no-alpn …"),
+	}
+	shortHello = lines(
+		"Go", "GODEBUG=tlsmlkem=0  // X25519MLKEM768 off",
+		"OpenSSL", "Groups = X25519:P-256",
+		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
+		"curl", "curl --curves X25519 …")
 	commonProtocols = lines(
 		"nginx", "listen 443 ssl; http2 on;  # offers h2 and http/1.1",
 		"Apache", "Protocols h2 http/1.1",
@@ -186,13 +213,11 @@ var causes = []Cause{
 
 	// What dislikes the hello.
 	{"hello-content", "The server, or a device before it, refuses a ClientHello for something in it that it should ignore.", "Of two hellos that differ in this one thing, one passes and the other does not.",
-		Path, "Have the device updated or told to let it pass; until then do not offer it.", lines(
-			"Go", "GODEBUG=tlsmlkem=0  // X25519MLKEM768 off", "OpenSSL", "Groups = X25519:P-256", "Java", "-Djdk.tls.namedGroups=x25519,secp256r1", "curl", "curl --curves X25519 …")},
+		Path, "Have the device updated or told to let it pass; until then do not offer it.", nil},
 	{"hello-length", "The server, or a device before it, refuses a ClientHello above a certain length.", "The same hello filled up with padding passes below the limit and not above it.",
-		Path, "Have the device updated; until then offer no post-quantum groups, whose key shares make the hello long.", lines(
-			"Go", "GODEBUG=tlsmlkem=0", "OpenSSL", "Groups = X25519:P-256", "Java", "-Djdk.tls.namedGroups=x25519,secp256r1", "curl", "curl --curves X25519 …")},
+		Path, "Have the device updated; until then offer no post-quantum groups, whose key shares make the hello long.", shortHello},
 	{"hello-split", "The server, or a device before it, does not understand a ClientHello that arrives in more than one TCP segment.", "The same hello passes in one segment and not in two.",
-		Path, "Have the device updated; until then keep the hello in one packet: no post-quantum groups.", lines("Go", "GODEBUG=tlsmlkem=0", "curl", "curl --curves X25519 …")},
+		Path, "Have the device updated; until then keep the hello in one packet: no post-quantum groups.", shortHello},
 	{"record-split", "The server, or a device before it, does not understand a ClientHello that is cut into more than one TLS record.", "The same hello passes in one record and not in two (RFC 9846, Section 5.1 allows both).",
 		Path, "Have the device updated.", nil},
 
@@ -204,6 +229,8 @@ var causes = []Cause{
 		Client, "Use the port of HTTPS (443), or http:// for this one, or turn TLS on in the server.", lines("nginx", "listen 443 ssl;", "Apache", "SSLEngine on", "HAProxy", "bind :443 ssl crt /path/chain-and-key.pem")},
 	{"plain-text", "The port speaks another protocol in the clear, in which TLS begins only when asked for, or never.", "The server greets first, before any byte of the client (nc HOST PORT).",
 		Client, "Ask for TLS in that protocol (STARTTLS), or use the port where TLS begins at once.", lines("OpenSSL", "openssl s_client -starttls smtp -connect HOST:25", "curl", "curl --ssl-reqd smtp://HOST:25")},
+	{"proxy-protocol", "The server expects a line of the PROXY protocol before TLS, as a balancer in front of it sends.", "With such a line before the ClientHello the handshake goes on.",
+		Client, "Connect through the balancer, or have the port opened without the PROXY protocol.", lines("nginx", "listen 443 ssl;  # without proxy_protocol", "Apache", "RemoteIPProxyProtocol Off", "HAProxy", "bind :443 ssl crt …  # without accept-proxy", "curl", "curl --haproxy-protocol https://HOST/")},
 	{"not-tls", "What the port answers is not TLS, nor any other protocol that is known here.", "The first bytes of the answer are neither a TLS record nor a greeting.",
 		Client, "Check the port, and whether a proxy in between wants something first (CONNECT, the PROXY protocol).", nil},
 
@@ -239,5 +266,7 @@ var causes = []Cause{
 		Server, "Look at load, at the health of each node behind the balancer, and at packet loss.", nil},
 	{"rate-limited", "The server, or a device before it, refuses clients that connect too often.", "The first connections work, then all fail; after a pause they work again.",
 		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn …; limit_req …;")},
+	{"beyond-us", "The server chose something that this client offers and Handclasp cannot do, so the handshake was not completed here.", "The server answered the ClientHello and went on; with the client itself the handshake may work.",
+		Nobody, "Leave out of the hello what was chosen (--without), or try the client itself.", nil},
 	{"nothing-wrong", "Nothing is wrong.", "The handshake works, and the certificate is good.", Nobody, "If a program of yours fails all the same, compare it with this one: its trust store, its clock, its proxy.", nil},
 }

@@ -13,10 +13,11 @@ import (
 // A comparison is the search for what in a hello makes a server refuse it.
 type comparison struct {
 	*diagnosis
-	first *outcome  // how the client's handshake fails
-	pass  set       // a least hello that the server takes
-	more  set       // that it takes too, and that has little in common with pass; nil if there is none
-	unfit []measure // of which nothing can be said, since the server minds what hellos are filled up with
+	first   *outcome  // how the client's handshake fails
+	pass    set       // a least hello that the server takes
+	more    set       // that it takes too, and that has little in common with pass; nil if there is none
+	refused int       // hellos in a row
+	unfit   []measure // of which nothing can be said, since the server minds what hellos are filled up with
 }
 
 // compare finds out what about the client's hello the server dislikes, by making
@@ -25,7 +26,11 @@ func (d *diagnosis) compare(ctx context.Context, first *outcome) error {
 	c := &comparison{diagnosis: d, first: first}
 	err := c.run(ctx)
 	if errors.Is(err, errUnsteady) {
-		return d.unsteady(ctx, d.mine())
+		h := d.mine()
+		if c.pass != nil {
+			h = hello{set: c.pass}
+		}
+		return d.unsteady(ctx, h)
 	}
 	return err
 }
@@ -36,10 +41,18 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if c.better(wide) {
+		enough, err := c.enough(ctx)
+		switch {
+		case err != nil:
+			return err
+		case enough:
+			return c.dislikes(ctx)
+		}
+		c.pass = c.wide
 		return c.lacks(ctx, c.wide, wide)
 	}
 	passed, err := c.leastThatPasses(ctx)
-	if err != nil || passed == nil {
+	if passed == nil || err != nil {
 		return err
 	}
 	added, err := c.passes(ctx, "the client's hello, with what the least one has", hello{set: c.user.with(c.p.model.list(c.pass)...)})
@@ -47,9 +60,38 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if added {
-		return c.lacks(ctx, c.pass, passed)
+		with := c.pass
+		enough, err := c.enough(ctx)
+		if err != nil {
+			return err
+		}
+		if !enough {
+			return c.lacks(ctx, with, passed)
+		}
 	}
 	return c.dislikes(ctx)
+}
+
+// enough reports whether a part of the client's own hello passes: then it lacks
+// nothing, although a wide hello passes too.
+func (c *comparison) enough(ctx context.Context) (bool, error) {
+	for _, l := range leastHellos {
+		s := l.set(c.user[nameAtom])
+		for _, a := range c.p.model.list(s) {
+			if !c.user[a] {
+				delete(s, a)
+			}
+		}
+		if !s[atom{kind: version, code: uint16(l.version)}] || !s[atom{kind: group, code: uint16(l.group)}] {
+			continue
+		}
+		if ok, err := c.passes(ctx, "a least hello of the client's own", hello{set: s}); err != nil || !ok {
+			return false, err
+		}
+		c.pass = s
+		return true, c.canary(ctx)
+	}
+	return false, nil
 }
 
 // better reports whether a handshake came further than the client's.
@@ -75,14 +117,41 @@ func (c *comparison) once(ctx context.Context, what string, h hello) (*outcome, 
 	if known := c.p.known[c.p.model.key(h)]; len(known) > 0 {
 		return known[0], nil
 	}
+	if c.refused == manyRefused && c.pass != nil {
+		if err := c.canary(ctx); err != nil {
+			return nil, err
+		}
+	}
 	o, err := c.try(ctx, what, h, false)
 	if err == nil && o.lost() && o.ending != c.first.ending { // perhaps only this once
 		o, err = c.try(ctx, what, h, false)
 	}
-	if err == nil && o.ending == NoAnswer {
+	if err != nil {
+		return nil, err
+	}
+	if c.refused++; c.better(o) {
+		c.refused = 0
+	}
+	if o.ending == NoAnswer {
+		return nil, errUnsteady
+	}
+	return o, nil
+}
+
+// manyRefused is after how many hellos refused in a row it is time to see whether
+// any would pass.
+const manyRefused = 6
+
+// canary sees that the server still takes what it took before.
+func (c *comparison) canary(ctx context.Context) error {
+	c.refused = 0
+	h := hello{set: c.pass}
+	known := c.p.known[c.p.model.key(h)]
+	o, err := c.try(ctx, "the least hello again", h, false)
+	if err == nil && !o.alike(known[0]) {
 		err = errUnsteady
 	}
-	return o, err
+	return err
 }
 
 // leastThatPasses finds a least hello that the server takes. If there is none, that
@@ -98,8 +167,11 @@ func (c *comparison) leastThatPasses(ctx context.Context) (*outcome, error) {
 			return nil, err
 		}
 	}
-	for _, s := range append(candidates, c.old()) {
-		o, err := c.try(ctx, "a least hello", hello{set: s}, false)
+	if candidates = append(candidates, c.old()); c.hint != nil {
+		candidates = append([]set{c.hint}, candidates...)
+	}
+	for _, s := range candidates {
+		o, err := c.once(ctx, "a least hello", hello{set: s})
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +183,7 @@ func (c *comparison) leastThatPasses(ctx context.Context) (*outcome, error) {
 			return nil, nil
 		}
 		c.pass = s
-		return o, nil
+		return o, c.canary(ctx)
 	}
 	return nil, c.refusesAll(ctx)
 }
@@ -131,14 +203,24 @@ func (c *comparison) unknownName(without *outcome) {
 
 // refusesAll is for a server that nothing pleases.
 func (c *comparison) refusesAll(ctx context.Context) error {
-	if c.first.ending == Silent || c.first.ending == Closed {
-		done, err := c.greets(ctx)
+	if c.first.stage == atHello && c.first.ending != Alerted {
+		limited, err := c.limited(ctx, hello{set: c.leasts(c.user[nameAtom])[0]}, c.first, inARow, 1)
+		if limited || err != nil {
+			return err
+		}
+		done, err := c.other(ctx)
 		if done || err != nil {
+			return err
+		}
+		if done, err = c.balancer(ctx); done || err != nil {
 			return err
 		}
 	}
 	if c.first.stage > atHello {
 		return c.breaksOff(c.first)
+	}
+	if done, err := c.otherOrder(ctx); done || err != nil {
+		return err
 	}
 	tried := 0
 	for _, all := range c.p.known {
@@ -150,6 +232,35 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	}
 	c.find(c.always(c.first), confidence, c.first.String()+".", Evidence{Probe: "every hello that was tried, wide and least, old and new", Outcome: c.first.String(), Times: tried})
 	return nil
+}
+
+// otherOrder tries whether it is an order that all hellos have.
+func (c *comparison) otherOrder(ctx context.Context) (bool, error) {
+	h := c.mine()
+	h.place = turned
+	if ok, err := c.passes(ctx, "the extensions in the other order", h); err != nil || !ok {
+		return false, err
+	}
+	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
+		return true, err
+	}
+	f := c.find("hello-content", Certain, "What it refuses is the order of the extensions.", c.evidence("the client's hello", c.mine()),
+		c.evidence("the same with its extensions in the other order", h))
+	f.Trigger = string(inOrder)
+	return true, nil
+}
+
+// balancer tries whether the server wants to hear first for whom a balancer speaks.
+func (c *comparison) balancer(ctx context.Context) (bool, error) {
+	h := c.mine()
+	h.proxied = true
+	o, err := c.try(ctx, "with the PROXY protocol", h, false)
+	if err != nil || !c.better(o) {
+		return false, err
+	}
+	c.find("proxy-protocol", Certain, "", Evidence{Probe: "the client's hello", Outcome: c.first.String()},
+		Evidence{Probe: "the same behind a line of the PROXY protocol", Outcome: o.String()})
+	return true, nil
 }
 
 // always is the cause that fits when every hello is refused in one way.
@@ -185,8 +296,11 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	if err != nil {
 		return err
 	}
-	id, chosen := c.missing(passed, needed)
 	h := hello{set: c.user.with(needed...)}
+	if known := c.p.known[c.p.model.key(h)]; len(known) > 0 {
+		passed = known[0] // with other additions it may have chosen more that the client lacks
+	}
+	id, chosen := c.missing(passed, needed)
 	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
 		return err
 	}
@@ -238,9 +352,12 @@ const rounds = 2
 // confirm repeats the hello that fails and the one that passes. If the outcomes
 // change, it finds out how the server is unsteady, and reports false.
 func (c *comparison) confirm(ctx context.Context, fails, passes hello) (bool, error) {
-	for range rounds {
+	for i := range rounds {
 		for _, h := range []hello{fails, passes} {
 			o, err := c.try(ctx, "a decisive probe again", h, false)
+			if errors.Is(err, errBudget) && i > 0 {
+				return true, nil
+			}
 			if err != nil {
 				return false, err
 			}
@@ -249,5 +366,6 @@ func (c *comparison) confirm(ctx context.Context, fails, passes hello) (bool, er
 			}
 		}
 	}
+	c.decide(fails, passes)
 	return true, nil
 }

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,38 +22,54 @@ func (c *comparison) dislikes(ctx context.Context) error {
 	if err := c.findMore(ctx); err != nil {
 		return err
 	}
-	var triggers []trigger
-	var fails, passes *hello
-	open := []hello{c.mine()} // what may be refused, beginning with the client's own
-	for len(open) > 0 && len(triggers) < mostTriggers {
-		left := open[0]
-		open = open[1:]
-		refused, err := c.refuses(ctx, left)
-		if err != nil {
+	s := &searched{open: []hello{c.mine()}, passes: hello{set: c.pass}}
+	for len(s.open) > 0 && len(s.triggers) < mostTriggers {
+		if err := c.next(ctx, s); errors.Is(err, errBudget) && len(s.triggers) > 0 {
+			c.conclude(s, Possible)
+			return err
+		} else if err != nil {
 			return err
 		}
-		if !refused {
-			if passes == nil {
-				passes = &left
-			}
-			continue
-		}
-		t, shows, err := c.trigger(ctx, left)
-		if err != nil {
-			return err
-		}
-		if triggers = append(triggers, t); fails == nil {
-			fails = &shows
-		}
-		if next, ok := c.avoid(left, t); ok {
-			open = append(open, next)
-			open = append(open, c.apart(left, next, t)...)
-		}
 	}
-	if passes == nil {
-		passes = &hello{set: c.pass}
+	if steady, err := c.confirm(ctx, s.fails, s.passes); err != nil || !steady {
+		return err
 	}
-	return c.conclude(ctx, triggers, *fails, *passes)
+	c.conclude(s, Certain)
+	return nil
+}
+
+// searched is what a search for triggers has come to.
+type searched struct {
+	open          []hello // what may be refused, beginning with the client's own
+	triggers      []trigger
+	fails, passes hello // that show it
+}
+
+// next looks whether the next hello is refused, and for what.
+func (c *comparison) next(ctx context.Context, s *searched) error {
+	left := s.open[0]
+	refused, err := c.refuses(ctx, left)
+	if err != nil {
+		return err
+	}
+	s.open = s.open[1:]
+	if !refused {
+		if len(s.passes.set) < len(left.set) {
+			s.passes = left
+		}
+		return nil
+	}
+	t, shows, err := c.trigger(ctx, left)
+	if err != nil {
+		return err
+	}
+	if s.triggers = append(s.triggers, t); len(s.triggers) == 1 {
+		s.fails = shows
+	}
+	if next, ok := c.avoid(left, t); ok {
+		s.open = append(append(s.open, next), c.apart(left, next, t)...)
+	}
+	return nil
 }
 
 // apart are hellos with what was left out because it was too much, so little at a
@@ -147,7 +164,10 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 	if err != nil {
 		return t, shows, err
 	}
-	if c.more != nil { // with another least hello in its place, does it show too?
+	if t.order, err = c.order(ctx, &t, with(t.atoms, which)); err != nil {
+		return t, shows, err
+	}
+	if c.more != nil && t.order == anyOrder { // with another least hello in its place, does it show too?
 		base = c.more
 		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
 			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
@@ -174,6 +194,44 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 		}
 	}
 	return t, shows, nil
+}
+
+// order finds out whether the place of extensions matters. Who minds what stands
+// first or last does not mind it elsewhere.
+func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order, error) {
+	var some []atom
+	for _, a := range c.p.model.list(set{}.with(t.atoms...)) { // in the order that they have
+		switch a.kind {
+		case extension:
+			some = append(some, a)
+		case version, share: // they bring extensions with them
+		default:
+			return anyOrder, nil
+		}
+	}
+	if len(t.atoms) == 0 || len(t.atoms) > 2 {
+		return anyOrder, nil
+	}
+	for _, x := range []struct {
+		place place
+		order order
+	}{{turned, inOrder}, {notFirst, first}, {notLast, last}} {
+		h := shows
+		h.place = x.place
+		refused, err := c.refuses(ctx, h)
+		switch {
+		case err != nil:
+			return anyOrder, err
+		case refused && x.place == turned:
+			return anyOrder, nil
+		case len(some) == 2 && len(t.atoms) == 2:
+			t.atoms = some
+			return inOrder, nil
+		case !refused && x.place != turned:
+			return x.order, nil
+		}
+	}
+	return inOrder, nil
 }
 
 // exceeds is how much a hello has, and of what it has more than the least one.
@@ -297,11 +355,9 @@ func (c *comparison) avoid(left hello, t trigger) (hello, bool) {
 	return left, false
 }
 
-// conclude repeats what decides, and says what was found.
-func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, passes hello) error {
-	if steady, err := c.confirm(ctx, fails, passes); err != nil || !steady {
-		return err
-	}
+// conclude says what was found.
+func (c *comparison) conclude(s *searched, sure Confidence) {
+	triggers, fails, passes := s.triggers, s.fails, s.passes
 	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
 	switch only := triggers[0]; {
 	case len(triggers) > 1:
@@ -311,21 +367,22 @@ func (c *comparison) conclude(ctx context.Context, triggers []trigger, fails, pa
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
 	case only.is(records):
 		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
-	case len(only.over) > 0:
+	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
 		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
+	case only.order != anyOrder:
 	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
 		id, detail = "name-unknown", "Without a name the server goes on."
 	}
 	shows := c.evidence("a hello with "+join(triggers[:1]), fails)
 	c.locate(&shows, triggers[0], fails)
-	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
+	f := c.find(id, sure, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
 	f.Trigger = join(triggers)
+	f.Lines = triggers[0].lines(f.Lines)
 	f.Prove = c.prove(f)
 	if (id == "hello-content" || id == "hello-length") && len(passes.without(c.p.model.list(c.user)...)) == 0 {
 		f.Prove = c.proveWithout(passes.set)
 	}
-	return nil
 }
 
 // locate says where in the hello that was sent the trigger stands.

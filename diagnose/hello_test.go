@@ -35,6 +35,7 @@ func recorded(t *testing.T, cfg *tls.Config) []byte {
 // TestHello: a hello that was recorded goes out as it is, and its handshake works;
 // what in it is disliked is found.
 func TestHello(t *testing.T) {
+	t.Parallel()
 	hello := recorded(t, &tls.Config{ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
 	replay := func(o *diagnose.Options) { o.Hello = hello }
 	for name, want := range map[string]string{
@@ -63,6 +64,7 @@ func TestHello(t *testing.T) {
 
 // TestHelloAsIs: but for what must be fresh, a recorded hello is sent byte for byte.
 func TestHelloAsIs(t *testing.T) {
+	t.Parallel()
 	hello := recorded(t, &tls.Config{ServerName: "localhost", NextProtos: []string{"h2"}})
 	sent := seen(t, diagnose.Options{Host: "localhost", Hello: hello, MaxConnections: 1})
 	if len(sent) != len(hello) {
@@ -112,6 +114,7 @@ func seen(t *testing.T, o diagnose.Options) []byte {
 
 // TestBadOptions: what can't be diagnosed at all is an error.
 func TestBadOptions(t *testing.T) {
+	t.Parallel()
 	if _, err := diagnose.Run(t.Context(), diagnose.Options{Host: "127.0.0.1", Port: "1", Hello: []byte{1, 0, 0, 1, 0}}); err == nil {
 		t.Error("a hello that is none was taken")
 	}

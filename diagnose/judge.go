@@ -180,12 +180,23 @@ func (d *diagnosis) withName(ctx context.Context, does func(*outcome) bool) erro
 		}
 		if does(o) {
 			d.Findings = nil
-			d.find("sni-required", Certain, "This client connects by an address, and sends no name.",
+			d.find("sni-required", Certain, d.nameless(),
 				Evidence{Probe: "without a name", Outcome: d.Outcome}, Evidence{Probe: "with the name " + fault.Quote([]byte(name)), Outcome: o.String()})
 			return nil
 		}
 	}
 	return nil
+}
+
+// nameless says why the client sends no name.
+func (d *diagnosis) nameless() string {
+	switch name := d.o.Client.ServerName; {
+	case d.o.As == "java" && !address(name) && !dotted(name):
+		return "Java sends no name without a dot."
+	case d.o.Hello != nil && !address(name):
+		return "This client's hello has no name."
+	}
+	return "This client connects by an address, and sends no name."
 }
 
 // otherNames are the names under which the address is known, and one that is none.

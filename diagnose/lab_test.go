@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp/diagnose"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/lab"
 )
 
@@ -37,7 +38,7 @@ func examine(t *testing.T, c *lab.Case, change func(*diagnose.Options)) *diagnos
 		t.Fatal(err)
 	}
 	at := serve(t, s)
-	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second,
+	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
 		Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
 		Reverse: func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil },
 	}
@@ -96,6 +97,7 @@ func tell(r *diagnose.Report) string {
 
 // TestLab: each case of the lab gets its cause and no other, within 60 connections.
 func TestLab(t *testing.T) {
+	t.Parallel()
 	for _, c := range lab.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +106,7 @@ func TestLab(t *testing.T) {
 					o.Timeout = time.Second // it will pass
 				}
 				if c.Name == "rate-limited" {
-					o.Linger = 0 // or else the limiter has time to recover
+					o.Linger, o.Pause = 50*time.Millisecond, 1100*time.Millisecond // or else the limiter has time to recover
 				}
 			})
 			if found(r) != c.Cause {
@@ -124,12 +126,14 @@ func TestLab(t *testing.T) {
 
 // TestTriggers: what in a hello is disliked is found exactly.
 func TestTriggers(t *testing.T) {
+	t.Parallel()
 	for _, condition := range []string{
 		"sigalg=ed25519", "group=SecP384r1MLKEM1024", "share=X25519MLKEM768", "suite=TLS_AES_128_GCM_SHA256", "version=1.3", "version=1.2", "session-id",
 		"extension=signed_certificate_timestamp", "extension=server_name", "length>600", "segments>1", "suites>5", "groups>3", "sigalgs>6", "extensions>7",
 		"group=secp521r1 & sigalg=rsa_pkcs1_sha512", "group=secp384r1 & group=secp521r1", "group=x25519 & suite=TLS_CHACHA20_POLY1305_SHA256",
 		"extension=status_request | session-id", "sigalg=rsa_pkcs1_sha256 | suite=TLS_AES_256_GCM_SHA384", "group=secp521r1 | length>900",
-		"group=x25519 & version=1.2 | sigalg=ed25519",
+		"group=x25519 & version=1.2 | sigalg=ed25519", "first=server_name", "order=status_request>extended_master_secret", "order=signed_certificate_timestamp>renegotiation_info",
+		"first=server_name | sigalg=ed25519", "extensions>8 | first=server_name",
 	} {
 		for _, verb := range []string{"resets", "alerts", "closes"} {
 			t.Run(verb+"-if "+condition, func(t *testing.T) {
@@ -142,13 +146,41 @@ func TestTriggers(t *testing.T) {
 				if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
 					t.Errorf("%d connections\n%s", r.Connections, tell(r))
 				}
+				var pass, fail int
+				for _, p := range r.Probes {
+					switch {
+					case p.Decides && p.Works:
+						pass++
+					case p.Decides:
+						fail++
+					}
+				}
+				if len(r.Probes) != r.Connections || pass < 3 || fail < 3 {
+					t.Errorf("of %d probes %d decide that pass, and %d that fail", len(r.Probes), pass, fail)
+				}
 			})
+		}
+	}
+}
+
+// TestOrder: so is an order that many hellos have, or all.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	for condition, want := range map[string]string{"last=renegotiation_info": "last=renegotiation_info", "order=supported_groups>signature_algorithms": "order"} {
+		c, err := lab.Find("alerts-if " + condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := examine(t, c, func(o *diagnose.Options) { o.Client.MaxVersion = iana.TLS12 })
+		if len(r.Findings) != 1 || r.Findings[0].Trigger != want || r.Connections > 60 {
+			t.Errorf("%s: %d connections\n%s", condition, r.Connections, tell(r))
 		}
 	}
 }
 
 // TestCombinations: so are combinations of two, of a client that sends GREASE.
 func TestCombinations(t *testing.T) {
+	t.Parallel()
 	for _, condition := range []string{
 		"grease & sigalg=ed25519", "grease | sigalg=ed25519", "length>1000 & sigalg=ed25519", "length>600 & sigalg=ed25519", "group=secp521r1 & length>400", "grease & length>1000", "grease | length>700",
 		"segments>1 & sigalg=ed25519", "segments>1 | sigalg=ed25519", "group=secp521r1 & segments>1", "grease & segments>1", "length>1000 | suites>6", "length>1000 & suites>6", "groups>4 & suites>5", "groups>4 | suites>5",
@@ -178,6 +210,7 @@ var (
 // TestRandom: servers that refuse by a predicate drawn at random are seen through.
 // The diagnosis knows no more of them than their port.
 func TestRandom(t *testing.T) {
+	t.Parallel()
 	draw := rand.New(rand.NewPCG(*seed, 2))
 	var most atomic.Int64
 	t.Cleanup(func() { t.Logf("at most %d connections", most.Load()) })

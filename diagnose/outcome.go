@@ -85,6 +85,17 @@ func (o *outcome) String() string {
 	return "no connection"
 }
 
+// kind is what alike outcomes have in common, in words.
+func (o *outcome) kind() string {
+	if o.good() {
+		return "the handshake worked"
+	}
+	if o.ending == Silent {
+		o = &outcome{ending: Silent, stage: o.stage, last: o.last, took: o.took.Round(time.Second)}
+	}
+	return o.String()
+}
+
 // lost reports whether it may be the network's doing that nothing came.
 func (o *outcome) lost() bool { return o.ending == Silent || o.ending == NoAnswer }
 

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -155,26 +156,36 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 		}
 		raw.SetDeadline(time.Time{})
 	}
+	if h.proxied {
+		if _, err := io.WriteString(raw, proxyLine(raw)); err != nil {
+			o.end(err)
+			return o
+		}
+	}
 	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, linger)
 	return o
 }
 
+// proxyLine says whom a connection is made for, in version 1 of the PROXY protocol
+// (HAProxy's proxy-protocol.txt, Section 2.1).
+func proxyLine(raw net.Conn) string {
+	from, err := netip.ParseAddrPort(raw.LocalAddr().String())
+	to, err2 := netip.ParseAddrPort(raw.RemoteAddr().String())
+	if err != nil || err2 != nil {
+		return "PROXY UNKNOWN\r\n"
+	}
+	family := "TCP6"
+	if to.Addr().Unmap().Is4() {
+		family = "TCP4"
+	}
+	return fmt.Sprintf("PROXY %s %v %v %d %d\r\n", family, from.Addr().Unmap(), to.Addr().Unmap(), from.Port(), to.Port())
+}
+
 // handshake does it, and notes what came of it.
 func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, linger bool) {
-	cfg := wideConfig(p.user)
-	strange := func(g iana.Group) bool { return !kex.Supported(g) }
-	groups := slices.DeleteFunc(values[iana.Group](p.model.of(h.set, group)), strange)
-	cfg.KeyShares = slices.DeleteFunc(values[iana.Group](p.model.of(h.set, share)), strange)
-	cfg.CurvePreferences = slices.Concat(groups, missing(groups, cfg.CurvePreferences))
-	conn := handclasp.Client(raw, cfg)
+	conn := handclasp.Client(raw, p.model.config(h, p.user))
 	conn.Watch(o.watch)
-	first := true
-	conn.Edit(func(m wire.Message) {
-		if ch, ok := m.(*wire.ClientHello); ok && first {
-			first = false
-			p.model.write(h, ch) // what can't be encoded fails when it is sent
-		}
-	})
+	conn.Edit(p.model.once(h))
 	err := conn.HandshakeContext(ctx)
 	o.info = conn.Info()
 	if o.info.ServerCertificate != nil {
@@ -201,6 +212,27 @@ func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcom
 	conn.Close()
 }
 
+// config is what a client that sends h is to be able to do.
+func (m *model) config(h hello, user *handclasp.ClientConfig) *handclasp.ClientConfig {
+	cfg := wideConfig(user)
+	strange := func(g iana.Group) bool { return !kex.Supported(g) }
+	groups := slices.DeleteFunc(values[iana.Group](m.of(h.set, group)), strange)
+	cfg.KeyShares = slices.DeleteFunc(values[iana.Group](m.of(h.set, share)), strange)
+	cfg.CurvePreferences = slices.Concat(groups, missing(groups, cfg.CurvePreferences))
+	return cfg
+}
+
+// once writes h in the place of the first hello.
+func (m *model) once(h hello) func(wire.Message) {
+	first := true
+	return func(msg wire.Message) {
+		if ch, ok := msg.(*wire.ClientHello); ok && first {
+			first = false
+			m.write(h, ch) // what can't be encoded fails when it is sent
+		}
+	}
+}
+
 // A cutter sends the first bytes, which are the ClientHello, in pieces.
 type cutter struct {
 	net.Conn
@@ -209,7 +241,7 @@ type cutter struct {
 }
 
 // between is how long to wait between two segments, so that they stay two.
-const between = 30 * time.Millisecond
+const between = 10 * time.Millisecond
 
 func (c *cutter) Write(b []byte) (int, error) {
 	if c.begun || c.segments < 2 && c.records < 2 {

@@ -42,6 +42,9 @@ func (d *diagnosis) command(name string, flags ...string) string {
 	words := []string{"handclasp " + name}
 	for _, given := range d.o.Flags {
 		flag, _, _ := strings.Cut(given, " ")
+		if (flag == "--as" || flag == "--hello") && name == "explain" && slices.ContainsFunc(flags, offering) {
+			continue // it says what is offered, too
+		}
 		if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, flag+" ") }) {
 			words = append(words, given)
 		}
@@ -51,6 +54,11 @@ func (d *diagnosis) command(name string, flags ...string) string {
 		words = append(words, "--starttls "+d.o.StartTLS)
 	}
 	return strings.Join(append(words, net.JoinHostPort(d.o.Host, d.o.Port)), " ")
+}
+
+// offering reports whether a flag says what is offered.
+func offering(flag string) bool {
+	return slices.ContainsFunc([]string{"--suites ", "--groups ", "--sigalgs ", "--alpn ", "--min-version ", "--max-version "}, func(p string) bool { return strings.HasPrefix(flag, p) })
 }
 
 func (d *diagnosis) sClient(flags string) string {
@@ -99,6 +107,9 @@ func (d *diagnosis) proveWithout(less set) string {
 			less, a.kind = less.without(atom{group, a.code, ""}), group
 		}
 		touched[a.kind] = true
+	}
+	if d.o.Hello != nil {
+		return d.command("diagnose", "--without "+strings.Join(gone, ","))
 	}
 	if slices.Equal(gone, []string{string(grease)}) {
 		d.o.Flags = slices.DeleteFunc(slices.Clone(d.o.Flags), func(f string) bool { return f == "--grease" })

@@ -16,6 +16,7 @@ type Report struct {
 	Outcome     string    `json:"outcome"`   // of this client's handshake
 	Findings    []Finding `json:"findings"`  // what is wrong, the main thing first; "nothing-wrong" if nothing is
 	Noticed     []string  `json:"noticed,omitempty"`
+	Probes      []Probe   `json:"probes,omitempty"` // the handshakes that were tried, in order
 	Connections int       `json:"connections"`
 	Seconds     float64   `json:"seconds"`
 }
@@ -72,6 +73,50 @@ func (e Evidence) String() string {
 		s += fmt.Sprintf("; bytes %s at %d of the ClientHello", e.Bytes, *e.Offset)
 	}
 	return s
+}
+
+// A Probe is a handshake that was tried, and what its hello had beyond the
+// client's, and lacked of it.
+type Probe struct {
+	What    string   `json:"what"`
+	With    []string `json:"with,omitempty"`    // as triggers name them
+	Without []string `json:"without,omitempty"` // likewise
+	Length  int      `json:"length,omitempty"`  // of the ClientHello, in bytes
+	Outcome string   `json:"outcome"`
+	Works   bool     `json:"works"`             // the handshake did
+	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"
+	Took    int64    `json:"took_us"`           // microseconds
+	Decides bool     `json:"decides,omitempty"` // between it and another one of them lies the smallest change that was found
+	key     string
+}
+
+// note keeps a probe for the report.
+func (d *diagnosis) note(what string, h hello, o *outcome) {
+	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds(), key: d.p.model.key(h)}
+	closed, mine := h.closed(), d.mine().closed()
+	for _, a := range d.p.model.atoms {
+		switch {
+		case closed[a] && !mine[a]:
+			p.With = append(p.With, a.String())
+		case mine[a] && !closed[a]:
+			p.Without = append(p.Without, a.String())
+		}
+	}
+	for _, m := range measures {
+		if n := h.much[m]; n > 0 && n != d.much[m] {
+			p.With = append(p.With, fmt.Sprintf("%s=%d", m, n))
+		}
+	}
+	d.Probes = append(d.Probes, p)
+}
+
+// decide marks the probes of two hellos.
+func (d *diagnosis) decide(fails, passes hello) {
+	a, b := d.p.model.key(fails), d.p.model.key(passes)
+	for i := range d.Probes {
+		p := &d.Probes[i]
+		p.Decides = p.key == a || p.key == b
+	}
 }
 
 // find adds a finding.

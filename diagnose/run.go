@@ -27,8 +27,13 @@ type Options struct {
 	// Hello is the client's ClientHello, a handshake message with its header, where
 	// it is not the one that Client makes: a recorded one, say. It goes out as it is,
 	// but with a random, a session ID and key shares of our own, so that the handshake
-	// can be completed. Client then says the rest: name, trust, certificates.
+	// can be completed, and with Client's name if that is a host's. Client then says the
+	// rest: trust, certificates.
 	Hello []byte
+
+	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
+	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
+	As string
 
 	Without string   // what to leave out of the hello: "extension=status_request,grease"
 	Flags   []string // of the command, that made Client what it is: "--max-version 1.2"
@@ -93,6 +98,8 @@ type diagnosis struct {
 	user set     // what the client offers
 	much amounts // to which a recorded hello is filled up
 	wide set     // what can be offered
+	hint set     // that passed before the diagnosis began anew; nil if none did
+	slow bool    // it began anew without haste, since the server lets in only so many
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -101,6 +108,9 @@ type diagnosis struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.defaults()
 	start := time.Now()
+	if err := o.as(); err != nil {
+		return nil, err
+	}
 	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
 	if err := d.prepare(); err != nil {
 		return nil, err
@@ -109,7 +119,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	switch {
 	case errors.Is(err, errBudget):
 		d.notice("The %d connections that were allowed are used up; --max-connections allows more.", o.MaxConnections)
-		if len(d.Findings) == 0 {
+		if len(d.Findings) == 0 && !d.unstable(Likely) {
 			d.find(d.guess(), Possible, "Not all that was wanted could be tried.")
 		}
 	case err != nil:
@@ -147,8 +157,18 @@ func (d *diagnosis) ownHello() (*wire.ClientHello, error) {
 	if d.o.Hello == nil {
 		return firstHello(d.o.Client)
 	}
-	h := new(wire.ClientHello)
-	return h, wire.Decode(d.o.Hello, h)
+	h, name, err := replayed(d.o.Hello, d.o.Client.ServerName, d.o.As)
+	if err == nil {
+		d.o.Client.ServerName, d.o.Client.NextProtos = name, texts(h.ALPN)
+	}
+	return h, err
+}
+
+func texts(list [][]byte) (out []string) {
+	for _, b := range list {
+		out = append(out, string(b))
+	}
+	return out
 }
 
 // ErrWithout says that something that shall be left out is not there.
@@ -179,6 +199,9 @@ func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) 
 		d.o.Progress(what, d.p.used+1)
 	}
 	o, err := d.p.try(ctx, h, linger)
+	if err == nil {
+		d.note(what, h, o)
+	}
 	if err == nil && o.ending == Silent { // once is enough to learn that it takes long
 		d.p.timeout = min(d.p.timeout, 3*time.Second)
 	}
@@ -217,6 +240,8 @@ func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
 	switch {
 	case !again.alike(first):
 		return d.unsteady(ctx, d.mine())
+	case first.ending == Refused && d.beyond(first):
+		return nil
 	case first.ending == Refused:
 		return d.refusedByUs(first)
 	case first.info.ClientAuth && first.stage >= answered:
@@ -390,12 +415,33 @@ func (d *diagnosis) plainText(o *outcome) error {
 	if o.err.Got != "" {
 		detail += " It said " + o.err.Got + "."
 	}
-	if protocol == "smtp" && d.o.Port == "21" {
+	if protocol == "smtp" && (strings.Contains(o.err.Got, "FTP") || d.o.Port == "21") {
 		protocol = "ftp"
 	}
 	if protocol != "" && d.o.StartTLS == "" {
 		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
 	}
-	d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
+		cause, detail = "plain-text", "It speaks "+tongues[i].name+": "+o.err.Got+"."
+	}
+	f := d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
+	if protocol != "" && d.o.StartTLS == "" {
+		f.Prove = d.command("explain", "--starttls "+protocol)
+	}
 	return nil
+}
+
+// A tongue is a protocol whose servers answer what they don't understand.
+type tongue struct{ begins, name string }
+
+var tongues = []tongue{
+	{`"<?xml`, "XMPP; try --starttls xmpp"},
+	{`"<stream`, "XMPP; try --starttls xmpp"},
+	{`"-ERR `, "Redis, or POP3"},
+	{`"-DENIED `, "Redis"},
+	{`"AMQP`, "AMQP"},
+	{`"RFB `, "VNC"},
+	{`"RTSP/`, "RTSP"},
+	{`"ERROR\r\n`, "memcached"},
+	{`"EFATAL`, "PostgreSQL; try --starttls postgres"},
 }

@@ -18,13 +18,31 @@ import (
 type trigger struct {
 	atoms []atom
 	over  amounts
+	order order // of the extensions, if it matters
 }
+
+// An order of extensions may be what is disliked, where they by themselves are not.
+type order string
+
+const (
+	anyOrder order = ""
+	first    order = "first" // an extension of the trigger stands first
+	last     order = "last"  // likewise
+	inOrder  order = "order" // they stand in the order that they have
+)
 
 // String is the trigger as the lab's conditions have it.
 func (t trigger) String() string {
-	var list []string
+	var list, ordered []string
 	for _, a := range t.atoms {
-		list = append(list, a.String())
+		if a.kind == extension && t.order != anyOrder {
+			ordered = append(ordered, a.name())
+		} else {
+			list = append(list, a.String())
+		}
+	}
+	if t.order != anyOrder {
+		list = append(list, strings.TrimSuffix(string(t.order)+"="+strings.Join(ordered, ">"), "="))
 	}
 	for _, m := range measures {
 		if n, ok := t.over[m]; ok {
@@ -46,7 +64,8 @@ func (t trigger) words() string {
 			list = append(list, fmt.Sprintf("more than %d %s", n, entries[m]))
 		}
 	}
-	return strings.Join(list, " together with ")
+	where := map[order]string{first: ", if that stands first", last: ", if that stands last", inOrder: ", in the order that its extensions have"}
+	return strings.Join(list, " together with ") + where[t.order]
 }
 
 // entries are what is measured, in words.
@@ -55,10 +74,23 @@ var entries = map[measure]string{
 	sigalgs: "signature algorithms", extensions: "extensions",
 }
 
+// lines are how some software leaves the trigger out; other if nothing is known.
+func (t trigger) lines(other []Line) []Line {
+	if len(t.atoms) > 0 {
+		return fewerOf[cheapest(t.atoms).kind]
+	}
+	for m := range t.over {
+		if l := fewerOf[m.of()]; len(t.over) == 1 && l != nil {
+			return l
+		}
+	}
+	return other
+}
+
 // is reports whether the trigger is too much of one thing, and nothing else.
 func (t trigger) is(m measure) bool {
 	_, ok := t.over[m]
-	return ok && len(t.over) == 1 && len(t.atoms) == 0
+	return ok && len(t.over) == 1 && len(t.atoms) == 0 && t.order == anyOrder
 }
 
 // join is several triggers, each of which is enough.

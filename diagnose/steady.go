@@ -2,95 +2,165 @@ package diagnose
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
 	"time"
-
-	cryptorand "crypto/rand"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/record"
+	"github.com/handclasp/handclasp/internal/starttls"
 )
 
 // How often a hello is repeated to see how a server changes.
 const (
-	again  = 8 // at once
-	inARow = 4 // failures after which a limit is suspected
+	again  = 6 // at once
+	inARow = 4 // alike, after which a limit is suspected
 )
 
 // unsteady finds out how a server changes that answers one hello now so and now
 // so: by chance, or after so many connections.
 func (d *diagnosis) unsteady(ctx context.Context, h hello) error {
-	key := d.p.model.key(h)
-	row := 0
+	row, last := 0, (*outcome)(nil)
 	for range again {
 		o, err := d.try(ctx, "the same once more", h, false)
 		if err != nil {
 			return err
 		}
-		if row++; o.good() {
+		if last == nil || !o.alike(last) {
 			row = 0
 		}
-		if row == inARow {
+		if row, last = row+1, o; row == inARow {
 			break
 		}
 	}
-	if row == inARow {
-		limited, err := d.limited(ctx, h)
-		if limited || err != nil {
-			return err
-		}
+	calm := inARow
+	if row < inARow { // the limit, if it is one, is not far off
+		last, calm = nil, again
 	}
-	worked, failed := 0, map[string]int{}
-	for _, o := range d.p.known[key] {
-		if o.good() {
-			worked++
-		} else {
-			failed[o.String()]++
-		}
+	limited, err := d.limited(ctx, h, last, calm, 3)
+	if limited || err != nil || d.unstable(Certain) {
+		return err
 	}
-	evidence := []Evidence{{Probe: "the same hello", Outcome: "the handshake worked", Times: worked}}
-	for what, times := range failed {
-		evidence = append(evidence, Evidence{Probe: "the same hello", Outcome: what, Times: times})
-	}
-	d.Findings = nil
-	d.find("unstable", Certain, "", evidence...)
+	d.find("hello-content", Likely, "What it refuses depends on more than what a ClientHello has: a least one passes, and what is added to it does not tell why the client's fails.",
+		Evidence{Probe: "the client's hello", Outcome: d.Outcome})
 	return nil
 }
 
-// limited waits, and sees whether the server lets us in again.
-func (d *diagnosis) limited(ctx context.Context, h hello) (bool, error) {
-	before := d.p.used
-	for wait := d.o.Pause; wait <= 4*d.o.Pause; wait *= 2 {
-		if err := sleep(ctx, wait); err != nil {
-			return false, err
+// unstable says of the hello whose outcomes differ that they do; false if there is
+// none.
+func (d *diagnosis) unstable(c Confidence) bool {
+	for _, key := range slices.Sorted(maps.Keys(d.p.known)) {
+		all, times := d.p.known[key], map[string]int{}
+		for _, o := range all {
+			times[o.kind()]++
 		}
-		o, err := d.try(ctx, "the same after a pause", h, false)
-		if err != nil {
-			return false, err
-		}
-		if !o.good() {
+		if len(times) < 2 {
 			continue
 		}
+		var evidence []Evidence
+		for _, what := range slices.Sorted(maps.Keys(times)) {
+			evidence = append(evidence, Evidence{Probe: "the same hello", Outcome: what, Times: times[what]})
+		}
 		d.Findings = nil
-		d.find("rate-limited", Certain, "",
-			Evidence{Probe: "one connection after the other", Outcome: "after some that worked all failed", Times: before},
-			Evidence{Probe: "the same after a pause of " + wait.Round(time.Millisecond).String(), Outcome: o.String()})
-		return true, nil
+		d.find("unstable", c, "", evidence...)
+		return true
 	}
+	return false
+}
+
+// limited finds out whether a server that has answered so several times in a row, or
+// now so and now so if that is nil, answers otherwise, and always alike, to who
+// does not hurry: to calm connections with a pause before each, which is longer
+// the next times. If so, the diagnosis begins anew, no faster than that.
+func (d *diagnosis) limited(ctx context.Context, h hello, so *outcome, calm, times int) (bool, error) {
+	if d.slow {
+		return false, nil
+	}
+	before, was := d.p.used, d.o.Rate
+	for wait := d.o.Pause; times > 0; times, wait = times-1, 2*wait {
+		if rate := float64(time.Second) / float64(wait); was == 0 || was > rate {
+			d.o.Rate = rate
+		}
+		var first *outcome
+		row := 0
+		for row < calm {
+			o, err := d.try(ctx, "the same without haste", h, false)
+			if err != nil {
+				return false, err
+			}
+			if so != nil && o.alike(so) || first != nil && !o.alike(first) {
+				break
+			}
+			first, row = o, row+1
+		}
+		if row == calm {
+			d.slow = true
+			hasty := "after some, others fail or fail otherwise"
+			if so != nil {
+				hasty = "after some, " + so.String()
+			}
+			return true, d.slowly(ctx, h, calm, wait, Evidence{Probe: fmt.Sprintf("%d connections, one right after the other", before), Outcome: hasty},
+				Evidence{Probe: "with a pause of " + wait.Round(time.Millisecond).String() + " between them", Outcome: first.String(), Times: row})
+		}
+	}
+	d.o.Rate = was
 	return false, nil
+}
+
+// slowly begins the diagnosis anew, with what the last calm connections told of h. That the server limits connections is the
+// finding only if there is no other.
+func (d *diagnosis) slowly(ctx context.Context, h hello, calm int, wait time.Duration, evidence ...Evidence) error {
+	d.Findings = nil
+	key := d.p.model.key(h)
+	all := d.p.known[key]
+	clear(d.p.known)
+	if !maps.Equal(h.set, d.user) {
+		d.p.known[key], d.hint = all[len(all)-calm:], h.set
+	}
+	first, err := d.try(ctx, "the client's handshake, without haste", d.mine(), true)
+	if err != nil {
+		return err
+	}
+	d.Outcome = first.String()
+	if err := d.explain(ctx, first); err != nil {
+		return err
+	}
+	switch {
+	case len(d.Findings) != 1:
+	case d.Findings[0].ID == "nothing-wrong":
+		d.Findings, d.Works = nil, false
+		d.find("rate-limited", Certain, "", evidence...)
+		return nil
+	case d.Findings[0].ID == "unstable":
+		return nil
+	}
+	d.notice("The server, or a device before it, refuses who connects too often; so there was a pause of %v before each connection.", wait.Round(time.Millisecond))
+	return nil
+}
+
+// other finds out whether the port speaks another protocol: one in which the server
+// speaks first, or one that waits to be asked for TLS in it.
+func (d *diagnosis) other(ctx context.Context) (bool, error) {
+	if d.o.StartTLS != "" {
+		return false, nil
+	}
+	done, err := d.greets(ctx)
+	for _, protocol := range []string{"postgres", "ldap", "xmpp"} {
+		if done || err != nil {
+			break
+		}
+		done, err = d.waits(ctx, protocol)
+	}
+	return done, err
 }
 
 // greets waits for a server that speaks first, in the clear.
 func (d *diagnosis) greets(ctx context.Context) (bool, error) {
-	if d.o.StartTLS != "" {
-		return false, nil
-	}
-	if err := d.p.pace(ctx); err != nil {
+	raw, err := d.plain(ctx, "listening, without a word")
+	if raw == nil || err != nil {
 		return false, err
-	}
-	raw, err := d.o.Dial(ctx, "tcp", d.p.addr.String())
-	if err != nil {
-		return false, nil
 	}
 	defer raw.Close()
 	raw.SetReadDeadline(time.Now().Add(d.o.Linger))
@@ -100,17 +170,42 @@ func (d *diagnosis) greets(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if f := record.Sniff(buf[:n]); f != nil && plain[f.Rule] != "" {
-		o := &outcome{ending: Garbled, err: f}
-		return true, d.plainText(o)
+		return true, d.plainText(&outcome{ending: Garbled, err: f})
 	}
 	d.notice("Before any byte of ours the server says %s.", fault.Quote(buf[:n]))
 	return false, nil
 }
 
-// random is where key shares come from.
-func (d *diagnosis) random() io.Reader {
-	if d.o.Client.Rand != nil {
-		return d.o.Client.Rand
+// waits asks for TLS in a protocol in which the client speaks first.
+func (d *diagnosis) waits(ctx context.Context, protocol string) (bool, error) {
+	raw, err := d.plain(ctx, "asking for TLS in "+protocol)
+	if raw == nil || err != nil {
+		return false, err
 	}
-	return cryptorand.Reader
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(d.p.timeout))
+	if err := starttls.Upgrade(raw, protocol, d.o.Client.ServerName, nil); err != nil {
+		return false, nil
+	}
+	f := d.find("plain-text", Certain, "It speaks "+protocol+", in which TLS begins when it is asked for. Try --starttls "+protocol+".",
+		Evidence{Probe: "asking for TLS in " + protocol, Outcome: "the server agrees"})
+	f.Prove = d.command("explain", "--starttls "+protocol)
+	return true, nil
+}
+
+// plain makes a connection without TLS; nil if it can't be made.
+func (d *diagnosis) plain(ctx context.Context, what string) (net.Conn, error) {
+	if d.o.Progress != nil {
+		d.o.Progress(what, d.p.used+1)
+	}
+	if err := d.p.pace(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.p.timeout)
+	defer cancel()
+	raw, err := d.o.Dial(ctx, "tcp", d.p.addr.String())
+	if err != nil {
+		return nil, nil // that is no finding here
+	}
+	return raw, nil
 }

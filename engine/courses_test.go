@@ -63,6 +63,8 @@ func keyUpdates(b *bout) {
 	must(b.t, b.server.KeyUpdate(false))
 }
 
+// courses are all there are. Fuzzing knows them by their number: put new ones at the
+// end.
 func courses() (all []*course) {
 	add := func(name string, options func(t testing.TB) []option) *course {
 		c := &course{name: name, options: func(t testing.TB) []option { return append([]option{plain(t)}, options(t)...) }}
@@ -85,8 +87,11 @@ func courses() (all []*course) {
 	add("1.3, mutual", func(t testing.TB) []option { return []option{shows(t)} })
 	add("1.3, mutual, hooks", func(t testing.TB) []option { return []option{shows(t), hooked} })
 	add("1.3, asked in vain", func(t testing.TB) []option { return []option{shows(t), welcome, nobody} })
-	for name, o := range map[string]option{"1.3, asked later": keep, "1.3, asked later, hooks": hooked, "1.3, asked later in vain": both(welcome, nobody)} {
-		add(name, func(t testing.TB) []option { return []option{asksLater(t), shows(t), o} }).later = []func(*bout){func(b *bout) {
+	for _, x := range []struct {
+		name string
+		o    option
+	}{{"1.3, asked later", keep}, {"1.3, asked later, hooks", hooked}, {"1.3, asked later in vain", both(welcome, nobody)}} {
+		add(x.name, func(t testing.TB) []option { return []option{asksLater(t), shows(t), x.o} }).later = []func(*bout){func(b *bout) {
 			must(b.t, b.server.RequestCertificate())
 		}}
 	}
@@ -98,8 +103,11 @@ func courses() (all []*course) {
 	add("1.3, resumed, retried", resumed(retry)).again = true
 	add("1.3, resumed, hooks, alone", resumed(hooked, withoutDHE(true, true))).again = true
 	add("1.3, resumed, mutual", func(t testing.TB) []option { return append(resumed()(t), shows(t)) }).again = true
-	for name, say := range map[string]session.Refusal{"1.3, 0-RTT": session.Accepted, "1.3, 0-RTT refused": session.HelloSeen} {
-		c := add(name, func(t testing.TB) []option { return append(resumed()(t), eager(&guard{say: say})) })
+	for _, x := range []struct {
+		name string
+		say  session.Refusal
+	}{{"1.3, 0-RTT", session.Accepted}, {"1.3, 0-RTT refused", session.HelloSeen}} {
+		c := add(x.name, func(t testing.TB) []option { return append(resumed()(t), eager(&guard{say: x.say})) })
 		c.again, c.early = true, true
 	}
 	c := add("1.3, 0-RTT, retried", func(t testing.TB) []option { return append(resumed(retry)(t), eager(&guard{say: session.Accepted})) })
@@ -172,6 +180,12 @@ func courses() (all []*course) {
 	add("1.0, resumed", func(t testing.TB) []option {
 		return []option{exactly(iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA), rsa(t), memories(t)}
 	}).again = true
+	imported := func(t testing.TB) []option {
+		list, err := key256.Import([]byte("context"))
+		must(t, err)
+		return []option{keyed(list, list)}
+	}
+	add("1.3, imported key", imported)
 	return all
 }
 

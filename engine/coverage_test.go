@@ -89,19 +89,20 @@ func stateNames(t testing.TB) (names []string) {
 }
 
 // table is where a state of a side stands.
-func (met *coverage) table(r fault.Role, v iana.Version, state string) string {
+func (met *coverage) table(w where) string {
 	has := func(name string) bool {
-		return slices.ContainsFunc(met.tables[name], func(r row) bool { return r.state == state })
+		return slices.ContainsFunc(met.tables[name], func(r row) bool { return r.state == met.states[w.state] })
 	}
-	name := r.String() + "Hellos"
+	again, hellos := w.role.String()+"Again", w.role.String()+"Hellos"
 	switch {
-	case has(name):
-	case v == iana.TLS13:
-		name = r.String() + "13"
-	default:
-		name = r.String() + "12"
+	case w.again && has(again):
+		return again
+	case has(hellos):
+		return hellos
+	case w.version == iana.TLS13:
+		return w.role.String() + "13"
 	}
-	return name
+	return w.role.String() + "12"
 }
 
 // note keeps what came of a blow.
@@ -118,7 +119,7 @@ func (met *coverage) note(b *bout, blow blow) {
 		if !ok {
 			continue
 		}
-		met.add(where{r, b.side(r).machine.Info().Version, f.State}, blow.kind, f.Rule)
+		met.add(where{r, b.side(r).machine.Info().Version, f.State, false}, blow.kind, f.Rule)
 		if b.struck != nil {
 			met.add(*b.struck, blow.kind, f.Rule)
 		}
@@ -126,8 +127,7 @@ func (met *coverage) note(b *bout, blow blow) {
 }
 
 func (met *coverage) add(w where, kind string, r *fault.Rule) {
-	state := met.states[w.state]
-	at := met.table(w.role, w.version, state) + " " + state
+	at := met.table(w) + " " + met.states[w.state]
 	if met.met[at] == nil {
 		met.met[at] = make(map[string]map[string]bool)
 	}

@@ -38,11 +38,12 @@ type bout struct {
 	message func(from fault.Role, n int, msg []byte) [][]byte // what is sent instead
 	ask     func(s *side, n int, a flow.Ask) bool             // reports whether it has dealt with it
 
-	struck *where     // who was struck first, as it is known
-	over   error      // what ended the transport, both ways
-	mute   [3]bool    // nothing comes any more from this role
-	heap   [3][]byte  // data that each role has sent
-	seen   [3]journal // what each role did
+	struck  *where     // who was struck first, as it is known
+	changed bool       // a message was not sent as it is
+	over    error      // what ended the transport, both ways
+	mute    [3]bool    // nothing comes any more from this role
+	heap    [3][]byte  // data that each role has sent
+	seen    [3]journal // what each role did
 }
 
 // A journal is what one role did in a run.
@@ -64,9 +65,12 @@ type where struct {
 	role    fault.Role
 	version iana.Version
 	state   fault.State
+	again   bool // a handshake before is complete
 }
 
-func (s *side) where() where { return where{s.role, s.machine.Info().Version, s.machine.State()} }
+func (s *side) where() where {
+	return where{s.role, s.machine.Info().Version, s.machine.State(), s.Connected()}
+}
 
 // strike notes the state of the side that a blow hits.
 func (b *bout) strike(s *side) {
@@ -138,7 +142,9 @@ func (s *speaker) says(msg []byte) [][]byte {
 	if s.bout.message == nil {
 		return [][]byte{msg}
 	}
-	return s.bout.message(s.side.role, n, msg)
+	sent := s.bout.message(s.side.role, n, msg)
+	s.bout.changed = s.bout.changed || len(sent) != 1 || !bytes.Equal(sent[0], msg)
+	return sent
 }
 
 // ahead puts a record before all messages that come. An answer that is written in one

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
@@ -19,6 +20,7 @@ func (s *Story) Remarks() (out []Remark) {
 	sum := &s.Summary
 	add := func(when bool, r Remark) {
 		if when {
+			r.Text = slices.DeleteFunc(r.Text, func(s string) bool { return s == "" })
 			out = append(out, r)
 		}
 	}

@@ -144,7 +144,7 @@ func (e *Error) Error() string {
 	if len(notes) > 0 {
 		fmt.Fprintf(&b, " (%s)", strings.Join(notes, "; "))
 	}
-	return b.String()
+	return Printable(b.String()) // a cause may quote what a peer said
 }
 
 // AlertCode is the alert that belongs to the error: the one received, or the

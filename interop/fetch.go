@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,45 +9,78 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/pki"
 )
 
 // curl and wget post a page and get it back.
 
+// fetchLacks are what such commands can't do.
+var fetchLacks = []lack{
+	{hasSecret, "clients of HTTP take no pre-shared keys, nor psk_ke"},
+	{usesEarly, "clients of HTTP have no 0-RTT, or no word for it"},
+	{acts, "clients of HTTP change no keys by themselves, and send whole requests"},
+}
+
+var curlCan = except(opensslLacks, fetchLacks, []lack{
+	{as(below(iana.TLS13), func(c testCase) bool { return c.resume == byTicket }), "curl takes no tickets below TLS 1.3"},
+	{hasScheme, "curl can't be told signature schemes"},
+	{macsFirst, "curl can't refuse encrypt-then-MAC"},
+})
+
+var wgetCan = except(gnutlsLacks, fetchLacks, []lack{
+	{resumed, "wget resumes nothing"},
+	{func(c testCase) bool { return c.mutual.proves() && strings.HasPrefix(c.scheme.String(), "rsa_pss") }, "GnuTLS by itself shows no RSA certificate to who names RSASSA-PSS alone, OpenSSL's server neither"},
+	{as(below(iana.TLS13), func(c testCase) bool { return c.mutual.proves() && c.mutual.shows == pki.Ed25519 }), "GnuTLS by itself shows no Ed25519 certificate in TLS 1.2, to OpenSSL's server neither"},
+})
+
 func curlOpen(_ context.Context, k *kit) (*player, error) {
-	return &player{client: k.fetch(func(c testCase, page, url string) []string {
-		args := []string{"curl", "-sS", "--cacert", k.files.ca, "--curves", opensslGroups(c.theirs()), "--data-binary", "@" + page, "-H", "Expect:", url}
+	return &player{client: k.fetch(func(c testCase, page string) []string {
+		args := []string{"curl", "-sS", "--cacert", k.files.ca, "--data-binary", "@" + page, "-H", "Expect:"}
+		if groups := c.theirs(); c.version == iana.TLS13 {
+			args = append(args, "--curves", opensslGroups(groups))
+		} else if len(c.curves()) > 0 {
+			args = append(args, "--curves", opensslGroups(c.curves()))
+		}
 		if c.mutual.proves() {
-			id := k.files.ids[c.mutual.shows]
+			id := k.files.id(c.mutual.shows, c.chain)
 			args = append(args, "--cert", id.cert, "--key", id.key)
 		}
 		if c.version == iana.TLS13 {
-			return append(args, "--tlsv1.3", "--tls13-ciphers", c.suite.OpenSSL())
+			return append(args, "--tlsv1.3", "--tls13-ciphers", c.suite.String())
 		}
-		return append(args, "--tlsv1.2", "--tls-max", "1.2", "--ciphers", c.suite.OpenSSL())
+		number := strings.TrimPrefix(c.version.String(), "TLS ")
+		return append(args, "--tlsv"+number, "--tls-max", number, "--ciphers", opensslCipher(c))
 	})}, nil
 }
 
 // Debian's wget is built on GnuTLS.
 func wgetOpen(_ context.Context, k *kit) (*player, error) {
-	return &player{client: k.fetch(func(c testCase, page, url string) []string {
-		return []string{"wget", "-q", "-O", "-", "--no-config", "--no-proxy", "--no-hsts", "--tries=1", "--ca-certificate", k.files.ca, "--ciphers", gnutlsPriority(c), "--post-file", page, url}
+	return &player{client: k.fetch(func(c testCase, page string) []string {
+		args := []string{"wget", "-q", "-O", "-", "--no-config", "--no-proxy", "--no-hsts", "--tries=1", "--ca-certificate", k.files.ca, "--ciphers", gnutlsPriority(c), "--post-file", page}
+		if c.mutual.proves() {
+			id := k.files.id(c.mutual.shows, c.chain)
+			args = append(args, "--certificate", id.cert, "--private-key", id.key)
+		}
+		return args
 	})}, nil
 }
 
-// fetch plays a client that is one command a case.
-func (k *kit) fetch(command func(c testCase, page, url string) []string) play {
+// fetch plays a client that is one command a case, with one URL a connection.
+func (k *kit) fetch(command func(c testCase, page string) []string) play {
 	return func(ctx context.Context, c testCase) error {
-		data := random(page)
+		data := random(min(k.amount(c), page))
 		file, err := k.files.write("page", data)
 		if err != nil {
 			return err
 		}
 		return k.serveHTTP(ctx, c, func(url string) error {
-			args := command(c, file, url)
+			args := append(command(c, file), slices.Repeat([]string{url}, c.rounds())...)
 			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 			cmd.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")
 			var said journal
@@ -61,7 +95,7 @@ func (k *kit) fetch(command func(c testCase, page, url string) []string) play {
 			if err != nil {
 				return fmt.Errorf("%s: %w %s", args[0], err, said.since(0))
 			}
-			if string(out) != string(data) {
+			if !bytes.Equal(out, bytes.Repeat(data, c.rounds())) {
 				return errDiffers
 			}
 			return nil
@@ -69,19 +103,21 @@ func (k *kit) fetch(command func(c testCase, page, url string) []string) play {
 	}
 }
 
-// serveHTTP serves a case by HTTP while use uses it. What went wrong on our
-// side joins use's error.
+// serveHTTP serves a case by HTTP while use uses it, each request over a connection
+// of its own. What went wrong on our side joins use's error.
 func (k *kit) serveHTTP(ctx context.Context, c testCase, use func(url string) error) error {
 	inner, err := listen(ctx)
 	if err != nil {
 		return err
 	}
+	e, err := k.end(c)
+	if err != nil {
+		return errors.Join(err, inner.Close())
+	}
 	var w witness
 	srv := &http.Server{
 		Handler: http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-			if err := c.settled(r.Context().Value(connKey{}).(*witnessed).Info()); err != nil {
-				w.saw(err)
-			}
+			w.saw(c, r.Context().Value(connKey{}).(*witnessed).Info())
 			out.Header().Set("Access-Control-Allow-Origin", "*") // for Chromium's page
 			returned(out, r)
 		}),
@@ -89,8 +125,9 @@ func (k *kit) serveHTTP(ctx context.Context, c testCase, use func(url string) er
 			return context.WithValue(ctx, connKey{}, conn)
 		},
 	}
+	srv.SetKeepAlivesEnabled(false)
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(&witnessing{inner, k.files.serverConfig(c), &w}) }()
+	go func() { done <- srv.Serve(&witnessing{inner, e, &w}) }()
 	err = use("https://localhost:" + portOf(inner) + "/")
 	srv.Close()
 	<-done
@@ -102,14 +139,19 @@ type connKey struct{}
 // A witness collects what goes wrong on a server's connections.
 type witness struct {
 	mu       sync.Mutex
+	requests int
 	wrong    []error // a case that settled on something else
 	unheeded []error // handshakes: browsers begin some that they do not need
 }
 
-func (w *witness) saw(err error) {
+// saw checks the connection of the next request: browsers open more than they use.
+func (w *witness) saw(c testCase, i handclasp.Info) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wrong = append(w.wrong, err)
+	if err := c.settled(i, w.requests); err != nil {
+		w.wrong = append(w.wrong, err)
+	}
+	w.requests++
 }
 
 func (w *witness) verdict(failed bool) error {
@@ -125,8 +167,8 @@ func (w *witness) verdict(failed bool) error {
 // failed: net/http keeps that to itself.
 type witnessing struct {
 	net.Listener
-	cfg *handclasp.ServerConfig
-	w   *witness
+	e *end
+	w *witness
 }
 
 func (l *witnessing) Accept() (net.Conn, error) {
@@ -134,11 +176,11 @@ func (l *witnessing) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &witnessed{handclasp.Server(raw, l.cfg), l.w}, nil
+	return &witnessed{l.e.on(raw), l.w}, nil
 }
 
 type witnessed struct {
-	*handclasp.Conn
+	*ours
 	w *witness
 }
 
@@ -149,5 +191,5 @@ func (c *witnessed) Read(b []byte) (int, error) {
 		c.w.unheeded = append(c.w.unheeded, fmt.Errorf("our side: %w", err))
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	return c.ours.Read(b)
 }

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/pki"
 )
 
 //go:embed testdata
@@ -28,26 +26,53 @@ type front struct {
 	command func(conf string) []string
 }
 
-// A seat tells which port of a front a case is for. It takes the case's group,
-// so that the HelloRetryRequest needs no seat of its own, and in TLS 1.2, behind
-// it, the certificate's curve.
-type seat struct {
-	version iana.Version
-	key     pki.Key
-	group   iana.Group
+// A site is what a template needs to know of one port; cases with equal sites share
+// it.
+type site struct {
+	Cert, Key, Both, Protocol, Curves string
+	Ciphers, Suites                   string // of TLS 1.2 and below, and of 1.3; "" for what it has by itself
+	DH                                string // path of parameters; "" for none
+	Verify                            string // the policy by ClientAuthType's name; "" if it does not ask
+	NoETM, IDs, Early                 bool
 }
 
-func (c testCase) seat() seat { return seat{c.version, c.key, c.group} }
+// site is what the case needs. It takes the case's group, so that the
+// HelloRetryRequest needs no site of its own, and in TLS 1.2, behind it, the
+// certificate's curve.
+func (f front) site(k *kit, c testCase) (s site, err error) {
+	id := k.files.id(c.key, c.chain)
+	s = site{
+		Cert: id.cert, Key: id.key, Both: id.both, Protocol: protocol(c.version), Curves: f.curves(c.curves()),
+		NoETM: c.mac == macFirst, IDs: c.resume == byID, Early: c.early != noEarly,
+	}
+	switch {
+	case c.version == iana.TLS13:
+		s.Curves = f.curves(c.theirs())
+		if !isDefault(c) {
+			s.Suites = c.suite.String()
+		}
+	case c.weak():
+		s.Ciphers = opensslCipher(c)
+	}
+	if c.mutual.asked() {
+		s.Verify = c.mutual.policy.String()
+	}
+	s.DH, err = k.dhParams(c)
+	return s, err
+}
 
-// A site is what a template needs to know of a seat.
-type site struct {
-	Port, Cert, Key, Both, Protocol, Curves string
+// HAProxy is what it calls a version: TLSv1.0 in full.
+func (s site) HAProxy() string {
+	if s.Protocol == protocol(iana.TLS10) {
+		return s.Protocol + ".0"
+	}
+	return s.Protocol
 }
 
 // A layout is what a template is filled with.
 type layout struct {
 	Dir, CA, Backend, Spare, Module string
-	Sites                           []site
+	Sites                           map[string]site // by port
 }
 
 func (f front) open(ctx context.Context, k *kit) (*player, error) {
@@ -71,38 +96,62 @@ func (f front) open(ctx context.Context, k *kit) (*player, error) {
 	}
 	return &player{
 		server: func(ctx context.Context, c testCase) error {
-			return p.during(func() error { return k.asClient(ctx, c, ports[c.seat()], post) })
+			s, err := f.site(k, c)
+			if err != nil {
+				return err
+			}
+			return p.during(func() error { return k.posts(ctx, c, func() (net.Conn, error) { return p.dial(ctx, ports[s]) }) })
 		},
 		close: func() { p.stop(); stop() },
 	}, nil
 }
 
-// plan gives each seat that a case needs a port.
-func (f front) plan(ctx context.Context, k *kit, backend string) (map[seat]string, layout, error) {
-	var seats []seat
-	for _, c := range allCases(false) {
-		if k.can(c) == "" && !slices.Contains(seats, c.seat()) {
-			seats = append(seats, c.seat())
-		}
+// posts runs a case as client of a server that speaks HTTP.
+func (k *kit) posts(ctx context.Context, c testCase, dial func() (net.Conn, error)) error {
+	n := min(k.amount(c), page)
+	if c.early != noEarly {
+		n = min(n, least)
 	}
-	free, err := freePorts(ctx, len(seats)+1)
+	request, err := newPosting(n)
+	if err != nil {
+		return err
+	}
+	e, err := k.end(c)
+	if err != nil {
+		return err
+	}
+	e.opening = request.bytes
+	return e.calls(ctx, dial, request.talk)
+}
+
+// plan gives each site that a case needs a port.
+func (f front) plan(ctx context.Context, k *kit, backend string) (map[site]string, layout, error) {
+	free, err := freePorts(ctx, 1)
 	if err != nil {
 		return nil, layout{}, err
 	}
-	ports := map[seat]string{}
-	plan := layout{Dir: k.files.dir, CA: k.files.ca, Backend: backend, Spare: free[len(seats)], Module: f.module}
-	for i, s := range seats {
-		ports[s] = free[i]
-		id := k.files.ids[s.key]
-		plan.Sites = append(plan.Sites, site{
-			Port: free[i], Cert: id.cert, Key: id.key, Both: id.both, Protocol: protocol(s.version), Curves: f.curves(testCase{version: s.version, key: s.key, group: s.group}.theirs()),
-		})
+	plan := layout{Dir: k.files.dir, CA: k.files.ca, Backend: backend, Spare: free[0], Module: f.module, Sites: map[string]site{}}
+	ports := map[site]string{}
+	for _, c := range k.cases(false) {
+		s, err := f.site(k, c)
+		if err != nil {
+			return nil, layout{}, err
+		}
+		if ports[s] != "" {
+			continue
+		}
+		if free, err = freePorts(ctx, 1); err != nil {
+			return nil, layout{}, err
+		}
+		ports[s], plan.Sites[free[0]] = free[0], s
 	}
 	return ports, plan, nil
 }
 
 // protocol is OpenSSL's name of a version, which everybody took over.
-func protocol(v iana.Version) string { return strings.Replace(v.String(), "TLS ", "TLSv", 1) }
+func protocol(v iana.Version) string {
+	return strings.TrimSuffix(strings.Replace(v.String(), "TLS ", "TLSv", 1), ".0")
+}
 
 func (f front) start(ctx context.Context, k *kit, plan layout) (*process, error) {
 	t, err := template.ParseFS(testdata, "testdata/"+f.conf)
@@ -122,7 +171,7 @@ func (f front) start(ctx context.Context, k *kit, plan layout) (*process, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.during(func() error { return p.ready(ctx, plan) }); err != nil {
+	if err := p.blame(p.ready(ctx, plan), 0); err != nil {
 		p.stop()
 		return nil, err
 	}
@@ -131,14 +180,12 @@ func (f front) start(ctx context.Context, k *kit, plan layout) (*process, error)
 
 // ready waits until a front listens.
 func (p *process) ready(ctx context.Context, plan layout) error {
-	if len(plan.Sites) == 0 {
-		return nil
+	for port := range plan.Sites {
+		conn, err := p.dial(ctx, port)
+		if err != nil {
+			return fmt.Errorf("it does not listen: %w", err)
+		}
+		return conn.Close()
 	}
-	limited, cancel := context.WithTimeout(ctx, caseWithin/2)
-	defer cancel()
-	conn, err := dial(limited, plan.Sites[0].Port)
-	if err != nil {
-		return fmt.Errorf("it does not listen: %w", err)
-	}
-	return conn.Close()
+	return nil
 }

@@ -6,79 +6,131 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/suite"
+	"github.com/handclasp/handclasp/sign"
 )
 
-// Every suite, group and certificate type comes up in both roles, each case once.
+// all are the cases of all areas.
+func all(server bool) (cases []testCase) {
+	for _, a := range areas {
+		cases = append(cases, a.cases(server)...)
+	}
+	return cases
+}
+
+// Every suite that works comes up in each version that has it, every group, every
+// certificate type and every signature scheme, in both roles; each case once, and
+// each is one that our side can be configured for.
 func TestAllCases(t *testing.T) {
 	for _, server := range []bool{false, true} {
-		cases := allCases(server)
-		for i, c := range cases {
-			if slices.Contains(cases[:i], c) {
+		cases := all(server)
+		seen := map[testCase]bool{}
+		for _, c := range cases {
+			if seen[c] {
 				t.Errorf("%v stands there twice", c)
 			}
-			if c.server != server || !c.exists() || !slices.Contains(underTest(), c.version) || !suite.ByID(c.suite).For(c.version) {
+			seen[c] = true
+			if c.server != server || !c.entry().For(c.version) || c.shows() && !c.exists() {
 				t.Errorf("%v is no case", c)
 			}
 		}
-		for _, v := range underTest() {
-			for _, s := range suite.Defaults() {
-				has := slices.ContainsFunc(cases, func(c testCase) bool { return c.version == v && c.suite == s.ID })
-				if has != s.For(v) {
-					t.Errorf("%v, %v: in the cases: %v", v, s.ID, has)
+		has := func(what any, f func(testCase) bool) {
+			if !slices.ContainsFunc(cases, f) {
+				t.Errorf("our server %v: no case has %v", server, what)
+			}
+		}
+		for _, v := range versions {
+			for _, s := range suite.ForVersion(v) {
+				has(s.ID, func(c testCase) bool { return c.version == v && c.suite == s.ID })
+				if s.CBC() {
+					has("encrypt-then-MAC", func(c testCase) bool { return c.version == v && c.suite == s.ID && c.mac == macLast })
 				}
 			}
 		}
-		for _, g := range kex.Groups() {
-			if !slices.ContainsFunc(cases, func(c testCase) bool { return c.group == g }) {
-				t.Errorf("no case has %v", g)
-			}
+		for _, g := range kex.All() {
+			has(g, func(c testCase) bool { return c.group == g })
 		}
 		for _, k := range keyKinds {
-			if !slices.ContainsFunc(cases, func(c testCase) bool { return c.key == k }) {
-				t.Errorf("no case has %v", k)
+			has(k, func(c testCase) bool { return c.key == k })
+		}
+		for _, s := range sign.All() {
+			has(s, func(c testCase) bool { return c.scheme == s })
+		}
+		for _, a := range areas {
+			if len(a.cases(server)) == 0 {
+				t.Errorf("our server %v: nothing in %s", server, a.name)
 			}
 		}
 	}
 }
 
-// Every policy comes up with every kind of client certificate and without one,
-// in each version, and nothing of it in the other cases.
+// Each case has a configuration that is accepted.
+func TestConfigurations(t *testing.T) {
+	f := testFiles(t)
+	for _, c := range slices.Concat(all(false), all(true)) {
+		e, err := (&kit{files: f}).end(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.server {
+			e.server.Time = time.Now
+			_, err = e.server.Params()
+		} else {
+			e.client.Time = time.Now
+			_, err = e.client.Params()
+		}
+		if err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
+
+func testFiles(t *testing.T) *files {
+	f, err := newFiles(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// Every policy comes up with every kind of client certificate that a version can
+// sign with and without one.
 func TestMutualCases(t *testing.T) {
 	for _, server := range []bool{false, true} {
 		cases := mutualCases(server)
-		if want := len(underTest()) * 4 * (len(keyKinds) + 1); len(cases) != want {
+		if want := 4 * (2*(len(keyKinds)+1) + 2*len(keyKinds)); len(cases) != want {
 			t.Errorf("%d cases, want %d", len(cases), want)
 		}
-		for i, c := range cases {
-			if slices.Contains(cases[:i], c) || !c.exists() || c.server != server || !c.mutual.asked() || c.mutual.String() == "" {
+		for _, c := range cases {
+			if !c.mutual.asked() || !strings.Contains(c.String(), c.mutual.String()) {
 				t.Errorf("%v is no case", c)
 			}
 		}
-		for _, c := range allCases(server) {
-			if c.mutual != (mutual{}) || c.mutual.asked() || c.mutual.String() != "" {
+		for _, c := range defaultCases(server) {
+			if c.mutual.asked() {
 				t.Errorf("%v asks the client", c)
 			}
 		}
 	}
-	p384 := testCase{version: iana.TLS12, group: iana.X25519, key: pki.P256, mutual: mutual{policy: handclasp.RequireAnyClientCert, shows: pki.P384}}
+	p384 := usual(iana.TLS12, false)
+	p384.mutual = mutual{policy: handclasp.RequireAnyClientCert, shows: pki.P384}
 	if got := p384.theirs(); !slices.Equal(got, []iana.Group{iana.X25519, iana.Secp256r1, iana.Secp384r1}) {
 		t.Errorf("with P-384 of the client the groups are %v", got)
 	}
 }
 
 func TestGroups(t *testing.T) {
-	retry := testCase{version: iana.TLS13, group: iana.Secp384r1, retry: true}
+	retry := testCase{version: iana.TLS13, suite: iana.TLS_AES_128_GCM_SHA256, group: iana.Secp384r1, retry: true}
 	retried := retry
 	retried.server = true
 	tests := []struct {
@@ -86,11 +138,11 @@ func TestGroups(t *testing.T) {
 		c               testCase
 		offered, theirs []iana.Group
 	}{
-		{"TLS 1.3", testCase{version: iana.TLS13, group: iana.X25519, key: pki.P384}, []iana.Group{iana.X25519}, []iana.Group{iana.X25519}},
-		{"TLS 1.2, the certificate on another curve", testCase{version: iana.TLS12, group: iana.X25519, key: pki.P384},
+		{"TLS 1.3", testCase{version: iana.TLS13, suite: iana.TLS_AES_128_GCM_SHA256, group: iana.X25519, key: pki.P384}, []iana.Group{iana.X25519}, []iana.Group{iana.X25519}},
+		{"TLS 1.2, the certificate on another curve", testCase{version: iana.TLS12, suite: iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, group: iana.X25519, key: pki.P384},
 			[]iana.Group{iana.X25519, iana.Secp384r1}, []iana.Group{iana.X25519, iana.Secp384r1}},
-		{"TLS 1.2, the certificate on the same curve", testCase{version: iana.TLS12, group: iana.Secp384r1, key: pki.P384}, []iana.Group{iana.Secp384r1}, []iana.Group{iana.Secp384r1}},
-		{"TLS 1.2, RSA", testCase{version: iana.TLS12, group: iana.Secp384r1, key: pki.RSA2048}, []iana.Group{iana.Secp384r1}, []iana.Group{iana.Secp384r1}},
+		{"TLS 1.2, the certificate on the same curve", testCase{version: iana.TLS12, suite: iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, group: iana.Secp384r1, key: pki.P384}, []iana.Group{iana.Secp384r1}, []iana.Group{iana.Secp384r1}},
+		{"TLS 1.2, RSA", testCase{version: iana.TLS12, suite: iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, group: iana.Secp384r1, key: pki.RSA2048}, []iana.Group{iana.Secp384r1}, []iana.Group{iana.Secp384r1}},
 		{"retry, the peer serves", retry, []iana.Group{iana.Secp256r1, iana.Secp384r1}, []iana.Group{iana.Secp384r1}},
 		{"retry, the peer calls", retried, []iana.Group{iana.Secp256r1, iana.Secp384r1}, []iana.Group{iana.Secp256r1, iana.Secp384r1}},
 	}
@@ -105,7 +157,7 @@ func TestGroups(t *testing.T) {
 }
 
 func TestSample(t *testing.T) {
-	all := allCases(true)
+	all := defaultCases(true)
 	picked := sample(all)
 	if len(picked) == 0 || len(picked) >= len(all) {
 		t.Fatalf("%d of %d cases", len(picked), len(all))
@@ -125,20 +177,65 @@ func TestSample(t *testing.T) {
 }
 
 func TestSettled(t *testing.T) {
-	c := testCase{version: iana.TLS13, suite: iana.TLS_AES_128_GCM_SHA256, group: iana.X25519}
-	good := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group}
-	if err := c.settled(good); err != nil {
+	c := usual(iana.TLS13, false)
+	c.scheme = iana.ECDSA_SECP256R1_SHA256
+	good := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group, ForwardSecrecy: true, SignatureScheme: c.scheme}
+	if err := c.settled(good, 0); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*handclasp.Info){
-		"version": func(i *handclasp.Info) { i.Version = iana.TLS12 },
-		"suite":   func(i *handclasp.Info) { i.CipherSuite = iana.TLS_AES_256_GCM_SHA384 },
-		"group":   func(i *handclasp.Info) { i.Group = iana.Secp256r1 },
-		"retry":   func(i *handclasp.Info) { i.Retried = true },
+		"version":         func(i *handclasp.Info) { i.Version = iana.TLS12 },
+		"suite":           func(i *handclasp.Info) { i.CipherSuite = iana.TLS_AES_256_GCM_SHA384 },
+		"group":           func(i *handclasp.Info) { i.Group = iana.Secp256r1 },
+		"retry":           func(i *handclasp.Info) { i.Retried = true },
+		"resumption":      func(i *handclasp.Info) { i.Resumed = true },
+		"forward secrecy": func(i *handclasp.Info) { i.ForwardSecrecy = false },
+		"scheme":          func(i *handclasp.Info) { i.SignatureScheme = iana.ED25519 },
+		"client":          func(i *handclasp.Info) { i.ClientAuth = true },
 	} {
 		i := good
-		if change(&i); c.settled(i) == nil {
+		if change(&i); c.settled(i, 0) == nil {
 			t.Errorf("another %s goes unnoticed", name)
+		}
+	}
+	c = usual(iana.TLS10, false)
+	c.mac = macLast
+	old := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group, ForwardSecrecy: true}
+	if c.settled(old, 0) == nil {
+		t.Error("no encrypt-then-MAC goes unnoticed")
+	}
+	c.mac, c.resume = macFirst, byTicket
+	if err := c.settled(old, 0); err != nil {
+		t.Error(err)
+	}
+	if c.settled(old, 1) == nil {
+		t.Error("no resumption goes unnoticed")
+	}
+}
+
+func TestSettledEarly(t *testing.T) {
+	c := usual(iana.TLS13, true)
+	c.resume, c.early = byTicket, replayed
+	state := func(s flow.EarlyState) (i handclasp.Info) {
+		i.EarlyData.State = s
+		return i
+	}
+	for _, tt := range []struct {
+		n    int
+		i    handclasp.Info
+		got  string
+		good bool
+	}{
+		{0, state(flow.EarlyNone), "", true},
+		{1, state(flow.EarlyAccepted), earlyWords, true},
+		{1, state(flow.EarlyAccepted), "", false},
+		{1, state(flow.EarlyRejected), "", false},
+		{2, state(flow.EarlyRejected), "", true},
+		{2, state(flow.EarlyRejected), earlyWords, false},
+		{2, state(flow.EarlyAccepted), earlyWords, false},
+	} {
+		if err := c.settledEarly(tt.i, tt.n, []byte(tt.got)); (err == nil) != tt.good {
+			t.Errorf("connection %d, 0-RTT %v, %q: %v", tt.n, tt.i.EarlyData.State, tt.got, err)
 		}
 	}
 }
@@ -151,10 +248,9 @@ func TestPeers(t *testing.T) {
 		if err != nil || len(chosen) != 1 || chosen[0].name != p.name {
 			t.Errorf("choose(%q): %d peers, %v", p.name, len(chosen), err)
 		}
-		for _, c := range slices.Concat(allCases(false), allCases(true)) {
-			if p.name != "crypto/tls" && p.name != "chromium" && p.can(c) == "" && slices.Contains(strings.Split(opensslGroups(c.theirs()), ":"), "") {
-				t.Errorf("%s: no name for a group of %v", p.name, c)
-			}
+		some := slices.ContainsFunc(slices.Concat(all(false), all(true)), func(c testCase) bool { return p.can(c) == "" })
+		if !some {
+			t.Errorf("%s can do nothing", p.name)
 		}
 	}
 	if all, err := choose(""); err != nil || len(all) != len(peers) {
@@ -162,6 +258,55 @@ func TestPeers(t *testing.T) {
 	}
 	if _, err := choose("openssl,wolfsssl"); err == nil || !strings.Contains(err.Error(), `"wolfsssl"`) {
 		t.Errorf("an unknown peer: %v", err)
+	}
+	if chosen, err := chooseAreas("PSK,close"); err != nil || len(chosen) != 2 || chosen[0].name != "PSK" {
+		t.Errorf("areas PSK and close: %d, %v", len(chosen), err)
+	}
+}
+
+// What programs are told of a case.
+func TestWords(t *testing.T) {
+	ccm := usual(iana.TLS12, false).with(suite.ByID(iana.TLS_DHE_RSA_WITH_AES_256_CCM_8))
+	cbc := usual(iana.TLS10, false).with(suite.ByID(iana.TLS_RSA_PSK_WITH_AES_128_CBC_SHA))
+	cbc.mac = macFirst
+	for _, tt := range []struct{ name, got, want string }{
+		{"gnutls, CCM", gnutlsPriority(ccm), "NONE:+VERS-TLS1.2:+COMP-NULL:+CTYPE-X509:+AES-256-CCM-8:+AEAD:+DHE-RSA:+GROUP-FFDHE2048:+SIGN-ALL"},
+		{"gnutls, CBC", gnutlsPriority(cbc), "NONE:+VERS-TLS1.0:+COMP-NULL:+CTYPE-X509:+AES-128-CBC:+SHA1:+RSA-PSK:+SIGN-ALL:%NO_ETM"},
+		{"gnutls, scheme", gnutlsScheme(iana.TLS13, iana.ECDSA_SECP384R1_SHA384), "SIGN-ECDSA-SECP384R1-SHA384"},
+		{"gnutls, scheme of TLS 1.2", gnutlsScheme(iana.TLS12, iana.ECDSA_SECP384R1_SHA384), "SIGN-ECDSA-SHA384"},
+		{"gnutls, RSA", gnutlsScheme(iana.TLS12, iana.RSA_PKCS1_SHA256), "SIGN-RSA-SHA256"},
+		{"botan, CCM", botanCipher(ccm), "AES-256/CCM(8)"},
+		{"botan, CBC", botanCipher(cbc), "AES-128"},
+		{"openssl, CBC", opensslCipher(cbc), "RSA-PSK-AES128-CBC-SHA:@SECLEVEL=0"},
+		{"openssl, default", opensslCipher(usual(iana.TLS12, false)), "ECDHE-ECDSA-AES128-GCM-SHA256"},
+		{"groups", opensslGroups([]iana.Group{iana.X25519, iana.Secp521r1, iana.FFDHE3072}), "X25519:P-521:ffdhe3072"},
+		{"version", protocol(iana.TLS10) + " " + protocol(iana.TLS13), "TLSv1 TLSv1.3"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+// The pieces in which handshake messages travel: the plaintext ones byte by byte,
+// whatever the pieces in which they come.
+func TestSplitter(t *testing.T) {
+	in := []byte{22, 3, 1, 0, 2, 'a', 'b', 20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 2, 'c', 'd'}
+	clear := []byte{22, 3, 1, 0, 1, 'a', 22, 3, 1, 0, 1, 'b', 20, 3, 3, 0, 1, 1}
+	for v, want := range map[iana.Version][]byte{
+		iana.TLS12: append(slices.Clone(clear), in[13:]...),
+		iana.TLS13: append(slices.Clone(clear), 22, 3, 3, 0, 1, 'c', 22, 3, 3, 0, 1, 'd'),
+	} {
+		for size := 1; size <= len(in); size++ {
+			s := splitter{version: v}
+			var out []byte
+			for piece := range slices.Chunk(in, size) {
+				out = s.cut(out, piece)
+			}
+			if !bytes.Equal(out, want) {
+				t.Errorf("%v, %d bytes at a time: % x", v, size, out)
+			}
+		}
 	}
 }
 
@@ -182,7 +327,7 @@ func stub(play play) peer {
 	return peer{
 		name:    "stub",
 		version: func(context.Context) (string, error) { return "stub 1", nil },
-		can:     except(lacks{groups: hybrids, why: "no hybrids"}),
+		can:     except([]lack{{postQuantum, "no hybrids"}}),
 		open:    func(context.Context, *kit) (*player, error) { return &player{client: play}, nil },
 	}
 }
@@ -203,7 +348,7 @@ func TestSummary(t *testing.T) {
 		want []string
 	}{
 		{"all pass", stub(func(context.Context, testCase) error { return nil }), false, false, []string{"client", "stub 1", "left out: no hybrids", " 0 failed"}},
-		{"all fail", stub(func(context.Context, testCase) error { return broken }), false, true, []string{"FAIL  stub  our server", "it broke", "gave up after 8 failures in a row"}},
+		{"all fail", stub(func(context.Context, testCase) error { return broken }), false, true, []string{"FAIL  stub  our server", "it broke", "gave up after 4 failures in a row"}},
 		{"not there", gone, false, false, []string{"skipped: stub is not installed"}},
 		{"not there, in CI", gone, true, true, []string{"FAIL  stub: stub is not installed"}},
 		{"does not start", stuck, false, true, []string{"FAIL  stub does not start: it broke"}},
@@ -212,8 +357,8 @@ func TestSummary(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var out strings.Builder
-		r := runner{out: &out, ci: tt.ci, data: 100}
-		if err := r.summary([]tally{r.peer(t.Context(), nil, tt.p)}, time.Second); (err != nil) != tt.fail {
+		r := runner{out: &out, ci: tt.ci, data: 100, areas: areas[:1]}
+		if err := r.summary([]tally{r.peer(t.Context(), testFiles(t), tt.p)}, time.Second); (err != nil) != tt.fail {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		for _, w := range tt.want {
@@ -226,13 +371,9 @@ func TestSummary(t *testing.T) {
 
 // The way data goes is the same with each peer; here the peer is ourselves.
 func TestTalks(t *testing.T) {
-	f, err := newFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := testFiles(t)
 	k := &kit{files: f, data: 50_000}
-	defer os.RemoveAll(f.dir)
-	c := testCase{version: iana.TLS13, suite: iana.TLS_AES_128_GCM_SHA256, group: iana.X25519, key: pki.P256}
+	c := usual(iana.TLS13, false)
 	ctx, cancel := context.WithTimeout(t.Context(), caseWithin)
 	defer cancel()
 	if err := k.stdPlay(ctx, c); err != nil {
@@ -243,6 +384,10 @@ func TestTalks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	cfg, err := f.serverConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() {
 		raw, err := l.Accept()
@@ -250,18 +395,27 @@ func TestTalks(t *testing.T) {
 			done <- err
 			return
 		}
-		conn := handclasp.Server(raw, f.serverConfig(c))
+		conn := handclasp.Server(raw, cfg)
 		_, err = io.Copy(conn, conn)
 		done <- errors.Join(err, conn.Close())
 	}()
-	if err := k.asClient(ctx, c, portOf(l), farewell(echo(k.data))); err != nil {
+	at := func(port string) func() (net.Conn, error) {
+		return func() (net.Conn, error) { return dial(ctx, port) }
+	}
+	if err := k.asClient(ctx, c, at(portOf(l)), farewell(echo(k.data))); err != nil {
 		t.Error("echo: ", err)
 	}
 	if err := <-done; err != nil {
 		t.Error("echo, its other side: ", err)
 	}
-	err = k.serveHTTP(ctx, c, func(url string) error {
-		return k.asClient(ctx, c, strings.Trim(url[strings.LastIndexByte(url, ':')+1:], "/"), post)
+	page, err := newPosting(k.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := c
+	served.server = true
+	err = k.serveHTTP(ctx, served, func(url string) error {
+		return k.asClient(ctx, c, at(strings.Trim(url[strings.LastIndexByte(url, ':')+1:], "/")), page.talk)
 	})
 	if err != nil {
 		t.Error("page: ", err)

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
-	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/flow"
 )
 
 // A peer is a stack to run against.
@@ -15,28 +18,27 @@ type peer struct {
 	name       string
 	version    func(context.Context) (string, error) // an error: it is not here
 	can        func(testCase) string                 // why it can't do a case, or ""
-	mutual     bool                                  // with client certificates too
-	sample     bool                                  // not the full cross product, since its cases take long
+	sample     bool                                  // not the full cross product of the first area, since its cases take long
 	everywhere string                                // the program of it that can't be told to listen on loopback only
 	open       func(context.Context, *kit) (*player, error)
 }
 
 // peers stand in the order in which they run.
 var peers = []peer{
-	{name: "crypto/tls", version: stdVersion, can: except(), open: stdOpen, mutual: true},
-	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen, mutual: true},
-	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, mutual: true, everywhere: "gnutls-serv"},
+	{name: "crypto/tls", version: stdVersion, can: stdCan, open: stdOpen},
+	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen},
+	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, everywhere: "gnutls-serv"},
 	{name: "botan", version: program("botan", "version"), can: botanCan, open: botanOpen, everywhere: "botan tls_server"},
 	{name: "java", version: program("java", "--version"), can: javaCan, open: javaOpen, sample: true},
-	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: opensslCan, open: nodeOpen, sample: true},
-	{name: "python", version: program("python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0] + ',', ssl.OPENSSL_VERSION)"), can: opensslCan, open: pythonOpen, sample: true},
-	{name: "curl", version: program("curl", "--version"), can: opensslCan, open: curlOpen, mutual: true},
-	{name: "wget", version: program("wget", "--version"), can: gnutlsCan, open: wgetOpen},
+	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: nodeCan, open: nodeOpen, sample: true},
+	{name: "python", version: program("python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0] + ',', ssl.OPENSSL_VERSION)"), can: pythonCan, open: pythonOpen, sample: true},
+	{name: "curl", version: program("curl", "--version"), can: curlCan, open: curlOpen},
+	{name: "wget", version: program("wget", "--version"), can: wgetCan, open: wgetOpen},
 	{name: "chromium", version: program("chromium", "--version"), can: chromiumCan, open: chromiumOpen},
-	{name: "nginx", version: program("nginx", "-v"), can: opensslCan, open: nginxOpen},
-	{name: "haproxy", version: program("haproxy", "-v"), can: opensslCan, open: haproxyOpen},
-	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: opensslCan, open: lighttpdOpen("mod_openssl", opensslGroups)},
-	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: gnutlsCan, open: lighttpdOpen("mod_gnutls", opensslGroups)},
+	{name: "nginx", version: program("nginx", "-v"), can: nginxCan, open: nginxOpen},
+	{name: "haproxy", version: program("haproxy", "-v"), can: haproxyCan, open: haproxyOpen},
+	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: lighttpdOpenSSLCan, open: lighttpdOpen("mod_openssl", opensslGroups)},
+	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: lighttpdGnuTLSCan, open: lighttpdOpen("mod_gnutls", opensslGroups)},
 	{name: "lighttpd-mbedtls", version: lighttpdVersion("mod_mbedtls", "libmbedtls"), can: mbedtlsCan, open: lighttpdOpen("mod_mbedtls", ianaGroups)},
 	{name: "lighttpd-wolfssl", version: lighttpdVersion("mod_wolfssl", "libwolfssl"), can: wolfsslCan, open: lighttpdOpen("mod_wolfssl", noCurves)},
 }
@@ -49,16 +51,28 @@ func peerNames() (names []string) {
 }
 
 // choose gives the peers of a comma list; all for the empty one.
-func choose(list string) (chosen []peer, err error) {
+func choose(list string) ([]peer, error) {
+	return pick("peer", list, peers, func(p peer) string { return p.name })
+}
+
+func chooseAreas(list string) ([]area, error) {
+	return pick("area", list, areas, func(a area) string { return a.name })
+}
+
+func pick[T any](what, list string, all []T, name func(T) string) (chosen []T, err error) {
 	if list == "" {
-		return peers, nil
+		return all, nil
 	}
-	for name := range strings.SplitSeq(list, ",") {
-		i := slices.Index(peerNames(), name)
+	var names []string
+	for _, x := range all {
+		names = append(names, name(x))
+	}
+	for want := range strings.SplitSeq(list, ",") {
+		i := slices.Index(names, want)
 		if i < 0 {
-			return nil, fmt.Errorf("there is no peer %q; there are %s", name, strings.Join(peerNames(), ", "))
+			return nil, fmt.Errorf("there is no %s %q; there are %s", what, want, strings.Join(names, ", "))
 		}
-		chosen = append(chosen, peers[i])
+		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
@@ -77,48 +91,77 @@ type kit struct {
 	files *files
 	data  int
 	can   func(testCase) string // of the peer
+	areas []area
+	watch func(*flow.Event) // of our clients; may be nil
 }
 
-// asClient runs a case as client of the server on port.
-func (k *kit) asClient(ctx context.Context, c testCase, port string, t talk) error {
-	raw, err := dial(ctx, port)
+// cases are those that the peer can do.
+func (k *kit) cases(server bool) (cases []testCase) {
+	for _, a := range k.areas {
+		for _, c := range a.cases(server) {
+			if k.can(c) == "" {
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases
+}
+
+// asClient runs a case as client of the server that dial connects to.
+func (k *kit) asClient(ctx context.Context, c testCase, dial func() (net.Conn, error), t talk) error {
+	e, err := k.end(c)
 	if err != nil {
 		return err
 	}
-	defer raw.Close()
-	return finish(ctx, c, handclasp.Client(raw, k.files.clientConfig(c)), t)
+	return e.calls(ctx, dial, t)
 }
 
-// accept runs a case as server of the next client that connects to l.
-func (k *kit) accept(ctx context.Context, c testCase, l *net.TCPListener, t talk) error {
+// calls runs all connections of a case as client.
+func (e *end) calls(ctx context.Context, dial func() (net.Conn, error), t talk) error {
+	for range e.c.rounds() {
+		raw, err := dial()
+		if err == nil {
+			err = e.meet(ctx, raw, acted(ctx, t))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accept runs one connection of a case as server of the next client that connects
+// to l.
+func (e *end) accept(ctx context.Context, l *net.TCPListener, t talk) error {
 	raw, err := l.Accept()
 	if err != nil {
 		return err
 	}
-	defer raw.Close()
 	if by, ok := ctx.Deadline(); ok {
 		if err := raw.SetDeadline(by); err != nil {
-			return err
+			return errors.Join(err, raw.Close())
 		}
 	}
-	return finish(ctx, c, handclasp.Server(raw, k.files.serverConfig(c)), t)
+	return e.meet(ctx, raw, acted(ctx, t))
 }
 
-// finish completes the handshake on our side, checks it and moves data.
-func finish(ctx context.Context, c testCase, ours *handclasp.Conn, t talk) error {
-	if c.mutual.refused() {
-		return refuse(ctx, ours)
-	}
-	if err := ours.HandshakeContext(ctx); err != nil {
+// asServer runs all connections of a case as server of the clients that connect to
+// l. Before each one, next may start a client.
+func (k *kit) asServer(ctx context.Context, c testCase, l *net.TCPListener, next func(round int) (talk, error)) error {
+	e, err := k.end(c)
+	if err != nil {
 		return err
 	}
-	if err := c.settled(ours.Info()); err != nil {
-		return err
+	for round := range c.rounds() {
+		t, err := next(round)
+		if err == nil {
+			err = e.accept(ctx, l, t)
+		}
+		if err != nil {
+			return fmt.Errorf("connection %d: %w", round+1, err)
+		}
 	}
-	if err := t(ours); err != nil {
-		return err
-	}
-	return ours.Close()
+	return nil
 }
 
 // serves starts a program that serves the case on the port it is told, and runs
@@ -132,20 +175,50 @@ func (k *kit) serves(ctx context.Context, c testCase, start func(port string) (*
 	if err != nil {
 		return err
 	}
-	return p.once(func() error { return k.asClient(ctx, c, ports[0], t(p)) })
+	return p.once(func() error {
+		return k.asClient(ctx, c, func() (net.Conn, error) { return p.dial(ctx, ports[0]) }, t(p))
+	})
 }
 
-// calls starts a program that connects to the port it is told, and runs the
-// case as its server.
-func (k *kit) calls(ctx context.Context, c testCase, start func(port string) (*process, error), t func(*process) talk) error {
+// calls starts a program for each connection of the case, which connects to the
+// port it is told, and runs the case as its server. It may be the same process
+// again.
+func (k *kit) calls(ctx context.Context, c testCase, start func(port string, round int) (*process, error), t func(*process) talk) error {
 	l, err := listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	p, err := start(portOf(l))
-	if err != nil {
+	var last *process
+	var mu sync.Mutex // of current, and of who sets l's deadline
+	var current *process
+	err = k.asServer(ctx, c, l, func(round int) (talk, error) {
+		p, err := start(portOf(l), round)
+		if err != nil {
+			return nil, err
+		}
+		if last != nil && last != p {
+			last.stop()
+		}
+		last = p
+		by, _ := ctx.Deadline()
+		mu.Lock()
+		current = p
+		l.SetDeadline(by)
+		mu.Unlock()
+		go func() {
+			<-p.ended
+			mu.Lock()
+			defer mu.Unlock()
+			if current == p {
+				l.SetDeadline(time.Now()) // nobody will connect
+			}
+		}()
+		return t(p), nil
+	})
+	if last == nil {
 		return err
 	}
-	return p.once(func() error { return k.accept(ctx, c, l, t(p)) })
+	defer last.stop()
+	return last.blame(err, 0)
 }

@@ -3,7 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +19,9 @@ import (
 // cases: it takes a line a case and echoes over the connection of that case.
 type residence struct {
 	program string                                    // in testdata
+	compile []string                                  // the command that compiles the program, which is put behind it; nil if nothing needs to
 	command func(c testCase, program string) []string // equal for cases that one process can serve
-	suite   func(iana.CipherSuite) string
+	suite   func(testCase) string
 	groups  func([]iana.Group) string
 }
 
@@ -23,6 +29,7 @@ type residence struct {
 type resident struct {
 	*process
 	lines *bufio.Scanner
+	n     int // cases so far
 }
 
 func (f residence) open(ctx context.Context, k *kit) (*player, error) {
@@ -33,6 +40,12 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 	path, err := k.files.write(f.program, text)
 	if err != nil {
 		return nil, err
+	}
+	if f.compile != nil {
+		cmd := exec.CommandContext(ctx, f.compile[0], append(f.compile[1:], path)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w %s", err, out)
+		}
 	}
 	running := map[string]*resident{}
 	at := func(c testCase) (*resident, error) {
@@ -45,7 +58,7 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 		if err != nil {
 			return nil, err
 		}
-		running[name] = &resident{p, bufio.NewScanner(p)}
+		running[name] = &resident{process: p, lines: bufio.NewScanner(p)}
 		return running[name], nil
 	}
 	return &player{
@@ -73,9 +86,106 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 
 // tell gives a resident its next case.
 func (f residence) tell(k *kit, r *resident, c testCase, role, port string) error {
-	id := k.files.ids[c.key]
-	_, err := fmt.Fprintln(r, role, protocol(c.version), f.suite(c.suite), f.groups(c.theirs()), id.cert, id.key, k.files.ca, port)
+	r.n++
+	words := map[string]string{
+		"n":    strconv.Itoa(r.n),
+		"role": role, "port": port, "version": protocol(c.version), "suite": f.suite(c), "groups": f.groups(c.theirs()), "ca": k.files.ca,
+		"rounds": strconv.Itoa(c.rounds()), "identity": identity, "psk": "", "sigalgs": "", "then": "", "ask": "", "verify": "", "cert": "", "key": "", "dh": "",
+		"options": strconv.Itoa(opensslOptions(c)),
+	}
+	id := k.files.id(c.key, c.chain)
+	if role == "client" {
+		id = k.files.id(c.mutual.shows, c.chain)
+	}
+	if role == "server" && c.shows() || role == "client" && c.mutual.proves() {
+		words["cert"], words["key"] = id.cert, id.key
+	}
+	if c.secret() {
+		words["psk"] = hex.EncodeToString(sharedKey)
+	}
+	if c.scheme != 0 {
+		words["sigalgs"] = joined(c.schemes(), ":", opensslScheme)
+	}
+	if c.mutual.asked() {
+		words["ask"] = "request"
+		if c.mutual.policy.Requires() {
+			words["ask"] = "require"
+		}
+		if c.mutual.policy.Verifies() {
+			words["verify"] = "yes"
+		}
+	}
+	words["then"] = map[deed]string{rekeyPeer: "rekey", renegotiate: "renegotiate", askLater: "ask", closeUs: "last", closePeer: "first"}[c.then]
+	var err error
+	if role == "server" {
+		if words["dh"], err = k.dhParams(c); err != nil {
+			return err
+		}
+	}
+	var line []string
+	for word, value := range words {
+		line = append(line, word+"="+value)
+	}
+	_, err = fmt.Fprintln(r, strings.Join(line, " "))
 	return err
+}
+
+// opensslOptions are what OpenSSL's SSL_CTX_set_options is told.
+func opensslOptions(c testCase) (options int) {
+	const noTicket, noEncryptThenMAC = 1 << 14, 1 << 19
+	if c.resume == byID {
+		options |= noTicket
+	}
+	if c.mac == macFirst {
+		options |= noEncryptThenMAC
+	}
+	return options
+}
+
+// talk is an echo, or what a case makes of one.
+func (f residence) talk(k *kit, r *resident, c testCase) talk {
+	switch {
+	case c.byPeer():
+		return prodded(func(*ours) error { return nil }, lineBack) // it knows when
+	case c.then == closeUs:
+		return answered(k.amount(c))
+	case c.then == closePeer:
+		return func(o *ours) error { return r.hashed(o, random(k.amount(c))) }
+	case c.then != nothing:
+		return echo(k.amount(c)) // what is done comes behind
+	}
+	return farewell(echo(k.amount(c)))
+}
+
+// hashed has the resident close its side, sends data, and compares what it prints.
+func (r *resident) hashed(o *ours, data []byte) error {
+	if err := ended(o); err != nil {
+		return err
+	}
+	if _, err := o.Write(data); err != nil {
+		return err
+	}
+	if err := o.CloseWrite(); err != nil {
+		return err
+	}
+	line, err := r.next()
+	if want := sha256.Sum256(data); err == nil && line != hex.EncodeToString(want[:]) {
+		return errDiffers
+	}
+	return err
+}
+
+// next is the next thing that it prints of this case: what an earlier one failed to
+// read comes before.
+func (r *resident) next() (string, error) {
+	stuck := time.AfterFunc(caseWithin, r.stop) // nothing else wakes a Scanner
+	defer stuck.Stop()
+	for r.lines.Scan() {
+		if text, ok := strings.CutPrefix(r.lines.Text(), strconv.Itoa(r.n)+" "); ok {
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("the peer prints nothing: %v", r.lines.Err())
 }
 
 func (f residence) calls(ctx context.Context, k *kit, r *resident, c testCase) error {
@@ -87,17 +197,16 @@ func (f residence) calls(ctx context.Context, k *kit, r *resident, c testCase) e
 	if err := f.tell(k, r, c, "client", portOf(l)); err != nil {
 		return err
 	}
-	return k.accept(ctx, c, l, farewell(echo(k.data)))
+	return k.asServer(ctx, c, l, func(int) (talk, error) { return f.talk(k, r, c), nil })
 }
 
 func (f residence) serves(ctx context.Context, k *kit, r *resident, c testCase) error {
 	if err := f.tell(k, r, c, "server", "0"); err != nil {
 		return err
 	}
-	stuck := time.AfterFunc(caseWithin, r.stop) // nothing else wakes a Scanner
-	defer stuck.Stop()
-	if !r.lines.Scan() {
-		return fmt.Errorf("it does not tell its port: %v", r.lines.Err())
+	port, err := r.next()
+	if err != nil {
+		return err
 	}
-	return k.asClient(ctx, c, r.lines.Text(), farewell(echo(k.data)))
+	return k.asClient(ctx, c, func() (net.Conn, error) { return r.dial(ctx, port) }, f.talk(k, r, c))
 }

@@ -3,13 +3,21 @@ package session
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"golang.org/x/crypto/chacha20"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/handclasp/handclasp/fault"
 )
@@ -249,4 +257,70 @@ func TestTicketsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestXChaCha20Poly1305: what tickets are sealed with is ChaCha20-Poly1305 under a key
+// that HChaCha20 makes of the first 16 bytes of the nonce, and gives the example of
+// draft-irtf-cfrg-xchacha-03, Appendix A.3.1. The standard library does not know it.
+func TestXChaCha20Poly1305(t *testing.T) {
+	sequence := func(first byte, n int) (b []byte) {
+		for i := range n {
+			b = append(b, first+byte(i))
+		}
+		return b
+	}
+	key, nonce, additional := sequence(0x80, 32), sequence(0x40, 24), unhex("50515253c0c1c2c3c4c5c6c7")
+	text := []byte("Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.")
+	aead := must(chacha20poly1305.NewX(key))
+	want := unhex("bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452" +
+		"2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff921f9664c97637da9768812f615c68b13b52e" + "c0875924c1c7987947deafd8780acf49")
+	if got := aead.Seal(nil, nonce, text, additional); !bytes.Equal(got, want) {
+		t.Errorf("sealed %x", got)
+	}
+	for n := range 200 {
+		rand.Read(key)
+		rand.Read(nonce)
+		inner := must(chacha20poly1305.New(must(chacha20.HChaCha20(key, nonce[:16]))))
+		want := inner.Seal(nil, append(make([]byte, 4), nonce[16:]...), text[:n%len(text)], additional)
+		if got := must(chacha20poly1305.NewX(key)).Seal(nil, nonce, text[:n%len(text)], additional); !bytes.Equal(got, want) {
+			t.Fatalf("%x under %x, %x", got, key, nonce)
+		}
+	}
+}
+
+func unhex(s string) []byte { return must(hex.DecodeString(s)) }
+
+// TestWycheproofXChaCha20Poly1305 needs testvectors_v1 of a checkout of
+// C2SP/wycheproof.
+func TestWycheproofXChaCha20Poly1305(t *testing.T) {
+	dir := os.Getenv("WYCHEPROOF")
+	if dir == "" {
+		t.Skip("the vectors are not beside the repository: see WYCHEPROOF in docs/testing.md")
+	}
+	var doc struct {
+		TestGroups []struct {
+			IVSize int
+			Tests  []struct{ Key, IV, AAD, Msg, CT, Tag, Result string }
+		}
+	}
+	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(dir, "xchacha20_poly1305_test.json"))), &doc); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, g := range doc.TestGroups {
+		if g.IVSize != 8*chacha20poly1305.NonceSizeX {
+			continue
+		}
+		for _, v := range g.Tests {
+			seen++
+			aead, sealed := must(chacha20poly1305.NewX(unhex(v.Key))), unhex(v.CT+v.Tag)
+			got, err := aead.Open(nil, unhex(v.IV), sealed, unhex(v.AAD))
+			if (err == nil) != (v.Result == "valid") || err == nil && !bytes.Equal(got, unhex(v.Msg)) {
+				t.Errorf("opens to %x, %v; is %s", got, err, v.Result)
+			}
+		}
+	}
+	if seen < 200 {
+		t.Errorf("only %d vectors", seen)
+	}
 }

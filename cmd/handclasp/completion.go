@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/internal/clients"
 	"github.com/handclasp/handclasp/internal/expand"
 	"github.com/handclasp/handclasp/internal/starttls"
 )
@@ -64,6 +65,7 @@ func complete(cmd *cobra.Command) {
 		"alpn":             {"h2", "http/1.1"},
 		"cert-compression": texts(expand.All),
 		"starttls":         starttls.Protocols(),
+		"as":               clients.Names,
 		"client-auth":      {"none", "request", "require", "verify-if-given", "require-and-verify"},
 	} {
 		many := flag == "suites" || flag == "groups" || flag == "sigalgs" || flag == "alpn" || flag == "cert-compression"

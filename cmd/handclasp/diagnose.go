@@ -18,6 +18,7 @@ type diagnosis struct {
 	client
 	text    string
 	json    bool
+	html    string
 	most    int
 	rate    float64
 	without string
@@ -39,6 +40,9 @@ It makes no more than --max-connections, one after the other, and repeats those
 that decide, so that a server that is not steady, or lets in only so many, is
 named and not blamed for something else.
 
+With --as it does all this as another client would, with that one's recorded
+ClientHello; with --hello, with a ClientHello of your own, from hex or a capture.
+
 With --error it needs no network: it reads an error text of Go, OpenSSL, curl,
 Java, Node, Python, GnuTLS, Chromium, Firefox or Handclasp, or an alert by name
 or number, and says what it can mean. One text hides many causes; so it
@@ -46,12 +50,18 @@ concludes nothing that the text does not say.`,
 		Example: `  handclasp diagnose example.com
   handclasp diagnose --max-version 1.2 example.com:8443
   handclasp diagnose --ca handclasp-ca.pem localhost:8444 --json
+  handclasp diagnose example.com --html why.html   a page to look at
   handclasp diagnose 192.0.2.7 --name www.example.com --rate 2
+  handclasp diagnose --as java example.com       does it work there?
+  handclasp diagnose --hello failing.pcap example.com
+  handclasp diagnose --starttls smtp mail.example.com
   handclasp diagnose --error "remote error: tls: handshake failure"
   handclasp diagnose --error 40                  an alert by its number
   curl https://example.com/ 2>&1 | handclasp diagnose --error -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch offline := cmd.Flags().Changed("error"); {
+			case offline && flags.html != "":
+				return &usageError{"--html needs a server: an error text has no page.", "Leave out --html, or give an address instead of --error."}
 			case offline && len(args) > 0:
 				return &usageError{"--error needs no server, and there is " + quote(args[0]) + ".", "Put the text in quotes: --error \"…\"; or leave out --error."}
 			case offline:
@@ -64,6 +74,9 @@ concludes nothing that the text does not say.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.readError(&flags)
+			}
+			if err := flags.replay.check(cmd.Flags()); err != nil {
+				return err
 			}
 			flags.given = aboutClient(cmd.Flags())
 			return a.diagnose(cmd.Context(), args[0], &flags)
@@ -79,10 +92,13 @@ func (d *diagnosis) declare(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&d.text, "error", "", "explain the error `TEXT`, or the alert of that name or number; - reads stdin")
 	f.BoolVar(&d.json, "json", false, "print what is known as JSON; see docs/diagnose-json.md")
+	f.StringVar(&d.html, "html", "", "write a page to look at to `FILE`, besides")
 	f.IntVar(&d.most, "max-connections", 60, "make at most `N` connections")
 	f.Float64Var(&d.rate, "rate", 0, "make at most `N` connections a second, such as 0.5; no limit unless given")
 	f.StringVar(&d.without, "without", "", "leave `LIST` out of the hello, such as extension=status_request,grease")
+	d.replay.declare(f)
 	d.client.declareOffer(f)
+	d.client.declareSTARTTLS(f)
 	f.Var(&d.timeout, "timeout", "`TIME` for each connection")
 }
 
@@ -90,7 +106,7 @@ func (d *diagnosis) declare(f *pflag.FlagSet) {
 func aboutClient(f *pflag.FlagSet) (given []string) {
 	f.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "json", "max-connections", "rate", "without", "timeout":
+		case "json", "html", "max-connections", "rate", "without", "timeout":
 		case "grease":
 			given = append(given, "--grease")
 		case "ca", "cert", "key":
@@ -120,9 +136,16 @@ func (a *app) diagnose(ctx context.Context, addr string, flags *diagnosis) error
 	if err != nil {
 		return err
 	}
+	hello, err := flags.replay.read()
+	if err != nil {
+		return err
+	}
 	o := diagnose.Options{
-		Host: t.host, Port: t.port, Client: cfg, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
+		Host: t.host, Port: t.port, Client: cfg, As: flags.as, Hello: hello, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
 		MaxConnections: flags.most, Rate: flags.rate, Timeout: time.Duration(flags.timeout), Lookup: a.lookup, Getenv: os.Getenv,
+	}
+	if hello != nil {
+		o.ClientName = "the ClientHello of " + quote(flags.hello)
 	}
 	if isTerminal(a.err) {
 		o.Progress = a.progress(flags.most)
@@ -144,7 +167,7 @@ func (a *app) diagnose(ctx context.Context, addr string, flags *diagnosis) error
 	} else {
 		a.tellReport(r)
 	}
-	return errors.Join(err, verdict(r))
+	return errors.Join(err, a.saveReport(r, flags.html), verdict(r))
 }
 
 // progress shows what is tried, on one line that is written over.

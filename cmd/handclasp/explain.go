@@ -47,6 +47,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
   handclasp explain --starttls smtp mail.example.com
   handclasp explain --cert me.pem --key me.key   both sides show who they are
+  handclasp explain --as chromium example.com    as a browser would
   handclasp explain --steps                      one message at a time
   handclasp explain --compare tls13 ecdhe        two handshakes side by side
   handclasp explain --compare example.com example.org --html both.html
@@ -59,7 +60,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 			return oneAddress(cmd, args, false)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := form.check(len(shows)); err != nil {
+			if err := errors.Join(form.check(len(shows)), flags.replay.check(cmd.Flags())); err != nil {
 				return err
 			}
 			if form.compare {
@@ -83,6 +84,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
 	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, or a FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
+	flags.replay.declare(f)
 	flags.declare(f)
 	complete(cmd)
 	return cmd

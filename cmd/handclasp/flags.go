@@ -33,6 +33,7 @@ type common struct {
 type client struct {
 	common
 	pairs
+	replay
 	ca       []string
 	name     string
 	insecure bool
@@ -80,6 +81,10 @@ func (c *client) declareTrust(f *pflag.FlagSet) {
 	f.StringVar(&c.name, "name", "", "ask for `NAME` (SNI) and check the certificate for it")
 }
 
+func (c *client) declareSTARTTLS(f *pflag.FlagSet) {
+	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
+}
+
 func (c *client) declareGREASE(f *pflag.FlagSet) {
 	f.BoolVar(&c.grease, "grease", false, "offer values that mean nothing as well, as browsers do")
 }
@@ -94,7 +99,7 @@ func (c *client) declare(f *pflag.FlagSet) {
 	f.Var(&c.compress, "cert-compression", "`LIST` of ways in which the server may compress its certificates: brotli,zstd,zlib (TLS 1.3)")
 	f.Var(&c.again, "renegotiation", "who may start another handshake, TLS 1.2 and below: never, or client: it does if the server asks")
 	c.declareGREASE(f)
-	f.Var(&c.starttls, "starttls", "begin with plain `PROTOCOL` and ask for TLS in it: "+oneOf(starttls.Protocols()))
+	c.declareSTARTTLS(f)
 	c.common.declare(f)
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handclasp/handclasp/diagnose"
+	why "github.com/handclasp/handclasp/diagnose/page"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/explain/page"
 )
@@ -35,6 +37,19 @@ func (a *app) save(story *explain.Story, file string, d *demo) error {
 		mode = 0o600
 	}
 	return a.writePage(file, b.Bytes(), mode, time.Since(start))
+}
+
+// saveReport writes a diagnosis as a page, if one is asked for.
+func (a *app) saveReport(r *diagnose.Report, file string) error {
+	if file == "" {
+		return nil
+	}
+	start := time.Now()
+	var b bytes.Buffer
+	if err := why.Write(&b, r, page.Options{Made: maker()}); err != nil {
+		return err
+	}
+	return a.writePage(file, b.Bytes(), 0o666, time.Since(start))
 }
 
 func (a *app) writePage(file string, b []byte, mode os.FileMode, took time.Duration) error {

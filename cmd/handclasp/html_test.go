@@ -14,13 +14,6 @@ import (
 	"github.com/handclasp/handclasp/internal/browser"
 )
 
-// looking is how pages are looked at: wide, as on a desk, and narrow, as on a
-// phone; each by day and by night.
-var looking = []browser.View{
-	{Width: 1280, Height: 900}, {Width: 1280, Height: 900, Dark: true},
-	{Width: 390, Height: 844, Phone: true}, {Width: 390, Height: 844, Phone: true, Dark: true},
-}
-
 // chromium is a browser, for as long as the test lasts.
 func chromium(t *testing.T) *browser.Browser {
 	t.Helper()
@@ -45,27 +38,13 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// fits checks that a page is no wider than the window, that its script ran and
-// nothing of it failed, and that it asked nobody for anything.
+// fits checks that nothing is wrong with a page that is looked at as v.
 func fits(t *testing.T, p *browser.Page, v browser.View) {
 	t.Helper()
-	var is struct {
-		Width, Light int
-		Scripted     bool
-	}
-	check(t, p.Eval(`({width: document.documentElement.scrollWidth, scripted: document.documentElement.classList.contains("scripted"),
-		light: Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])})`, &is))
-	if is.Width > v.Width {
-		t.Errorf("%d pixels wide in a window of %d", is.Width, v.Width)
-	}
-	if !is.Scripted || (is.Light < 128) != v.Dark {
-		t.Errorf("looked at as %+v it is %+v", v, is)
-	}
-	if r := p.Requests(); len(r) != 1 {
-		t.Errorf("requests: %q", r)
-	}
-	if x := p.Troubles(); len(x) > 0 {
-		t.Errorf("troubles: %q", x)
+	faults, err := p.Faults(v)
+	check(t, err)
+	if len(faults) > 0 {
+		t.Errorf("%+v: %q", v, faults)
 	}
 }
 
@@ -88,11 +67,10 @@ func TestPagesInBrowser(t *testing.T) {
 		t.Fatalf("%d pages", len(pages))
 	}
 	for _, file := range pages {
-		p, err := b.Open("file://"+file, looking[0])
+		p, err := b.Open("file://"+file, browser.Views[0])
 		check(t, err)
-		for _, v := range looking {
-			check(t, p.Look(v))
-			check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+		for _, v := range browser.Views {
+			check(t, p.OpenAll())
 			fits(t, p, v)
 		}
 		if t.Failed() {
@@ -126,7 +104,7 @@ func TestPageInUse(t *testing.T) {
 	if code := run(t.Context(), []string{"explain", "--html", file}, nil, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	p, err := b.Open("file://"+file, looking[0])
+	p, err := b.Open("file://"+file, browser.Views[0])
 	check(t, err)
 	var step int // of the ClientHello
 	check(t, p.Eval(`Number([...document.querySelectorAll(".row")].find((r) => r.textContent.includes("ClientHello")).id.slice(5))`, &step))
@@ -177,18 +155,26 @@ func TestPageInUse(t *testing.T) {
 	is("all is open", `[...document.querySelectorAll("details")].every((d) => d.open)`)
 	check(t, p.Click("#open-all"))
 	is("all is closed", `[...document.querySelectorAll("details")].every((d) => !d.open)`)
-	fits(t, p, looking[0])
+
+	check(t, p.Look(browser.View{Width: 800, Height: 1100, Print: true}))
+	check(t, p.Eval(`dispatchEvent(new Event("beforeprint"))`, nil))
+	is("on paper every byte is to be seen", find(pane+" .hex")+".scrollHeight <= "+find(pane+" .hex")+".clientHeight + 1 && "+find(pane)+".checkVisibility()")
+	is("and nothing to press", "!"+find("nav")+".checkVisibility()")
+	check(t, p.Eval(`dispatchEvent(new Event("afterprint"))`, nil))
+	is("then all is closed again", `[...document.querySelectorAll("details")].every((d) => !d.open)`)
+	check(t, p.Look(browser.Views[0]))
+	fits(t, p, browser.Views[0])
 }
 
 // TestServedPage: the page that serve answers with, over Chromium's own handshake.
 func TestServedPage(t *testing.T) {
 	b := chromium(t)
 	_, port := serving(t, "--ca-out", filepath.Join(t.TempDir(), "ca.pem"))
-	for _, v := range looking {
+	for _, v := range browser.Views {
 		v.Trusting = true
 		p, err := b.Open("https://127.0.0.1:"+port+"/", v)
 		check(t, err)
-		check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
+		check(t, p.OpenAll())
 		fits(t, p, v)
 		var text string
 		check(t, p.Eval("document.body.textContent", &text))
@@ -196,6 +182,38 @@ func TestServedPage(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page does not say %q", want)
 			}
+		}
+	}
+}
+
+// TestDiagnosesInBrowser: the pages of three diagnoses, of which one searched.
+func TestDiagnosesInBrowser(t *testing.T) {
+	b := chromium(t)
+	for _, x := range []struct{ server, want string }{
+		{"resets-if sigalg=ed25519 & group=secp521r1 | length>1400", "group=secp521r1 & sigalg=ed25519 | length>1400"},
+		{"expired", "cert-expired"},
+		{"alerts-if version=1.3", "version=1.3"},
+	} {
+		dir := t.TempDir()
+		ca, file := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "why.html")
+		_, port := listens(t, "lab", x.server, "--ca-out", ca)
+		if code := run(t.Context(), []string{"diagnose", "--ca", ca, "--html", file, "localhost:" + port}, nil, io.Discard, io.Discard); code != 1 {
+			t.Fatalf("%s: exit code %d", x.server, code)
+		}
+		p, err := b.Open("file://"+file, browser.Views[0])
+		check(t, err)
+		for _, v := range browser.Views {
+			fits(t, p, v)
+			var wrong []string
+			check(t, p.Eval(complaints, &wrong))
+			if len(wrong) > 0 {
+				t.Errorf("%s: %+v: %s", x.server, v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
+			}
+		}
+		var text string
+		check(t, p.Eval(`document.getElementById("findings").textContent`, &text))
+		if !strings.Contains(text, x.want) {
+			t.Errorf("%s: no %q in %s", x.server, x.want, text)
 		}
 	}
 }
@@ -208,10 +226,10 @@ func TestPageReads(t *testing.T) {
 	if code := run(t.Context(), []string{"explain", "--demo", "mtls", "--html", file}, nil, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	p, err := b.Open("file://"+file, looking[0])
+	p, err := b.Open("file://"+file, browser.Views[0])
 	check(t, err)
-	check(t, p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil))
-	for _, v := range looking {
+	check(t, p.OpenAll())
+	for _, v := range browser.Views {
 		check(t, p.Look(v))
 		var wrong []string
 		check(t, p.Eval(complaints, &wrong))

@@ -32,9 +32,9 @@ is wrong.
 The certificate of the made-up authority goes into a file, so that clients can
 trust it. Besides the cases of the list there are "resets-if CONDITION", and
 likewise drops-if, closes-if and alerts-if. A condition is suite=, group=,
-share=, sigalg=, version= or extension= with a name; length>, segments>,
-records>, suites>, groups>, shares>, sigalgs> or extensions> with a number;
-grease or session-id. & joins what must come together, | what does each alone.`,
+share=, sigalg=, version=, extension=, first= or last= with a name; length>,
+segments>, records>, suites>, groups>, shares>, sigalgs> or extensions> with a
+number; order=A>B with two extensions; grease or session-id. & joins what must come together, | what does each alone.`,
 		Example: `  handclasp lab --list
   handclasp lab expired
   handclasp lab 'resets-if length>1000'
@@ -118,11 +118,8 @@ func (a *app) lab(ctx context.Context, name string, flags *laboratory) error {
 	p := newNotes(a.err)
 	p.wrap("handclasp: ", bold, 2, fmt.Sprintf("listening at %v; Ctrl-C stops it", l.Addr()))
 	p.wrap("case: ", bold, 6, c.Text)
-	try := fmt.Sprintf("handclasp explain --ca %s %s", flags.caOut, net.JoinHostPort(c.Address(), port(l.Addr())))
-	if c.Flags != "" {
-		try += " " + c.Flags
-	}
-	p.wrap("try: ", bold, 5, try)
+	words := strings.Fields(fmt.Sprintf("handclasp diagnose --ca %s %s %s", flags.caOut, c.Flags, net.JoinHostPort(c.Address(), port(l.Addr()))))
+	p.wrap("try: ", bold, 5, strings.Join(words, " "))
 	p.flush()
 	return s.Serve(ctx, l)
 }

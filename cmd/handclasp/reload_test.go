@@ -56,16 +56,22 @@ func (r *renewal) put(t *testing.T, file string, content []byte) {
 // log and its port.
 func serving(t *testing.T, flags ...string) (said *buffer, port string) {
 	t.Helper()
+	return listens(t, append([]string{"serve"}, flags...)...)
+}
+
+// listens runs a command that listens, likewise.
+func listens(t *testing.T, args ...string) (said *buffer, port string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	said = new(buffer)
 	code := make(chan int)
 	go func() {
-		code <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...), nil, io.Discard, said)
+		code <- run(ctx, append(args, "--listen", "127.0.0.1:0"), nil, io.Discard, said)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		if got := <-code; got != 0 {
-			t.Errorf("serve exited with %d", got)
+			t.Errorf("%s exited with %d", args[0], got)
 		}
 	})
 	return said, await(t, said, listening)[1]

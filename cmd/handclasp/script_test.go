@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "lab": cmdLab, "stop": cmdStop, "exits": cmdExits, "await": cmdAwait,
+			"pki": cmdPKI, "peer": cmdPeer, "serve": cmdServe, "lab": cmdLab, "quit": cmdQuit, "exits": cmdExits, "await": cmdAwait,
 			"talk": cmdTalk, "get": cmdGet,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -394,8 +394,8 @@ func start(ts *testscript.TestScript, command string, args []string) {
 	ts.Fatalf("%s does not listen: %s", command, r.log)
 }
 
-// cmdStop ends serve, which must exit with 0, and writes its log to serve.log.
-func cmdStop(ts *testscript.TestScript, _ bool, _ []string) {
+// cmdQuit ends serve, which must exit with 0, and writes its log to serve.log.
+func cmdQuit(ts *testscript.TestScript, _ bool, _ []string) {
 	r := ts.Value(serverKey{}).(*running)
 	r.cancel()
 	select {

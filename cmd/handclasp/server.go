@@ -96,7 +96,7 @@ func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn)
 		} else {
 			v.tell("failed after %s: %s", took(time.Since(start)), inLine(rec.Story().Error))
 		}
-		if errors.Is(err, fault.PeerSpeaksHTTP) {
+		if s.web != nil && errors.Is(err, fault.PeerSpeaksHTTP) {
 			httptls.AnswerPlain(v.NetConn())
 		}
 		v.Close()

@@ -55,7 +55,15 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 			return nil, err
 		}
 	}
+	cfg, edit, err := c.replay.edit(cfg)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
 	s := &session{rec: rec, conn: handclasp.Client(raw, cfg), rtt: rtt, later: later{answered: make(chan struct{})}}
+	if edit != nil {
+		s.conn.Edit(edit)
+	}
 	events := out.events.watcher(0)
 	s.conn.Watch(func(ev *handclasp.Event) {
 		events(ev)

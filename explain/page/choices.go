@@ -28,9 +28,13 @@ func choices(s *explain.Story) (out []choice) {
 	for i := range s.Steps {
 		for _, c := range s.Steps[i].Choices {
 			x := choice{Choice: c, Step: s.Steps[i].Number, Offerer: other(c.By)}
-			for j, name := range c.Offered {
+			from := c.Offered
+			if len(from) == 0 { // nobody offered; who chose had these
+				from = c.Accepted
+			}
+			for j, name := range from {
 				if j == most {
-					x.More = len(c.Offered) - most
+					x.More = len(from) - most
 					break
 				}
 				o := offer{Name: name}
@@ -45,7 +49,7 @@ func choices(s *explain.Story) (out []choice) {
 				x.Offers = append(x.Offers, o)
 			}
 			for _, name := range c.Accepted {
-				if !slices.Contains(c.Offered, name) {
+				if !slices.Contains(from, name) {
 					x.Rest = append(x.Rest, name)
 				}
 			}

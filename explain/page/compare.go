@@ -10,7 +10,7 @@ import (
 // Compare writes a page that puts two stories side by side. Its error is w's, or
 // says that c can't be shown.
 func Compare(w io.Writer, c *explain.Comparison, o Options) error {
-	v := &comparison{Options: o, frame: whole, names: c.Names}
+	v := &comparison{Options: o, Frame: whole, names: c.Names}
 	v.Differ, v.Of = c.Differences()
 	for i, s := range c.Stories {
 		x := side{Letter: string(rune('A' + i)), Name: c.Names[i], Figures: figures(s)}
@@ -28,13 +28,13 @@ func Compare(w io.Writer, c *explain.Comparison, o Options) error {
 		}
 		v.Parts = append(v.Parts, p)
 	}
-	return execute(w, "compare.html", v)
+	return Execute(w, pages, "compare.html", v)
 }
 
 // A comparison is what its template shows.
 type comparison struct {
 	Options
-	frame
+	Frame
 	names      [2]string
 	Differ, Of int
 	Sides      []side

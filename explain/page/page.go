@@ -10,11 +10,6 @@
 package page
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"html/template"
 	"io"
@@ -27,19 +22,6 @@ import (
 	"github.com/handclasp/handclasp/fault"
 )
 
-//go:embed page.html compare.html page.css page.js
-var files embed.FS
-
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"span":   explain.Span,
-	"count":  explain.Count,
-	"join":   strings.Join,
-	"topics": topics,
-	"short":  short,
-	"cite":   cite,
-	"hex":    func(b []byte) string { return hex.EncodeToString(b) },
-}).ParseFS(files, "*.html"))
-
 // Options say what stands on the page besides the story.
 type Options struct {
 	Title string         // "" for one made of the story
@@ -49,62 +31,20 @@ type Options struct {
 
 // Write writes the page of s. Its error is w's, or says that s can't be shown.
 func Write(w io.Writer, s *explain.Story, o Options) error {
-	v := &view{Story: s, Options: o, frame: whole}
+	v := &view{Story: s, Options: o, Frame: whole}
 	v.Outcome, v.Word, v.Text = s.Outcome()
 	v.Rows = sequence(s)
 	v.Choices = choices(s)
 	v.Keys = schedule(s)
 	v.Chains = chains(s)
-	return execute(w, "page.html", v)
-}
-
-func execute(w io.Writer, name string, v any) error {
-	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, name, v); err != nil {
-		return fmt.Errorf("page: %w", err)
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
-// A frame is what each page has.
-type frame struct {
-	Style  template.CSS
-	Script template.JS
-	Policy string
-}
-
-var whole = frame{style, script, policy}
-
-// Policy is the Content-Security-Policy of a page, for who serves it: nothing
-// loads, and nothing runs but our own script and style.
-func Policy() string { return policy }
-
-var (
-	style  = template.CSS(asset("page.css"))
-	script = template.JS(asset("page.js"))
-	policy = fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data:; base-uri 'none'; form-action 'none'", digest(string(style)), digest(string(script)))
-)
-
-func asset(name string) string {
-	b, err := files.ReadFile(name)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	return string(b)
-}
-
-// digest is how a policy names a script or style (CSP Level 3, Section 2.3.1).
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+	return Execute(w, pages, "page.html", v)
 }
 
 // A view is what the template shows.
 type view struct {
 	*explain.Story
 	Options
-	frame
+	Frame
 	Outcome, Word, Text string
 	Rows                []row
 	Choices             []choice

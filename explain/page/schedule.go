@@ -163,7 +163,7 @@ type label struct {
 func draw(stages []stage, born map[string]*key, wide bool) *figure {
 	const boxH, keyH, gap = 40, 40, 12
 	f := &figure{Class: "narrow", W: 340}
-	stageX, stageW, keyX, keyW := 0, 340, 24, 316
+	stageX, stageW, keyX, keyW := 2, 336, 26, 312
 	if wide {
 		f.Class, f.W = "wide", 900
 		stageX, stageW, keyX, keyW = 276, 180, 522, 376
@@ -190,17 +190,17 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 		}
 		for _, l := range st.out {
 			b := box{X: keyX, Y: ky, W: keyW, H: keyH, Class: "key"}
-			protects := "not made here"
+			protects, since := "not made here", ""
 			if k := born[l]; k != nil {
-				b.Step, protects = k.Step, fmt.Sprintf("+%s, step %d", k.At, k.Step)
+				b.Step, protects, since = k.Step, k.Protects, fmt.Sprintf("step %d", k.Step)
 				b.Class = strings.TrimSpace("key " + k.Writer)
 			}
-			b.Lines = []label{{keyX + 12, ky + 17, l, "name"}, {keyX + 12, ky + 32, protects, "note"}}
+			b.Lines = []label{{keyX + 12, ky + 17, l, "name"}, {keyX + keyW - 12, ky + 17, since, "note end"}, {keyX + 12, ky + 32, fit(protects, keyW/6), "note"}}
 			f.Boxes = append(f.Boxes, b)
 			if wide {
 				f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d H%d V%d H%d", stageX+stageW+2, top+boxH/2, stageX+stageW+40, ky+keyH/2, keyX-2), b.Step})
 			} else {
-				f.Lines = append(f.Lines, line{fmt.Sprintf("M10 %d V%d H%d", top+boxH+2, ky+keyH/2, keyX-2), b.Step})
+				f.Lines = append(f.Lines, line{fmt.Sprintf("M12 %d V%d H%d", top+boxH+2, ky+keyH/2, keyX-2), b.Step})
 			}
 			ky += keyH + gap
 		}
@@ -212,6 +212,14 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 		f.H = bottom + 8
 	}
 	return f
+}
+
+// fit cuts what is longer than n characters, between words.
+func fit(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.TrimRight(text[:strings.LastIndexByte(text[:n], ' ')+1], " ,") + " …"
 }
 
 // since is the step in which a stage's secret was there at last: that of the first

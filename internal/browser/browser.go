@@ -173,6 +173,7 @@ type View struct {
 	Scale         float64
 	Dark, Phone   bool
 	Trusting      bool // of any certificate
+	Print         bool // on paper
 }
 
 // A Page is a tab.
@@ -238,7 +239,8 @@ func (p *Page) Look(v View) error {
 		return err
 	}
 	scheme := map[bool]string{false: "light", true: "dark"}[v.Dark]
-	return p.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	media := map[bool]string{false: "screen", true: "print"}[v.Print]
+	return p.call("Emulation.setEmulatedMedia", map[string]any{"media": media, "features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
 func (p *Page) call(method string, params map[string]any, out any) error {
@@ -287,6 +289,45 @@ func (p *Page) Troubles() []string {
 	p.b.mu.Lock()
 	defer p.b.mu.Unlock()
 	return append([]string(nil), p.troubles...)
+}
+
+// Faults are what is wrong with a page of ours, looked at as v: it scrolls sideways,
+// its script did not run or failed, it is dark by day, or it asked anybody for
+// anything.
+func (p *Page) Faults(v View) (faults []string, err error) {
+	if err := p.Look(v); err != nil {
+		return nil, err
+	}
+	var is struct {
+		Width, Light int
+		Scripted     bool
+	}
+	err = p.Eval(`({width: document.documentElement.scrollWidth, scripted: document.documentElement.classList.contains("scripted"),
+		light: Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])})`, &is)
+	if is.Width > v.Width {
+		faults = append(faults, fmt.Sprintf("it is %d pixels wide in a window of %d", is.Width, v.Width))
+	}
+	if !is.Scripted {
+		faults = append(faults, "its script did not run")
+	}
+	if (is.Light < 128) != v.Dark {
+		faults = append(faults, fmt.Sprintf("its ground is %d of 255 bright; dark: %v", is.Light, v.Dark))
+	}
+	if r := p.Requests(); len(r) != 1 {
+		faults = append(faults, fmt.Sprintf("it asked for %q", r))
+	}
+	return append(faults, p.Troubles()...), err
+}
+
+// Views are a page on a desk and on a phone, each by day and by night.
+var Views = []View{
+	{Width: 1280, Height: 900}, {Width: 1280, Height: 900, Dark: true},
+	{Width: 390, Height: 844, Phone: true}, {Width: 390, Height: 844, Phone: true, Dark: true},
+}
+
+// OpenAll opens all that folds.
+func (p *Page) OpenAll() error {
+	return p.Eval(`document.querySelectorAll("details").forEach((d) => { d.open = true })`, nil)
 }
 
 // Eval evaluates an expression of JavaScript and decodes its value into out,

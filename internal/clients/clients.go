@@ -28,11 +28,10 @@ type Client struct {
 	Hello    []byte // a handshake message, with its header
 }
 
-// Short is the version without what a program says of its libraries and maker.
+// Short is the program and its version: "curl 7.88.1".
 func (c *Client) Short() string {
-	s, _, _ := strings.Cut(c.Version, " (")
-	s, _, _ = strings.Cut(s, " built")
-	return s
+	words := strings.Fields(c.Version)
+	return strings.TrimSuffix(strings.Join(words[:min(2, len(words))], " "), ",")
 }
 
 // Find is the recording of the client that is called so. Its error lists the

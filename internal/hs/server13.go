@@ -1,8 +1,6 @@
 package hs
 
 import (
-	"slices"
-
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -151,8 +149,7 @@ func (s *server) encryptedExtensions() error {
 }
 
 // sendRequest asks for a certificate, if the configuration wants one (RFC 9846,
-// Section 4.4.2). What only certificates may be signed with has a list of its
-// own.
+// Section 4.4.2).
 func (s *server) sendRequest() error {
 	if !s.asksClient() {
 		return nil
@@ -167,15 +164,13 @@ func (s *server) sendRequest() error {
 }
 
 // request is a CertificateRequest with a context, which in the handshake is empty,
-// and the schemes that we accept.
+// and the schemes that we accept. As in a ClientHello one list of schemes serves both
+// purposes, though RSASSA-PKCS1-v1_5 means signatures in certificates alone (RFC
+// 9846, Section 4.3.3): GnuTLS's clients show no RSA certificate to who does not name
+// it there.
 func (s *server) request(context []byte, accepted []iana.SignatureScheme) (*wire.CertificateRequest, error) {
-	schemes := usable(s.info.Version, slices.Clone(accepted))
-	m := &wire.CertificateRequest{Context: context, SignatureSchemes: wire.MakeList16(schemes...)}
+	m := &wire.CertificateRequest{Context: context, SignatureSchemes: wire.MakeList16(accepted...)}
 	m.Extensions.Add(iana.ExtSignatureAlgorithms)
-	if len(schemes) < len(accepted) {
-		m.CertSchemes = wire.MakeList16(accepted...)
-		m.Extensions.Add(iana.ExtSignatureAlgorithmsCert)
-	}
 	if m.Authorities = cert.Names(s.cfg.ClientCAs); len(m.Authorities) > 0 {
 		m.Extensions.Add(iana.ExtCertificateAuthorities)
 	}

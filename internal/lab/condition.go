@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,30 +15,37 @@ import (
 //
 //	suite=TLS_AES_128_GCM_SHA256   group=x25519      share=x25519   sigalg=ed25519
 //	extension=padding              version=1.3       grease         session-id
+//	last=padding                   first=server_name   order=key_share>status_request
 //	length>1000   segments>1   records>1   suites>20   groups>5   sigalgs>9   extensions>12
 type Trait struct {
 	Kind string
 	Code uint16 // of a value
-	Over int    // of a number
+	Over int    // of a number; of an order, the extension that stands behind Code
 }
 
 // counted are the kinds of traits with a number, valued those with a value, and
 // bare those with neither.
 var (
 	counted = []string{"length", "segments", "records", "suites", "groups", "shares", "sigalgs", "extensions"}
-	valued  = map[string]struct {
-		parse func(string) (uint16, error)
-		name  func(uint16) string
-	}{
+	valued  = map[string]codes{
 		"suite":     {code(iana.ParseCipherSuite), func(c uint16) string { return iana.CipherSuite(c).String() }},
 		"group":     {code(iana.ParseGroup), func(c uint16) string { return iana.Group(c).String() }},
 		"share":     {code(iana.ParseGroup), func(c uint16) string { return iana.Group(c).String() }},
 		"sigalg":    {code(iana.ParseSignatureScheme), func(c uint16) string { return iana.SignatureScheme(c).String() }},
 		"version":   {code(iana.ParseVersion), func(c uint16) string { return strings.TrimPrefix(iana.Version(c).String(), "TLS ") }},
-		"extension": {parseExtension, func(c uint16) string { return iana.ExtensionType(c).String() }},
+		"extension": extensions,
+		"last":      extensions,
+		"first":     extensions,
 	}
-	bare = []string{"grease", "session-id"}
+	bare       = []string{"grease", "session-id"}
+	extensions = codes{parseExtension, func(c uint16) string { return iana.ExtensionType(c).String() }}
 )
+
+// codes are the values of a kind, by name.
+type codes struct {
+	parse func(string) (uint16, error)
+	name  func(uint16) string
+}
 
 func code[T ~uint16](parse func(string) (T, error)) func(string) (uint16, error) {
 	return func(s string) (uint16, error) {
@@ -61,6 +69,9 @@ func parseExtension(s string) (uint16, error) {
 
 // String is the trait as ParseCondition reads it.
 func (t Trait) String() string {
+	if t.Kind == "order" {
+		return "order=" + extensions.name(t.Code) + ">" + extensions.name(uint16(t.Over))
+	}
 	if v, ok := valued[t.Kind]; ok {
 		return t.Kind + "=" + v.name(t.Code)
 	}
@@ -95,6 +106,9 @@ func parseTrait(s string) (Trait, error) {
 	if slices.Contains(bare, s) {
 		return Trait{Kind: s}, nil
 	}
+	if pair, ok := strings.CutPrefix(s, "order="); ok {
+		return parseOrder(pair)
+	}
 	if kind, number, ok := strings.Cut(s, ">"); ok && slices.Contains(counted, strings.TrimSpace(kind)) {
 		n, err := strconv.Atoi(strings.TrimSpace(number))
 		if err != nil {
@@ -105,11 +119,18 @@ func parseTrait(s string) (Trait, error) {
 	kind, name, ok := strings.Cut(s, "=")
 	v, known := valued[strings.TrimSpace(kind)]
 	if !ok || !known {
-		return Trait{}, fmt.Errorf("%q is no trait of a ClientHello; write suite=, group=, share=, sigalg=, extension= or version= with a name, %s or %s> with a number, grease or session-id",
+		return Trait{}, fmt.Errorf("%q is no trait of a ClientHello; write suite=, group=, share=, sigalg=, extension=, last=, first= or version= with a name, order= with two and > between them, %s or %s> with a number, grease or session-id",
 			s, strings.Join(counted[:len(counted)-1], ">, ")+">", counted[len(counted)-1])
 	}
 	c, err := v.parse(strings.TrimSpace(name))
 	return Trait{Kind: strings.TrimSpace(kind), Code: c}, err
+}
+
+func parseOrder(pair string) (Trait, error) {
+	first, second, _ := strings.Cut(pair, ">")
+	a, err := parseExtension(strings.TrimSpace(first))
+	b, err2 := parseExtension(strings.TrimSpace(second))
+	return Trait{Kind: "order", Code: a, Over: int(b)}, errors.Join(err, err2)
 }
 
 // String is the condition as ParseCondition reads it, sorted.

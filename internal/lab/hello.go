@@ -45,7 +45,7 @@ func readHello(raw net.Conn) (*Hello, error) {
 			return nil, err
 		}
 		if msg != nil {
-			h.Segments = max(reads, (len(h.Raw)+segment-1)/segment)
+			h.Segments = max(reads, segmentsRead(raw), (len(h.Raw)+segment-1)/segment)
 			h.Length = len(msg)
 			return h, wire.Decode(msg, &h.ClientHello)
 		}
@@ -96,6 +96,12 @@ func (h *Hello) Has(t Trait) bool {
 		return h.greases()
 	case "session-id":
 		return len(h.SessionID) > 0
+	case "last", "first":
+		at := h.Extensions.Index(iana.ExtensionType(t.Code))
+		return at >= 0 && (t.Kind == "first" && at == 0 || t.Kind == "last" && at == h.Extensions.Len()-1)
+	case "order":
+		a, b := h.Extensions.Index(iana.ExtensionType(t.Code)), h.Extensions.Index(iana.ExtensionType(t.Over))
+		return a >= 0 && a < b
 	}
 	return h.count(t.Kind) > t.Over
 }

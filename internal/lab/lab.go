@@ -15,7 +15,9 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -222,7 +224,7 @@ func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
 		conn.SetDeadline(time.Now().Add(patience))
 		buf := make([]byte, 4096)
 		if n, err := conn.Read(buf); err == nil && n > 0 {
-			conn.Write([]byte("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nThe handshake worked.\n"))
+			fmt.Fprintf(conn, "HTTP/1.0 200 OK\r\nDate: %s\r\nContent-Type: text/plain\r\n\r\nThe handshake worked.\n", time.Now().UTC().Format(http.TimeFormat))
 		}
 		conn.Close()
 	}

@@ -2,9 +2,10 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
+	"io"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,8 @@ var hellos = []Case{
 	disliking("resets-if-many-suites", "hello-content", "suites>6"),
 	disliking("resets-if-both", "hello-content", "sigalg=rsa_pkcs1_sha512 & group=secp521r1"),
 	disliking("resets-if-either", "hello-content", "sigalg=rsa_pkcs1_sha512 | suite=TLS_CHACHA20_POLY1305_SHA256"),
+	disliking("resets-if-first", "hello-content", "first=server_name"),
+	disliking("resets-if-order", "hello-content", "order=status_request>extended_master_secret"),
 	disliking("alerts-if-extension", "hello-content", "extension=status_request"),
 }
 
@@ -94,7 +97,18 @@ var oddities = []Case{
 	{Name: "rate-limited", Text: "The server takes two connections and then one each second; more are reset.", Cause: "rate-limited", serve: limited},
 	{Name: "http", Text: "The port speaks plain HTTP.", Cause: "plain-http", serve: plainHTTP},
 	{Name: "smtp", Text: "The port speaks SMTP, in which TLS begins after STARTTLS.", Cause: "plain-text", serve: smtp},
-	{Name: "garbage", Text: "The port answers with bytes that are no protocol.", Cause: "not-tls", serve: garbage},
+	{Name: "ftp", Text: "The port speaks FTP, in which TLS begins after AUTH TLS.", Cause: "plain-text", serve: greeting("220 lab.example FTP server ready\r\n")},
+	{Name: "imap", Text: "The port speaks IMAP, in which TLS begins after STARTTLS.", Cause: "plain-text", serve: greeting("* OK [CAPABILITY IMAP4rev1 STARTTLS] lab.example\r\n")},
+	{Name: "pop3", Text: "The port speaks POP3, in which TLS begins after STLS.", Cause: "plain-text", serve: greeting("+OK lab.example ready\r\n")},
+	{Name: "ssh", Text: "The port speaks SSH.", Cause: "plain-text", serve: greeting("SSH-2.0-handclasp-lab\r\n")},
+	{Name: "mysql", Text: "The port speaks MySQL's protocol, in which TLS begins when the client asks for it.", Cause: "plain-text",
+		serve: greeting("\x4a\x00\x00\x00\x0a8.0.36\x00" + strings.Repeat("\x01", 66))},
+	{Name: "redis", Text: "The port speaks Redis's protocol.", Cause: "plain-text", serve: answering("-ERR Protocol error: unbalanced quotes in request\r\n")},
+	{Name: "xmpp", Text: "The port speaks XMPP, in which TLS begins after STARTTLS.", Cause: "plain-text",
+		serve: answering("<?xml version='1.0'?><stream:stream xmlns='jabber:client'><stream:error/></stream:stream>")},
+	{Name: "postgres", Text: "The port speaks PostgreSQL's protocol, in which TLS begins when the client asks for it.", Cause: "plain-text", serve: postgres},
+	{Name: "proxy-protocol", Text: "The server wants a line of the PROXY protocol first, as balancers send it, and closes without one.", Cause: "proxy-protocol", serve: proxied},
+	{Name: "garbage", Text: "The port answers with bytes that are no protocol.", Cause: "not-tls", serve: answering(strings.Repeat("\x00\x07\x55\xaa", 16))},
 	{Name: "legacy-renegotiation", Text: "The server speaks TLS 1.2 and does not know secure renegotiation.", Cause: "legacy-renegotiation", serve: legacy},
 }
 
@@ -164,14 +178,71 @@ func limited(b *bench) (func(net.Conn), error) {
 	}, err
 }
 
-func plainHTTP(*bench) (func(net.Conn), error) {
-	return func(raw net.Conn) {
-		raw.SetReadDeadline(time.Now().Add(patience))
-		if n, err := raw.Read(make([]byte, 4096)); err == nil && n > 0 {
-			raw.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nConnection: close\r\n\r\nBad Request\r\n"))
-			part(raw)
+func plainHTTP(b *bench) (func(net.Conn), error) {
+	return answering("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nConnection: close\r\n\r\nBad Request\r\n")(b)
+}
+
+// answering is a server that says the same to whatever comes.
+func answering(what string) func(*bench) (func(net.Conn), error) {
+	return func(*bench) (func(net.Conn), error) {
+		return func(raw net.Conn) {
+			raw.SetReadDeadline(time.Now().Add(patience))
+			if n, err := raw.Read(make([]byte, 4096)); err == nil && n > 0 {
+				io.WriteString(raw, what)
+				part(raw)
+			}
+		}, nil
+	}
+}
+
+// greeting is a server that speaks first, and then not to everybody.
+func greeting(what string) func(*bench) (func(net.Conn), error) {
+	return func(*bench) (func(net.Conn), error) {
+		return func(raw net.Conn) {
+			io.WriteString(raw, what)
+			drain(raw, patience)
+		}, nil
+	}
+}
+
+// postgres closes unless it is asked for TLS (PostgreSQL's manual, SSLRequest).
+func postgres(b *bench) (func(net.Conn), error) {
+	return prefaced(b, func(raw net.Conn, in *bufio.Reader) bool {
+		ask := []byte{0, 0, 0, 8, 4, 210, 22, 47} // 80877103
+		got, err := in.Peek(len(ask))
+		if err != nil || !bytes.Equal(got, ask) {
+			return false
 		}
-	}, nil
+		in.Discard(len(ask))
+		raw.Write([]byte("S"))
+		return true
+	})
+}
+
+// proxied closes unless a line of the PROXY protocol comes first.
+func proxied(b *bench) (func(net.Conn), error) {
+	return prefaced(b, func(_ net.Conn, in *bufio.Reader) bool {
+		if got, err := in.Peek(6); err != nil || string(got) != "PROXY " {
+			return false
+		}
+		_, err := in.ReadSlice('\n')
+		return err == nil
+	})
+}
+
+// prefaced is a good server behind something that must come before TLS.
+func prefaced(b *bench, before func(net.Conn, *bufio.Reader) bool) (func(net.Conn), error) {
+	cfg, err := b.config()
+	return func(raw net.Conn) {
+		raw.SetDeadline(time.Now().Add(patience))
+		in := bufio.NewReader(raw)
+		if !before(raw, in) {
+			part(raw)
+			return
+		}
+		raw.SetDeadline(time.Time{})
+		honest(cfg)(&replay{raw, in})
+	}, err
 }
 
 // smtp speaks it up to STARTTLS, and then serves well.
@@ -202,14 +273,4 @@ func smtp(b *bench) (func(net.Conn), error) {
 			}
 		}
 	}, err
-}
-
-func garbage(*bench) (func(net.Conn), error) {
-	return func(raw net.Conn) {
-		raw.SetReadDeadline(time.Now().Add(patience))
-		if n, err := raw.Read(make([]byte, 4096)); err == nil && n > 0 {
-			raw.Write(slices.Repeat([]byte{0, 7, 0x55, 0xaa}, 16))
-			part(raw)
-		}
-	}, nil
 }

@@ -9,7 +9,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -238,5 +243,60 @@ func TestEveryNamedSuiteProtects(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWycheproofChaCha20Poly1305: golang.org/x/crypto's, as the suites use it, with
+// vectors of C2SP/wycheproof, which lies beside the repository and not in it.
+func TestWycheproofChaCha20Poly1305(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "vectors", "wycheproof", "chacha20_poly1305_test.json"))
+	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
+		t.Skip("the Wycheproof vectors are not on this machine; CI has them")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		TestGroups []struct {
+			IVSize int
+			Tests  []struct {
+				ID                                 int `json:"tcId"`
+				Key, IV, AAD, Msg, CT, Tag, Result string
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	unhex := func(s string) []byte {
+		b, err := hex.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	seen := 0
+	for _, g := range doc.TestGroups {
+		if g.IVSize != 96 {
+			continue
+		}
+		for _, v := range g.Tests {
+			seen++
+			aead, err := ByID(iana.TLS_CHACHA20_POLY1305_SHA256).AEAD(unhex(v.Key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealed := append(unhex(v.CT), unhex(v.Tag)...)
+			got, err := aead.Open(nil, unhex(v.IV), sealed, unhex(v.AAD))
+			if (err == nil) != (v.Result == "valid") || err == nil && !bytes.Equal(got, unhex(v.Msg)) {
+				t.Errorf("%d: opens to %x, %v; is %s", v.ID, got, err, v.Result)
+			}
+			if v.Result == "valid" && !bytes.Equal(aead.Seal(nil, unhex(v.IV), unhex(v.Msg), unhex(v.AAD)), sealed) {
+				t.Errorf("%d: seals to something else", v.ID)
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("only %d vectors", seen)
 	}
 }

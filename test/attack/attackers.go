@@ -6,6 +6,7 @@ import (
 	"io"
 	mrand "math/rand/v2"
 	"net"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type attackOrder struct {
 	Count     int           // connections at once
 	Rate      int           // and new ones in a second, at most
 	Handshake time.Duration // what the server gives one
+	Kinds     string        // of attack, as a regular expression
 }
 
 // A tally counts what the attackers did.
@@ -40,6 +42,7 @@ func (t tally) String() string {
 // An army is the attackers.
 type army struct {
 	attackOrder
+	kinds     []kind
 	hellos    [][]byte     // of TLS 1.3 and 1.2, as records
 	open      atomic.Int64 // connections, those that are being opened included
 	connected atomic.Int64
@@ -48,12 +51,14 @@ type army struct {
 	failed    atomic.Pointer[string]
 }
 
-// kinds are ways to attack a server in a handshake. Each gets a new connection, which
+// A kind is a way to attack a server in a handshake. It gets a new connection, which
 // is closed when it returns.
-var kinds = []struct {
+type kind struct {
 	name string
 	do   func(a *army, c *net.TCPConn)
-}{
+}
+
+var kinds = []kind{
 	{"silent", func(a *army, c *net.TCPConn) { wait(c) }},
 	{"a byte a second", func(a *army, c *net.TCPConn) {
 		for _, b := range a.hellos[0] {
@@ -146,7 +151,19 @@ func (a *army) hello() []byte { return a.hellos[mrand.IntN(len(a.hellos))] }
 // attack begins, and returns when as many connections are open as are to be, or the
 // server has had time to throw out what is too much for it.
 func (o attackOrder) attack() (*army, error) {
+	match, err := regexp.Compile(o.Kinds)
+	if err != nil {
+		return nil, err
+	}
 	a := &army{attackOrder: o}
+	for _, k := range kinds {
+		if match.MatchString(k.name) {
+			a.kinds = append(a.kinds, k)
+		}
+	}
+	if len(a.kinds) == 0 {
+		return nil, fmt.Errorf("no kind of attack matches %q", o.Kinds)
+	}
 	for _, v := range []iana.Version{iana.TLS13, iana.TLS12} {
 		e, err := engine.NewClient(&config.ClientConfig{ServerName: "localhost", MaxVersion: v, Time: time.Now})
 		if err != nil {
@@ -161,13 +178,17 @@ func (o attackOrder) attack() (*army, error) {
 	return a, nil
 }
 
-// campaign opens a connection for each that is lost, of every kind in turn.
+// campaign opens a connection for each that is lost, of every kind in turn. Time in
+// which this process did not get to run is not made up for.
 func (a *army) campaign() {
-	began := time.Now()
+	last, due := time.Now(), 0.0
 	for sent := 0; ; time.Sleep(time.Millisecond) {
-		for a.open.Load() < int64(a.Count) && sent < int(time.Since(began).Seconds()*float64(a.Rate)) {
+		now := time.Now()
+		due = min(due+float64(a.Rate)*now.Sub(last).Seconds(), float64(a.Rate)/20)
+		last = now
+		for ; due >= 1 && a.open.Load() < int64(a.Count); due-- {
 			a.open.Add(1)
-			go a.assault(kinds[sent%len(kinds)].do)
+			go a.assault(a.kinds[sent%len(a.kinds)].do)
 			sent++
 		}
 	}
@@ -191,7 +212,7 @@ func (a *army) assault(do func(*army, *net.TCPConn)) {
 }
 
 func (a *army) report() tally {
-	t := tally{Opened: int(a.opened.Load()), Most: int(a.most.Load()), Kinds: len(kinds)}
+	t := tally{Opened: int(a.opened.Load()), Most: int(a.most.Load()), Kinds: len(a.kinds)}
 	if f := a.failed.Load(); f != nil {
 		t.Failed = *f
 	}

@@ -38,6 +38,7 @@ type siege struct {
 	Loud      time.Duration // under attack
 	HalfOpen  int           // the server's limit; 0 is the default
 	Handshake time.Duration // the server's time for one
+	Kinds     string        // of attack, as a regular expression
 
 	MostMemory int64   // bytes that the server may hold
 	LeastShare float64 // of good clients that must be served
@@ -45,8 +46,8 @@ type siege struct {
 
 // standard are the sieges that CI lays.
 var standard = []siege{
-	{2000, 1500, time.Second, 7 * time.Second, 0, 5 * time.Second, 256 << 20, 0.99},
-	{2000, 1500, time.Second, 7 * time.Second, 512, 5 * time.Second, 128 << 20, 0.99},
+	{2000, 1000, time.Second, 7 * time.Second, 0, 5 * time.Second, "", 256 << 20, 0.99},
+	{2000, 1000, time.Second, 7 * time.Second, 1000, 5 * time.Second, "", 160 << 20, 0.99},
 }
 
 func main() {
@@ -56,14 +57,16 @@ func main() {
 	}
 	var attackers, rate int
 	var loud time.Duration
+	var only string
 	flag.IntVar(&attackers, "attackers", standard[0].Attackers, "connections that attack at once")
 	flag.IntVar(&rate, "rate", standard[0].Rate, "and new ones in a second, at most")
 	flag.DurationVar(&loud, "time", standard[0].Loud, "how long each attack lasts")
+	flag.StringVar(&only, "kinds", "", "only the kinds of attack that match `REGEXP`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, s := range standard {
-		s.Attackers, s.Rate, s.Loud = attackers, rate, loud
+		s.Attackers, s.Rate, s.Loud, s.Kinds = attackers, rate, loud, only
 		r, err := s.lay(ctx)
 		if err == nil {
 			r.print(os.Stdout)
@@ -82,9 +85,9 @@ func fail(err error) {
 
 // A result is what came of a siege.
 type result struct {
-	siege
+	siege         siege
 	Before, Under crowd // good clients without attackers, and with them
-	Server        held
+	Quiet, Server held  // likewise
 	Attack        tally
 }
 
@@ -116,8 +119,10 @@ func (s siege) lay(ctx context.Context) (result, error) {
 	}
 	good := visitors{address: address, roots: a.Pool()}
 	r.Before = good.visit(ctx, s.Quiet)
-
-	attackers, err := begin(ctx, "attackers", attackOrder{Address: address, Count: s.Attackers, Rate: s.Rate, Handshake: s.Handshake})
+	if err := server.ask(&r.Quiet); err != nil {
+		return r, err
+	}
+	attackers, err := begin(ctx, "attackers", attackOrder{Address: address, Count: s.Attackers, Rate: s.Rate, Handshake: s.Handshake, Kinds: s.Kinds})
 	if err != nil {
 		return r, err
 	}
@@ -137,15 +142,15 @@ func (s siege) lay(ctx context.Context) (result, error) {
 }
 
 func (r result) print(w io.Writer) {
-	room := r.HalfOpen
+	room := r.siege.HalfOpen
 	if room == 0 {
 		room = config.DefaultLimits().HalfOpen
 	}
-	fmt.Fprintf(w, "attack      %v, for %v\n", r.Attack, r.Loud)
-	fmt.Fprintf(w, "limits      %d half-open connections, %v for a handshake\n", room, r.Handshake)
+	fmt.Fprintf(w, "attack      %v, for %v\n", r.Attack, r.siege.Loud)
+	fmt.Fprintf(w, "limits      %d half-open connections, %v for a handshake\n", room, r.siege.Handshake)
 	fmt.Fprintf(w, "memory      at most %.1f MiB held by the server (bound %d), %.1f of them live, with %d goroutines; %.1f MiB before the attack\n",
-		mib(r.Server.Most), r.MostMemory>>20, mib(r.Server.Live), r.Server.Goroutines, mib(r.Server.Quiet))
-	fmt.Fprintf(w, "served      %v (bound %.0f %%)\n", r.Under.Fast, 100*r.LeastShare)
+		mib(r.Server.Most), r.siege.MostMemory>>20, mib(r.Server.Live), r.Server.Goroutines, mib(r.Quiet.Most))
+	fmt.Fprintf(w, "served      %v (bound %.0f %%)\n", r.Under.Fast, 100*r.siege.LeastShare)
 	fmt.Fprintf(w, "            with %v of delay in each flight, %v\n", slowLink, r.Under.Slow)
 	fmt.Fprintf(w, "before      %v\n            with delay, %v\n", r.Before.Fast, r.Before.Slow)
 	fmt.Fprintf(w, "thrown out  %d for room, %d too slow, %d for what they said; %d left\n\n",

@@ -33,7 +33,6 @@ type fort struct {
 
 // held is what the server's process had in memory, in bytes, and whom it threw out.
 type held struct {
-	Quiet      int64 // before the first attacker came
 	Most, Live int64 // of all memory, and of what is not garbage
 	Goroutines int64
 
@@ -96,9 +95,6 @@ func (f *fort) watch() {
 		m := memory()
 		f.mu.Lock()
 		f.Most, f.Live, f.Goroutines = max(f.Most, m.Most), max(f.Live, m.Live), max(f.Goroutines, m.Goroutines)
-		if f.crowded.Load()+f.refused.Load()+f.slow.Load() == 0 {
-			f.Quiet = f.Most
-		}
 		f.mu.Unlock()
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -71,7 +71,7 @@ func run(out io.Writer, each time.Duration, which, record string) error {
 const (
 	heading = "| what is timed | classes | samples | time | difference | would see | t | |\n|---|---|---|---|---|---|---|---|\n"
 	begins  = "<!-- The table is written by go run ./test/dudect -record docs/security.md. -->\n"
-	ends    = "\n<!-- end -->\n"
+	ends    = "<!-- end -->\n"
 )
 
 // put replaces the table in a file.
@@ -85,7 +85,7 @@ func put(file, table string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s does not say where the table stands", file)
 	}
-	return os.WriteFile(file, []byte(before+begins+strings.TrimSuffix(table, "\n")+ends+after), 0o644)
+	return os.WriteFile(file, []byte(before+begins+table+ends+after), 0o644)
 }
 
 // row is an outcome as a line of the table.

@@ -15,6 +15,7 @@ import (
 type target struct {
 	name, classes string
 	leaks         bool // a control, which does tell
+	slow          bool // it needs four times the time for as much certainty
 
 	// begin makes what all trials share. What it returns prepares a trial of class 0
 	// or 1, which is then timed. Preparing takes the same steps for both classes.
@@ -35,6 +36,9 @@ func (t target) measure(long time.Duration) (outcome, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // not in the middle of a trial
+	if t.slow {
+		long *= 4
+	}
 	var samples []sample
 	for i, end := 0, time.Now().Add(long); time.Now().Before(end); i++ {
 		if i%batch == 0 {

@@ -15,8 +15,8 @@ type outcome struct {
 	samples    int
 	typical    float64 // time of one
 	t          float64 // the largest |t| of all tests
-	difference float64 // of the means, in the test that it comes from
-	visible    float64 // the difference that would have been suspicious there
+	difference float64 // of the means of the faster half
+	visible    float64 // that would have been suspicious there
 }
 
 func (o outcome) leaks() bool { return o.t >= suspicious }
@@ -53,6 +53,10 @@ func judge(samples []sample) outcome {
 	var m [2]moment
 	for i, s := range sorted {
 		m[s.class].add(s.time)
+		if i == len(sorted)/2 {
+			difference, spread := welch(m)
+			o.difference, o.visible = difference, suspicious*spread
+		}
 		for len(bounds) > 0 && i >= bounds[0] && (i+1 == len(sorted) || sorted[i+1].time > s.time) { // not between equals
 			o.consider(m)
 			bounds = bounds[1:]
@@ -83,15 +87,13 @@ func (o *outcome) consider(m [2]moment) {
 	if m[0].n < enough || m[1].n < enough {
 		return
 	}
-	spread := math.Sqrt(m[0].variance()/m[0].n + m[1].variance()/m[1].n)
-	difference := math.Abs(m[0].mean - m[1].mean)
-	if spread == 0 {
-		if difference == 0 {
-			return
-		}
-		spread = math.SmallestNonzeroFloat32
+	if difference, spread := welch(m); difference > 0 {
+		o.t = max(o.t, difference/max(spread, math.SmallestNonzeroFloat32))
 	}
-	if t := difference / spread; t > o.t {
-		o.t, o.difference, o.visible = t, difference, suspicious*spread
-	}
+}
+
+// welch is how much the means differ, and the standard deviation of that.
+func welch(m [2]moment) (difference, spread float64) {
+	spread = math.Sqrt(m[0].variance()/max(m[0].n, 1) + m[1].variance()/max(m[1].n, 1))
+	return math.Abs(m[0].mean - m[1].mean), spread
 }

@@ -34,10 +34,10 @@ func targets() []target {
 		{name: "control: classes that are the same", classes: "the same record twice", begin: opening(sha256.New, blindly, lucky13, lucky13)},
 		{name: "control: a MAC compared byte by byte", classes: firstOrLast, leaks: true, begin: comparing},
 		{name: "control: CBC by the letter of RFC 5246", classes: paddings, leaks: true, begin: opening(sha256.New, byTheLetter, lucky13, allPadding)},
-		{name: "control: RSA key transport that stops at bad padding", classes: "good; bad padding", leaks: true, begin: transport(stopping, badPadding)},
-		{name: "RSA key transport, ClientKeyExchange to keys", classes: "good; bad padding", begin: transport(kex.DecryptPremaster, badPadding)},
-		{name: "", classes: "good; another version", begin: transport(kex.DecryptPremaster, badVersion)},
-		{name: "", classes: "good; one byte short", begin: transport(kex.DecryptPremaster, tooShort)},
+		{name: "control: RSA key transport that stops at bad padding", classes: "good; bad padding", leaks: true, slow: true, begin: transport(stopping, badPadding)},
+		{name: "RSA key transport, ClientKeyExchange to keys", classes: "good; bad padding", slow: true, begin: transport(kex.DecryptPremaster, badPadding)},
+		{name: "", classes: "good; another version", slow: true, begin: transport(kex.DecryptPremaster, badVersion)},
+		{name: "", classes: "good; one byte short", slow: true, begin: transport(kex.DecryptPremaster, tooShort)},
 	}
 	for _, h := range []struct {
 		name string

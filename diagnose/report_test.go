@@ -1,0 +1,48 @@
+package diagnose_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/handclasp/handclasp/diagnose"
+)
+
+// TestSchema: docs/diagnose-json.md tells of each field of the report, and of no
+// other.
+func TestSchema(t *testing.T) {
+	doc, err := os.ReadFile("../docs/diagnose-json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for line := range strings.Lines(string(doc)) {
+		if name, ok := strings.CutPrefix(line, "| `"); ok {
+			name, _, _ = strings.Cut(name, "`")
+			told[name]++
+		}
+	}
+	var fields func(reflect.Type)
+	fields = func(s reflect.Type) {
+		for f := range s.NumField() {
+			f := s.Field(f)
+			if f.Anonymous {
+				fields(f.Type)
+				continue
+			}
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if told[name]--; told[name] < 0 {
+				t.Errorf("%v.%s is not told of", s, name)
+			}
+		}
+	}
+	for _, v := range []any{diagnose.Report{}, diagnose.Address{}, diagnose.Finding{}, diagnose.Line{}, diagnose.Evidence{}} {
+		fields(reflect.TypeOf(v))
+	}
+	for name, n := range told {
+		if n > 0 {
+			t.Errorf("%s is told of, and is not there", name)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package diagnose_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp/diagnose"
+	"github.com/handclasp/handclasp/internal/lab"
+)
+
+// several has the host have several addresses, each with a case behind it; "" is an
+// address where nothing listens.
+func several(t *testing.T, names ...string) func(*diagnose.Options) {
+	t.Helper()
+	var ips []netip.Addr
+	real := map[string]string{}
+	for i, name := range names {
+		ip := netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i+1))
+		if ips = append(ips, ip); name == "" {
+			continue
+		}
+		c, err := lab.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		real[ip.String()] = serve(t, s).String()
+	}
+	return func(o *diagnose.Options) {
+		o.Client.InsecureSkipVerify = true
+		o.Lookup = func(context.Context, string, string) ([]netip.Addr, error) { return ips, nil }
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			host, _, _ := net.SplitHostPort(addr)
+			if real[host] == "" {
+				return nil, fmt.Errorf("nobody listens at %s", addr)
+			}
+			return new(net.Dialer).DialContext(ctx, network, real[host])
+		}
+	}
+}
+
+// TestAddresses: each address of a name is tried, and they are compared.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	good, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		names []string
+		want  string
+		says  string
+	}{
+		{[]string{"hello-reset", "hello-reset"}, "reset", ""},
+		{[]string{"hello-reset", "http"}, "addresses-differ", ""},
+		{[]string{"http", "hello-alert-access_denied", "http"}, "addresses-differ", ""},
+		{[]string{"", "http"}, "plain-http", "192.0.2.1"},
+		{[]string{"", ""}, "unreachable", ""},
+	} {
+		t.Run(strings.Join(x.names, " "), func(t *testing.T) {
+			t.Parallel()
+			r := examine(t, good, several(t, x.names...))
+			if found(r) != x.want || !strings.Contains(strings.Join(r.Noticed, " "), x.says) || len(r.Addresses) != len(x.names) {
+				t.Errorf("want %s\n%s", x.want, tell(r))
+			}
+			if r.Reached != (x.want != "unreachable") {
+				t.Errorf("reached: %v", r.Reached)
+			}
+		})
+	}
+}
+
+// TestClock: it may be this machine's clock that is wrong.
+func TestClock(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"good": "local-clock", "self-signed": "local-clock"} {
+		for _, wrong := range []time.Duration{-400 * 24 * time.Hour, 4000 * 24 * time.Hour} {
+			c, err := lab.Find(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := examine(t, c, func(o *diagnose.Options) { o.Client.Time = func() time.Time { return time.Now().Add(wrong) } })
+			if found(r) != want {
+				t.Errorf("%s, %v\n%s", name, wrong, tell(r))
+			}
+		}
+	}
+}
+
+// TestProxies: variables that lead other programs elsewhere are noticed.
+func TestProxies(t *testing.T) {
+	t.Parallel()
+	c, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := examine(t, c, func(o *diagnose.Options) {
+		o.Getenv = func(name string) string { return map[string]string{"https_proxy": "http://proxy.example:3128"}[name] }
+	})
+	if found(r) != "nothing-wrong" || len(r.Noticed) != 1 || !strings.Contains(r.Noticed[0], "proxy.example") {
+		t.Error(tell(r))
+	}
+}
+
+// TestLimits: no more connections than allowed, no faster, and not after the end.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	c, err := lab.Find("resets-if-both")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < 30; n += 4 {
+		if r := examine(t, c, func(o *diagnose.Options) { o.MaxConnections = n }); r.Connections > n || len(r.Findings) != 1 {
+			t.Errorf("of %d: %s", n, tell(r))
+		}
+	}
+	start := time.Now()
+	if r := examine(t, c, func(o *diagnose.Options) { o.MaxConnections, o.Rate = 6, 20 }); time.Since(start) < 5*50*time.Millisecond {
+		t.Errorf("%d connections in %v", r.Connections, time.Since(start))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := diagnose.Run(ctx, diagnose.Options{Host: "192.0.2.1", Port: "443"}); err == nil {
+		t.Error("it went on")
+	}
+}
