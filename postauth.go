@@ -43,16 +43,17 @@ func (g *gate) left() chan struct{} {
 }
 
 // enter takes the gate, or notes that somebody waits for it. The bell is there
-// before anybody can find that it must be rung.
+// before anybody can find that it must be rung. Who has waited leaves the gate
+// awaited, for others may still wait.
 func (g *gate) enter() bool {
-	if g.state.CompareAndSwap(gateOpen, gateTaken) {
-		return true
-	}
 	g.left()
 	return g.state.Swap(gateAwaited) == gateOpen
 }
 
 func (g *gate) Lock() {
+	if g.state.CompareAndSwap(gateOpen, gateTaken) {
+		return
+	}
 	for !g.enter() {
 		<-g.left()
 	}

@@ -229,7 +229,14 @@ func (e *Engine) Describe(err error) *fault.Error {
 
 // Fail ends the connection for a reason that lies outside of it: the transport
 // broke, or a deadline passed. Recv and Send return the error from now on.
-func (e *Engine) Fail(err error) error { return e.fail(err) }
+func (e *Engine) Fail(err error) error {
+	if !e.Connected() {
+		e.handshake, e.messagesIn = nil, nil
+		e.started = true
+		defer e.machine.Abandon()
+	}
+	return e.fail(err)
+}
 
 // fail ends the connection and queues the alert.
 func (e *Engine) fail(err error) error {

@@ -66,6 +66,7 @@ type reader struct {
 func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	e.start()
 	if err := e.Err(); err != nil {
+		e.messagesIn = nil
 		e.handshake = nil // who keeps a dead connection does not keep what came of a message
 		return 0, nil, err
 	}
@@ -92,7 +93,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	rec := in[:record.HeaderLen+h.Len]
 	data, err = e.record(h.Type, rec)
 	if err != nil {
-		e.handshake = nil
+		e.handshake, e.messagesIn = nil, nil
 		return len(rec), nil, e.fail(err)
 	}
 	return len(rec), data, nil

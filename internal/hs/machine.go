@@ -90,6 +90,7 @@ type Layer interface {
 
 // A Machine is one side of one handshake.
 type Machine interface {
+	Abandon()                 // the handshake ended from outside: nothing comes any more
 	Start() error             // a client's first message; nothing for a server
 	Receive(msg []byte) error // one whole handshake message; its bytes must stay unchanged
 	ChangeCipherSpec() error  // the peer sent one, and the version is 1.2

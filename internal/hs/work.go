@@ -109,11 +109,18 @@ func (s *server) rest() {
 	serverWorks.Put(w)
 }
 
+// Abandon lets go of the work, and no answer counts any more.
+func (c *client) Abandon() { c.ask, c.clientWork, c.work = nil, nil, nil }
+func (s *server) Abandon() { s.ask, s.serverWork, s.work = nil, nil, nil }
+
 // step is the machine's, with the work at hand.
 func (c *client) step(on trigger, msg []byte) error {
 	c.wake()
 	err := step(&c.core, c.table, c, on, msg)
-	if err == nil && c.state == fault.Connected {
+	switch {
+	case err != nil:
+		c.clientWork, c.work = nil, nil // who keeps a connection that failed keeps no more
+	case c.state == fault.Connected:
 		c.rest()
 	}
 	return err
@@ -122,7 +129,10 @@ func (c *client) step(on trigger, msg []byte) error {
 func (s *server) step(on trigger, msg []byte) error {
 	s.wake()
 	err := step(&s.core, s.table, s, on, msg)
-	if err == nil && s.state == fault.Connected {
+	switch {
+	case err != nil:
+		s.serverWork, s.work = nil, nil
+	case s.state == fault.Connected:
 		s.rest()
 	}
 	return err

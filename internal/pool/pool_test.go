@@ -22,16 +22,3 @@ func TestPutStrange(t *testing.T) {
 		}
 	}
 }
-
-// Borrowing and giving back costs no object.
-func TestAllocations(t *testing.T) {
-	n := testing.AllocsPerRun(100, func() {
-		for _, n := range []int{Message, Record, Records} {
-			b := Get(n)
-			Put(append(b, 1))
-		}
-	})
-	if n >= 1 {
-		t.Errorf("%v objects", n)
-	}
-}
