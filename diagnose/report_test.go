@@ -27,8 +27,11 @@ func TestSchema(t *testing.T) {
 	fields = func(s reflect.Type) {
 		for f := range s.NumField() {
 			f := s.Field(f)
-			if f.Anonymous {
+			switch {
+			case f.Anonymous:
 				fields(f.Type)
+				continue
+			case !f.IsExported():
 				continue
 			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -37,7 +40,7 @@ func TestSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []any{diagnose.Report{}, diagnose.Address{}, diagnose.Finding{}, diagnose.Line{}, diagnose.Evidence{}} {
+	for _, v := range []any{diagnose.Report{}, diagnose.Address{}, diagnose.Finding{}, diagnose.Line{}, diagnose.Evidence{}, diagnose.Probe{}} {
 		fields(reflect.TypeOf(v))
 	}
 	for name, n := range told {
