@@ -122,6 +122,8 @@ func (r *Recorder) fate() string {
 	}
 	if n := r.facts.early.bytes; n > 0 {
 		state = fmt.Sprintf("%s, %s", count(n, "byte"), state)
+	} else if r.facts.early.accepted && r.facts.connected {
+		state += ", but the client sent none"
 	}
 	return state + ". " + d.Reason
 }

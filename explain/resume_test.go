@@ -162,6 +162,19 @@ func TestManyKeys(t *testing.T) {
 	tame(t, got)
 }
 
+// TestEarlyUnused: a server that accepts 0-RTT data which the client never sends saves
+// it no round trip.
+func TestEarlyUnused(t *testing.T) {
+	p := newPair(t)
+	p.eager(t, session.Accepted)
+	p.early, p.server.EarlyData = nil, 100
+	p.client.EarlyData = true
+	sum := &p.run(t).Summary
+	if !sum.EarlyAccepted || sum.EarlyBytes != 0 || sum.RoundTripsTLS != 1 || !strings.HasPrefix(sum.EarlyData, "accepted, but the client sent none. ") {
+		t.Errorf("%+v", sum)
+	}
+}
+
 // TestEarlyRecords: 0-RTT data has its records and its place whoever tells and
 // whatever became of it, and is no part of the handshake's bytes.
 func TestEarlyRecords(t *testing.T) {

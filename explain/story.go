@@ -220,7 +220,7 @@ func (r *Recorder) roundTrips() int {
 	switch {
 	case r.facts.connected:
 		return r.facts.trips
-	case r.facts.early.accepted:
+	case r.facts.early.accepted && r.facts.early.bytes > 0:
 		return n
 	}
 	if r.facts.secondTrip {

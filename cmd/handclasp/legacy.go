@@ -23,6 +23,11 @@ func (s *suites) Set(value string) error {
 		s.all = true
 		return nil
 	}
+	for name := range strings.SplitSeq(value, ",") {
+		if strings.EqualFold(strings.TrimSpace(name), "all") {
+			return errors.New("all stands alone, for all but 3DES; a list that holds 3DES names each suite.")
+		}
+	}
 	return s.names.Set(value)
 }
 

@@ -79,9 +79,11 @@ func (m *memory) sendEarly(conn *handclasp.Conn) (sent bool, err error) {
 }
 
 // sendLate sends the early data in the ordinary way, if the server did not get
-// it: that it may be sent again is what --early-data-file says.
-func (m *memory) sendLate(conn *handclasp.Conn) error {
-	if len(m.early) == 0 || conn.Info().EarlyData.State == flow.EarlyAccepted {
+// it: that it may be sent again is what --early-data-file says. A server that
+// accepts early data has not got what was too much for the session and never went
+// out.
+func (m *memory) sendLate(conn *handclasp.Conn, sent bool) error {
+	if len(m.early) == 0 || sent && conn.Info().EarlyData.State == flow.EarlyAccepted {
 		return nil
 	}
 	_, err := conn.Write(m.early)

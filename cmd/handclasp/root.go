@@ -108,7 +108,7 @@ func (n *notes) flag(f *pflag.Flag) {
 		head = fmt.Sprintf("  -%s, --%s", f.Shorthand, f.Name)
 	}
 	if n.columns >= 60 {
-		n.wrap(fmt.Sprintf("%-25s", head), "", 25, usage)
+		n.wrap(fmt.Sprintf("%-24s ", head), "", 25, usage)
 		return
 	}
 	n.out.WriteString(head + "\n")

@@ -73,12 +73,12 @@ func (a *app) open(ctx context.Context, t target, c *client, cfg *handclasp.Clie
 			rec.Watch(ev)
 		}
 	})
-	_, err = c.memory.sendEarly(s.conn)
+	sent, err := c.memory.sendEarly(s.conn)
 	if err == nil {
 		err = s.conn.HandshakeContext(ctx)
 	}
 	if err == nil {
-		err = c.memory.sendLate(s.conn)
+		err = c.memory.sendLate(s.conn, sent)
 	}
 	if err != nil {
 		rec.Verdict(fault.Server, s.conn.Info().Peer)
@@ -152,6 +152,12 @@ func describe(info handclasp.Info) string {
 	line := fmt.Sprintf("%v, %v, %v", info.Version, info.CipherSuite, exchanged(info))
 	if info.Resumed {
 		line += ", resumed"
+	}
+	switch info.EarlyData.State {
+	case flow.EarlyAccepted:
+		line += ", 0-RTT accepted"
+	case flow.EarlyRejected:
+		line += ", 0-RTT refused"
 	}
 	if info.ALPN != "" {
 		line += ", " + quote(info.ALPN)
