@@ -64,7 +64,7 @@ func (p *Params) checkPSKs(list []PSK) error {
 	}
 	for _, id := range p.Suites {
 		if suite.ByID(id).Exchange.PreShared() && PSK12(list) == nil {
-			return fault.ConfigValue.In("CipherSuites").Saw(id, "a suite without pre-shared key, or a key in PSKs that is not imported")
+			return fault.ConfigValue.In("CipherSuites").Saw(id, "a suite without pre-shared key, or a key in PSKs (--psk) that is not imported")
 		}
 	}
 	return nil

@@ -185,7 +185,7 @@ func between(lowest, highest iana.Version) (in []iana.Version, err error) {
 	}
 	in = slices.Clip(in)
 	if len(in) == 0 {
-		return nil, fault.ConfigValue.In("MinVersion, MaxVersion").Saw(span(lowest, highest), "a range that holds one of "+join(versions))
+		return nil, fault.ConfigValue.In("MinVersion, MaxVersion").Saw(span(lowest, highest), "a range that holds one of "+join(versions)+"; below "+lowestSafe.String()+" only what MinVersion (--min-version) names")
 	}
 	return in, nil
 }
