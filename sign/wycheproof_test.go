@@ -1,6 +1,8 @@
 package sign
 
 import (
+	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
@@ -56,6 +58,13 @@ func TestWycheproof(t *testing.T) {
 					err := Verify(pub, c.scheme, unhex(t, v.Msg), unhex(t, v.Sig))
 					if v.Result == "valid" && err != nil || v.Result == "invalid" && !errors.Is(err, fault.SigInvalid) {
 						t.Errorf("%d is %s: %v", v.ID, v.Result, err)
+					}
+					if key, ok := pub.(*ecdsa.PublicKey); ok {
+						// Most keys with an odd point come only once, and so never often.
+						digest := sha256.Sum256(unhex(t, v.Msg))
+						if ok := combOf(t, key).verify(digest[:], unhex(t, v.Sig)); ok != (v.Result == "valid") {
+							t.Errorf("%d is %s: to a key that comes often, %v", v.ID, v.Result, ok)
+						}
 					}
 				}
 			}

@@ -23,6 +23,8 @@ const (
 	noSendLimit     = "not built: a limit of our own on the records that we send"
 	alwaysStaples   = "not built: a client that does not ask for staples"
 	noGroupHint     = "not built: a hint of the server's groups"
+	noFallback      = "not built: a client that says it fell back (RFC 7507)"
+	noStrictClient  = "not built: a client that refuses servers without renegotiation_info (RFC 5746, Section 4.1)"
 
 	// What only BoringSSL has.
 	testCompression = "BoringSSL's own: algorithms of certificate compression made for its tests"
@@ -44,7 +46,7 @@ const (
 var reasons = []string{
 	dtls, quic,
 	noECH, noRPK, noCompression, noDelegated, noTrustAnchors, noMLDSA, noLegacyRSA, onlyPSK, noAcrossNames, noEqual, noEarlyExporter,
-	noSendLimit, alwaysStaples, noGroupHint,
+	noSendLimit, alwaysStaples, noGroupHint, noFallback, noStrictClient,
 	testCompression, channelID, npn, alps, pake, falseSt, srtp, jdk11, hints, padding, sha256, ticketForm, interfaces,
 
 	// What we do on purpose, and why.
@@ -95,6 +97,8 @@ var absent = []struct{ reason, names string }{
 	{noEqual, `TLS13-CipherPreference|EqualPreference`},
 	{noSendLimit, `^MaxSendFragment`},
 	{noGroupHint, `^KeyShareWithServerHint`},
+	{noFallback, `^SendFallbackSCSV`},
+	{noStrictClient, `^NoLegacyServerConnect|NoExt-Forbidden`},
 	{channelID, `ChannelID`},
 	{npn, `NPN|NextProto|^ALPNServer-Preferred`},
 	{alps, `ALPS`},
@@ -105,8 +109,8 @@ var absent = []struct{ reason, names string }{
 	{hints, `HintMismatch`},
 	{padding, `^ServerPadding`},
 	{sha256, `^RetainOnlySHA256`},
-	{ticketForm, `DeclineBadCipher|DeclineCrossVersion|^ShimTicketRewritable|^TicketCallback-Renew`},
-	{interfaces, `TicketAgeSkew|^ALPNClient-AllowUnknown|^ALPNServer-SelectEmpty|^ServerNameExtensionServer-NoACK|^SendFallbackSCSV|^NoLegacyServerConnect|NoExt-Forbidden`},
+	{ticketForm, `DeclineBadCipher|DeclineCrossVersion|^ShimTicketRewritable`},
+	{interfaces, `TicketAgeSkew|^ALPNClient-AllowUnknown|^ALPNServer-SelectEmpty|^ServerNameExtensionServer-NoACK`},
 }
 
 // whyAbsent is the reason for a test with a flag that the shim does not know, ""

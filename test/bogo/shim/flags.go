@@ -97,6 +97,7 @@ type settings struct {
 	PSKIdentity            string `flag:"-psk-identity"`
 	NoTicket               bool   `flag:"-no-ticket"`
 	SkipTicket             bool   `flag:"-skip-ticket"`
+	RenewTicket            bool   `flag:"-renew-ticket"` // a ticket that serves is always followed by a new one
 	EnableEarlyData        bool   `flag:"-enable-early-data"`
 	EarlyWriteAfterMessage uint16 `flag:"-early-write-after-message"`
 
