@@ -300,26 +300,6 @@ func (w *watched) AppendBinary(b []byte) ([]byte, error) {
 	return w.Hash.(encoding.BinaryAppender).AppendBinary(b)
 }
 
-// TestCBCAllocations: none per record.
-func TestCBCAllocations(t *testing.T) {
-	for _, k := range kinds() {
-		seal, open := k.half(false), k.half(true)
-		buf, payload := make([]byte, 0, 1<<15), make([]byte, 1000)
-		n := testing.AllocsPerRun(50, func() {
-			rec, err := seal.Seal(buf, iana.ContentHandshake, payload, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := open.Open(rec); err != nil {
-				t.Fatal(err)
-			}
-		})
-		if n != 0 {
-			t.Errorf("%s: %v allocations", k.name, n)
-		}
-	}
-}
-
 // TestSplit: in TLS 1.0 the first byte of data has a record of its own; nothing
 // else has, and nowhere else.
 func TestSplit(t *testing.T) {
