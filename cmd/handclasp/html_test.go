@@ -72,6 +72,11 @@ func TestPagesInBrowser(t *testing.T) {
 		for _, v := range browser.Views {
 			check(t, p.OpenAll())
 			fits(t, p, v)
+			var hidden bool // part of the navigation, beyond its edge
+			check(t, p.Eval(`[...document.querySelectorAll("nav")].some((n) => n.scrollWidth > n.clientWidth)`, &hidden))
+			if hidden {
+				t.Errorf("%+v: part of the navigation is out of sight", v)
+			}
 		}
 		if t.Failed() {
 			t.Fatal(filepath.Base(file))
