@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,6 +173,25 @@ func TestPageOfJSON(t *testing.T) {
 	check(t, page.Write(&two, &back, page.Options{}))
 	if !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("they differ")
+	}
+}
+
+// TestPageForever: a certificate may be good until the end of 9999, which is how RFC
+// 5280, Section 4.1.2.5 says that it does not end. That is longer than a
+// time.Duration.
+func TestPageForever(t *testing.T) {
+	s := newPair(t).run(t)
+	s.Began = "2026-01-01T00:00:00Z"
+	for i := range s.Steps {
+		for j := range s.Steps[i].Certificates {
+			c := &s.Steps[i].Certificates[j]
+			c.NotBefore, c.NotAfter = "1951-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+		}
+	}
+	var b bytes.Buffer
+	check(t, page.Write(&b, s, page.Options{}))
+	if !strings.Contains(b.String(), "1 Jan 1951 to 31 Dec 9999, 8049 years") || !strings.Contains(b.String(), `<line x1="2.89%"`) {
+		t.Error("the time line is wrong:", regexp.MustCompile(`(?s)<svg class="timeline.*?</svg>`).FindString(b.String()))
 	}
 }
 

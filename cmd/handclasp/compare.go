@@ -10,21 +10,30 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/clients"
 )
 
 // compare puts two handshakes side by side.
-func (a *app) compare(ctx context.Context, args []string, flags *client, form form) error {
+func (a *app) compare(ctx context.Context, args []string, flags *client, form form, given *pflag.FlagSet) error {
 	if len(args) != 2 {
 		return &usageError{fmt.Sprintf("--compare needs two handshakes, and got %d.", len(args)),
-			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a file that 'handclasp explain --json --bytes' wrote, its name ending in .json."}
+			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a client of --as such as curl, a file that 'handclasp explain --json --bytes' wrote, its name ending in .json."}
 	}
 	var stories [2]*explain.Story
 	for i, arg := range args {
 		one := *flags
-		var err error
+		if slices.Contains(clients.Names, arg) {
+			one.replay = replay{as: arg}
+		}
+		err := one.replay.check(given)
+		if err != nil {
+			return err
+		}
 		if stories[i], err = a.compared(ctx, arg, &one); err != nil {
 			return err
 		}
@@ -54,6 +63,8 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 	} else if v, err := iana.ParseVersion(arg); err == nil {
 		args = nil
 		flags.min, flags.max = version(v), version(v)
+	} else if slices.Contains(clients.Names, arg) {
+		args = nil // with the hello that compare chose
 	}
 	story, err := a.told(ctx, args, flags, d)
 	if story != nil {

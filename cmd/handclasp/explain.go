@@ -50,6 +50,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --as chromium example.com    as a browser would
   handclasp explain --steps                      one message at a time
   handclasp explain --compare tls13 ecdhe        two handshakes side by side
+  handclasp explain --compare chromium curl      what two clients' hellos say
   handclasp explain --compare example.com example.org --html both.html
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
@@ -64,7 +65,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 				return err
 			}
 			if form.compare {
-				return a.compare(cmd.Context(), args, &flags, form)
+				return a.compare(cmd.Context(), args, &flags, form, cmd.Flags())
 			}
 			if len(shows) == 0 {
 				return a.explain(cmd.Context(), args, &flags, form, nil)
@@ -82,7 +83,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.BoolVar(&form.json, "json", false, "print the story as JSON; see docs/explain-json.md")
 	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
 	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
-	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, or a FILE.json")
+	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, a client of --as, or a FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
 	flags.replay.declare(f)
 	flags.declare(f)

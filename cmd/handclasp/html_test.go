@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +74,19 @@ func TestPagesInBrowser(t *testing.T) {
 		for _, v := range browser.Views {
 			check(t, p.OpenAll())
 			fits(t, p, v)
+			var hidden bool // part of the navigation, beyond its edge
+			check(t, p.Eval(`[...document.querySelectorAll("nav")].some((n) => n.scrollWidth > n.clientWidth)`, &hidden))
+			var over []string // text of the key schedule that leaves its box
+			check(t, p.Eval(`[...document.querySelectorAll(".schedule g")].filter((g) => g.checkVisibility()).flatMap((g) => {
+				const box = g.querySelector("rect").getBBox();
+				return [...g.querySelectorAll("text")].filter((x) => { const b = x.getBBox(); return b.width && (b.x < box.x + 6 || b.x + b.width > box.x + box.width - 6 || b.y + b.height > box.y + box.height) }).map((x) => x.textContent);
+			})`, &over))
+			if len(over) > 0 {
+				t.Errorf("%+v: %q leave their boxes", v, over)
+			}
+			if hidden {
+				t.Errorf("%+v: part of the navigation is out of sight", v)
+			}
 		}
 		if t.Failed() {
 			t.Fatal(filepath.Base(file))
@@ -79,8 +94,22 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 }
 
-// TestPagesOfDocs: docs/handshakes has a page of each demonstration, and says so.
+// meanings is what a page says of fields, each once.
+func meanings(page []byte) (list []string) {
+	for _, m := range regexp.MustCompile(`</small></button><p>(.*?)</p>`).FindAllSubmatch(page, -1) {
+		list = append(list, string(m[1]))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// TestPagesOfDocs: docs/handshakes has a page of each demonstration, and says so;
+// each says of the fields what a page says now.
 func TestPagesOfDocs(t *testing.T) {
+	fresh := t.TempDir()
+	if code := run(t.Context(), []string{"explain", "--demo", "all", "--html", fresh}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
 	dir := filepath.Join("..", "..", "docs", "handshakes")
 	index, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	check(t, err)
@@ -89,6 +118,11 @@ func TestPagesOfDocs(t *testing.T) {
 		check(t, err)
 		if len(page) > 300_000 || !strings.Contains(string(page), "</html>") {
 			t.Errorf("%s: %d bytes; make it anew with 'go run ./docs/handshakes'", d.name, len(page))
+		}
+		now, err := os.ReadFile(filepath.Join(fresh, d.name+".html"))
+		check(t, err)
+		if was, is := meanings(page), meanings(now); len(is) == 0 || !slices.Equal(was, is) {
+			t.Errorf("%s: it says other than a page does now; make it anew with 'go run ./docs/handshakes'", d.name)
 		}
 		if row := fmt.Sprintf("| [%[1]s.html](%[1]s.html) | %[2]s |", d.name, d.about); !strings.Contains(string(index), row) {
 			t.Errorf("the index has no row %s", row)

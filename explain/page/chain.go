@@ -117,8 +117,8 @@ func dates(began string, list []explain.Certificate) *timeline {
 	if known && now.After(to) {
 		to = now
 	}
-	total := to.Sub(from).Hours()
-	at := func(t time.Time) float64 { return 2 + 96*t.Sub(from).Hours()/total }
+	total := float64(to.Unix() - from.Unix()) // a Duration ends after 292 years, and a certificate may be good until 9999
+	at := func(t time.Time) float64 { return 2 + 96*float64(t.Unix()-from.Unix())/total }
 	l := &timeline{From: from.Format("2 Jan 2006"), To: to.Format("2 Jan 2006")}
 	for i, c := range list {
 		a, b, ok := validity(&c)
@@ -127,7 +127,7 @@ func dates(began string, list []explain.Certificate) *timeline {
 		}
 		w := max(at(b)-at(a), 0.6)
 		l.Bars = append(l.Bars, bar{X: percent(at(a)), W: percent(w), Y: 22 + 44*len(l.Bars), Text: fmt.Sprintf("%d. %s", i+1, c.Subject),
-			Dates: fmt.Sprintf("%s to %s, %s", a.Format("2 Jan 2006"), b.Format("2 Jan 2006"), days(b.Sub(a))), Over: known && (now.Before(a) || now.After(b))})
+			Dates: fmt.Sprintf("%s to %s, %s", a.Format("2 Jan 2006"), b.Format("2 Jan 2006"), days(b.Unix()-a.Unix())), Over: known && (now.Before(a) || now.After(b))})
 	}
 	if known {
 		l.Now, l.NowText = percent(at(now)), now.Format("2 Jan 2006")
@@ -144,10 +144,10 @@ func validity(c *explain.Certificate) (from, to time.Time, ok bool) {
 
 func percent(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) + "%" }
 
-func days(d time.Duration) string {
-	n := int(d.Hours() / 24)
+func days(seconds int64) string {
+	n := int(seconds / (24 * 60 * 60))
 	if n > 730 {
-		return fmt.Sprintf("%d years", n/365)
+		return fmt.Sprintf("%.0f years", float64(n)/365.2425)
 	}
 	return explain.Count(n, "day")
 }

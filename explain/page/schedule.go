@@ -195,14 +195,18 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 				b.Step, protects, since = k.Step, k.Protects, fmt.Sprintf("step %d", k.Step)
 				b.Class = strings.TrimSpace("key " + k.Writer)
 			}
-			b.Lines = []label{{keyX + 12, ky + 17, l, "name"}, {keyX + keyW - 12, ky + 17, since, "note end"}, {keyX + 12, ky + 32, fit(protects, keyW/6), "note"}}
+			b.Lines = []label{{keyX + 12, ky + 17, l, "name"}, {keyX + keyW - 12, ky + 17, since, "note end"}}
+			for j, text := range wrap(protects, (keyW-24)/6) {
+				b.H = keyH + 14*j
+				b.Lines = append(b.Lines, label{keyX + 12, ky + 32 + 14*j, text, "note"})
+			}
 			f.Boxes = append(f.Boxes, b)
 			if wide {
 				f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d H%d V%d H%d", stageX+stageW+2, top+boxH/2, stageX+stageW+40, ky+keyH/2, keyX-2), b.Step})
 			} else {
 				f.Lines = append(f.Lines, line{fmt.Sprintf("M12 %d V%d H%d", top+boxH+2, ky+keyH/2, keyX-2), b.Step})
 			}
-			ky += keyH + gap
+			ky += b.H + gap
 		}
 		bottom := max(ky-gap, top+boxH)
 		y = bottom + 28
@@ -214,12 +218,16 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 	return f
 }
 
-// fit cuts what is longer than n characters, between words.
-func fit(text string, n int) string {
-	if len(text) <= n {
-		return text
+// wrap breaks text between words into lines of n characters.
+func wrap(text string, n int) (lines []string) {
+	for len(text) > n {
+		i := strings.LastIndexByte(text[:n+1], ' ')
+		if i < 0 {
+			break
+		}
+		lines, text = append(lines, text[:i]), text[i+1:]
 	}
-	return strings.TrimRight(text[:strings.LastIndexByte(text[:n], ' ')+1], " ,") + " …"
+	return append(lines, text)
 }
 
 // since is the step in which a stage's secret was there at last: that of the first
