@@ -25,7 +25,7 @@ func (s *suites) Set(value string) error {
 	}
 	for name := range strings.SplitSeq(value, ",") {
 		if strings.EqualFold(strings.TrimSpace(name), "all") {
-			return errors.New("all stands alone, for all but 3DES; a list that holds 3DES names each suite.")
+			return errors.New("all stands alone, for all but 3DES; a list that holds 3DES names each suite")
 		}
 	}
 	return s.names.Set(value)
