@@ -505,7 +505,7 @@ func TestHalfClose12(t *testing.T) {
 func TestLimit12(t *testing.T) {
 	const limit, kept = 64, 8 // records in all, and those kept for the end
 	for _, each := range []int{1, 7, 100} {
-		p := newPair(t, old)
+		p := newPair(t, old, long)
 		p.client.limit = limit
 		p.connect(t)
 		var sent int
