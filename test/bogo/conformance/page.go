@@ -53,7 +53,7 @@ func (t *table) write(w io.Writer, from source) error {
 		b.WriteString(row(p, *n))
 	}
 	b.WriteString(row("together", whole))
-	b.WriteString("\nA test that is left out has a flag that the shim does not know, since the feature is not there; one that is disabled would run and\nfail, and [config.json](../test/bogo/config.json) says why. The protocol is told by the name, so that\nforty tests of TLS over TCP that look at QUIC's extension count as QUIC.\n")
+	b.WriteString("\nA test that is left out has a flag that the shim does not know, since the feature is not there; one that is disabled would run and\nfail, or pass for another reason than what it tests; [config.json](../test/bogo/config.json) says why. The protocol is told by the name, so that\nforty tests of TLS over TCP that look at QUIC's extension count as QUIC.\n")
 	b.WriteString("\n### By area, TLS\n\n| area | tests | pass | fail | left out | disabled |\n|---|---|---|---|---|---|\n")
 	for _, a := range areas {
 		if n := t.areas[a.name]; n != nil {
