@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/fault"
@@ -114,6 +115,10 @@ var (
 		"Go", "cfg.CurvePreferences = nil  // all that Go knows",
 		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
 		"OpenSSL", "Groups = X25519:P-256")
+	longModulus = slices.Concat(commonSuites, []Line{
+		{"nginx", "ssl_dhparam /path/ffdhe2048.pem;"},
+		{"HAProxy", "tune.ssl.default-dh-param 2048"},
+		{"Java", "-Djdk.tls.ephemeralDHKeySize=2048"}})
 	fewerOf = map[kind][]Line{
 		version: lines(
 			"Go", "cfg.MaxVersion = tls.VersionTLS12",
@@ -142,7 +147,7 @@ var (
 		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
 		"curl", "curl --curves X25519 …")
 	commonProtocols = lines(
-		"nginx", "listen 443 ssl; http2 on;  # offers h2 and http/1.1",
+		"nginx", "listen 443 ssl http2;  # since 1.25.1: listen 443 ssl; http2 on;",
 		"Apache", "Protocols h2 http/1.1",
 		"HAProxy", "bind :443 ssl crt … alpn h2,http/1.1",
 		"Go", `cfg.NextProtos = []string{"h2", "http/1.1"}`,
@@ -208,7 +213,12 @@ var causes = []Cause{
 	{"no-common-group", "The client and the server have no key-exchange group in common.", "With all groups offered (openssl s_client -groups …) the server goes on.",
 		Server, "Enable x25519 and secp256r1 beside any other group.", commonGroups},
 	{"no-common-sigalg", "The server's certificate has a kind of key, or a signature, that the client does not take.", "With all signature algorithms offered (openssl s_client -sigalgs …) the server goes on.",
-		Server, "Give the server a second certificate, with an ECDSA P-256 or an RSA key.", lines("nginx", "ssl_certificate ecdsa.pem; ssl_certificate rsa.pem;", "Apache", "SSLCertificateFile ecdsa.pem", "Java", "keytool -genkeypair -keyalg EC -groupname secp256r1 …")},
+		Server, "Have the server sign with what the client takes: with other signature algorithms, or with a second certificate, for an ECDSA P-256 or an RSA key.", lines(
+			"nginx", "ssl_certificate /path/ecdsa.pem; ssl_certificate_key /path/ecdsa.key; ssl_certificate /path/rsa.pem; ssl_certificate_key /path/rsa.key;",
+			"Apache", "SSLCertificateFile /path/ecdsa.pem\nSSLCertificateKeyFile /path/ecdsa.key\nSSLCertificateFile /path/rsa.pem\nSSLCertificateKeyFile /path/rsa.key",
+			"HAProxy", "bind :443 ssl crt /path/site.pem  # which are site.pem.ecdsa and site.pem.rsa",
+			"Java", "keytool -genkeypair -keyalg EC -groupname secp256r1 …",
+			"OpenSSL", "SignatureAlgorithms = ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256")},
 	{"alpn-mismatch", "The client and the server have no application protocol in common.", "With another --alpn, or with none, the server goes on.",
 		Server, "Offer h2 and http/1.1 on both sides.", commonProtocols},
 	{"weak-parameters", "One side demands stronger parameters than the other has: the security level of OpenSSL, a short Diffie-Hellman modulus, SHA-1 in TLS 1.0 and 1.1.", "With the client's level lowered for a test (openssl s_client -cipher DEFAULT@SECLEVEL=0) it goes on.",
@@ -278,7 +288,7 @@ var causes = []Cause{
 	{"unstable", "The same handshake sometimes works and sometimes does not.", "Repeated without any change, the outcome changes.",
 		Server, "Look at load, at the health of each node behind the balancer, and at packet loss.", nil},
 	{"rate-limited", "The server, or a device before it, refuses clients that connect too often.", "The first connections work, then all fail; after a pause they work again.",
-		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn …; limit_req …;")},
+		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn per_address 100;  # and likewise limit_req")},
 	{"beyond-us", "The server chose something that this client offers and Handclasp cannot do, so the handshake was not completed here.", "The server answered the ClientHello and went on; with the client itself the handshake may work.",
 		Nobody, "Leave out of the hello what was chosen (--without), or try the client itself.", nil},
 	{"nothing-wrong", "Nothing is wrong.", "The handshake works, and the certificate is good.", Nobody, "If a program of yours fails all the same, compare it with this one: its trust store, its clock, its proxy.", nil},

@@ -46,7 +46,9 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	d.asClient(first)
 	d.Works = len(first.failed()) == 0
 	if d.o.As != "" { // it may take what we don't, and the other way round
-		d.Works = !slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.ID != "chain-reversed" && f.ID != "weak-parameters" })
+		d.Works = !slices.ContainsFunc(d.Findings, func(f Finding) bool {
+			return f.ID != "chain-reversed" && (f.ID != "weak-parameters" || slices.Contains(levelTwo, d.o.As))
+		})
 	}
 	if len(d.Findings) == 0 {
 		d.find("nothing-wrong", Certain, first.String())
@@ -126,7 +128,8 @@ func (d *diagnosis) judge(o *outcome) {
 		d.find("legacy-renegotiation", Certain, "this client takes it, since it never renegotiates")
 	}
 	if n := o.info.DHBits; n > 0 && n < 2048 {
-		d.find("weak-parameters", Certain, fmt.Sprintf("Diffie-Hellman with a modulus of %d bits", n))
+		f := d.find("weak-parameters", Certain, fmt.Sprintf("Diffie-Hellman with a modulus of %d bits", n)+opensslDoesNot)
+		f.Fix, f.Lines = "Take suites with ECDHE, or a modulus of 2048 bits or more.", longModulus
 	}
 }
 
@@ -276,7 +279,7 @@ func (d *diagnosis) everywhere(o *outcome) Evidence {
 // remark notices what is no fault.
 func (d *diagnosis) remark(o *outcome) {
 	if o.info.ClientAuth && o.info.ClientScheme == 0 {
-		d.notice("The server asks for a client certificate and goes on without.")
+		d.notice("The server asks for a client certificate and goes on without. It may refuse later, in the protocol above TLS, as nginx does in HTTP.")
 	}
 	if o.info.Retried {
 		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)
