@@ -247,8 +247,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // sealedLen is how much room n bytes of data take as records, in nearly all cases.
 func sealedLen(n int) int {
-	const frame = 64 // with the longest tag, and an IV
-	return n + frame*(1+n/record.MaxPlaintext)
+	const frame, short = 64, 1 << 10 // with the longest tag, and an IV; at first records have little more than that
+	return n + frame*(1+n/short)
 }
 
 // lock takes the write lock, unless the connection is closed. Who comes after Close

@@ -183,9 +183,12 @@ func (d *diagnosis) withName(ctx context.Context, does func(*outcome) bool) erro
 			return err
 		}
 		if does(o) {
+			if steady, err := d.confirm(ctx, d.mine(), h, does); err != nil || !steady {
+				return err
+			}
 			d.Findings = nil
-			d.find("sni-required", Certain, d.nameless(),
-				Evidence{Probe: "without a name", Outcome: d.Outcome}, Evidence{Probe: "with the name " + fault.Quote([]byte(name)), Outcome: o.String()})
+			f := d.find("sni-required", Certain, d.nameless(), d.evidence("without a name", d.mine()), d.evidence("with the name "+fault.Quote([]byte(name)), h))
+			f.Prove = d.command("explain", "--name "+name)
 			return nil
 		}
 	}

@@ -15,8 +15,10 @@ func (d *diagnosis) prove(f *Finding) string {
 		return d.sClient("-showcerts")
 	case id == "client-cert-required", id == "client-cert-wrong-ca", id == "client-cert-refused":
 		return d.command("explain", "--cert me.pem", "--key me.key")
-	case id == "sni-required":
-		return d.command("explain", "--name NAME")
+	case id == "name-unknown":
+		return d.command("diagnose", "--without "+nameAtom.String())
+	case id == "proxy-protocol":
+		return "curl --haproxy-protocol" + d.authorities(" --cacert ") + " https://" + at + "/"
 	case id == "plain-http":
 		return "curl http://" + at + "/"
 	case id == "plain-text", id == "not-tls", id == "refused", id == "unreachable":
@@ -69,12 +71,17 @@ func (d *diagnosis) sClient(flags string) string {
 	if d.o.StartTLS != "" {
 		cmd += " -starttls " + d.o.StartTLS
 	}
+	return cmd + d.authorities(" -CAfile ") + " " + flags + " </dev/null"
+}
+
+// authorities are the files of --ca, each behind another program's flag.
+func (d *diagnosis) authorities(flag string) (s string) {
 	for _, given := range d.o.Flags {
 		if file, ok := strings.CutPrefix(given, "--ca "); ok {
-			cmd += " -CAfile " + file
+			s += flag + file
 		}
 	}
-	return cmd + " " + flags + " </dev/null"
+	return s
 }
 
 // flagOf are the flags that name what a client offers of a kind.

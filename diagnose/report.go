@@ -86,7 +86,7 @@ type Probe struct {
 	Works   bool     `json:"works"`             // the handshake did
 	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"
 	Took    int64    `json:"took_us"`           // microseconds
-	Decides bool     `json:"decides,omitempty"` // between it and another one of them lies the smallest change that was found
+	Decides bool     `json:"decides,omitempty"` // its hello, or the one that differs from it in one thing of what is blamed, and in nothing else
 	key     string
 }
 
@@ -106,6 +106,9 @@ func (d *diagnosis) note(what string, h hello, o *outcome) {
 		if n := h.much[m]; n > 0 && n != d.much[m] {
 			p.With = append(p.With, fmt.Sprintf("%s=%d", m, n))
 		}
+	}
+	if h.place != asUsual {
+		p.With = append(p.With, h.place.String())
 	}
 	d.Probes = append(d.Probes, p)
 }
