@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/handclasp/handclasp/engine"
@@ -204,7 +203,7 @@ func (c *Conn) readError(err error) error {
 func transport(err error) *fault.Error {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+	case isReset(err), errors.Is(err, io.ErrClosedPipe):
 		return fault.PeerReset.Because(err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.ClosedEarly.Because(err)
