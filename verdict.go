@@ -62,8 +62,9 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 			return
 		}
 		<-woken
-		c.deadline.Lock()
-		defer c.deadline.Unlock()
-		c.conn.SetReadDeadline(c.readBy)
+		d := c.times()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		c.conn.SetReadDeadline(d.readBy)
 	}
 }
