@@ -48,7 +48,7 @@ type Conn struct {
 
 	writing  sync.Mutex            // held until the socket write ends
 	paused   atomic.Pointer[pause] // a renegotiation; nil if there is none
-	writers  atomic.Int32          // who holds it or waits for it, readers aside
+	writers  atomic.Int32          // who holds it or waits for it, but for what flushAside does
 	unsent   []byte                // sealed, and not yet out because a deadline passed
 	leftover atomic.Bool           // unsent is not empty
 	writeErr error                 // nothing can be written any more
@@ -59,6 +59,8 @@ type Conn struct {
 	readBy    time.Time     // and read deadline
 	moved     chan struct{} // closed when one of them changes; nil if nobody waits for that
 	answering bool          // a renegotiation is being flushed, to which the read deadline applies
+	hurried   int           // how many have set a write deadline of ours
+	woken     int           // how many have set a read deadline of ours
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
@@ -311,7 +313,8 @@ func (c *Conn) flushOut() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+	if c.engine.Err() != nil {
+		c.hurry(time.Now().Add(closeWithin))
 		defer c.restoreDeadline()
 	}
 	out := c.engine.Output(pool.Get(pool.Message))
@@ -346,13 +349,14 @@ func (c *Conn) flushAside() {
 	if !c.engine.Pending() && !c.leftover.Load() || !c.writing.TryLock() {
 		return
 	}
-	if c.closed.Load() || c.conn.SetWriteDeadline(time.Now().Add(aside)) != nil {
-		c.writing.Unlock()
+	defer c.writing.Unlock()
+	if c.closed.Load() {
 		return
 	}
-	c.flushOut() // if the transport is gone, reading will say so
+	if c.hurry(time.Now().Add(aside)) == nil {
+		c.flushOut() // if the transport is gone, reading will say so
+	}
 	c.restoreDeadline()
-	c.writing.Unlock()
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.
@@ -399,10 +403,11 @@ func (c *Conn) Close() error {
 	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
-		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
+		c.restoreDeadline()
 		c.unlock()
 	}
 	return c.conn.Close()
@@ -531,8 +536,11 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	defer c.deadline.Unlock()
 	c.readBy = t
 	c.move()
-	if c.answering {
+	if c.answering && c.hurried == 0 {
 		c.conn.SetWriteDeadline(t)
+	}
+	if c.woken > 0 {
+		return nil // it counts from the next Read on
 	}
 	return c.conn.SetReadDeadline(t)
 }
@@ -543,17 +551,38 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	defer c.deadline.Unlock()
 	c.writeBy = t
 	c.move()
-	if c.answering {
+	if c.answering || c.hurried > 0 {
 		return nil // it counts from the next Write on
 	}
 	return c.conn.SetWriteDeadline(t)
 }
 
-// restoreDeadline puts the user's write deadline back.
+// hurry has what is written now go by a deadline of ours, whatever the user sets
+// meanwhile, until restoreDeadline.
+func (c *Conn) hurry(by time.Time) error {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.hurried++
+	return c.conn.SetWriteDeadline(by)
+}
+
+// restoreDeadline undoes a hurry.
 func (c *Conn) restoreDeadline() {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	c.conn.SetWriteDeadline(c.writeBy)
+	if c.hurried--; c.hurried == 0 {
+		c.userDeadline()
+	}
+}
+
+// userDeadline has the user's deadline count for what is written. The caller holds
+// deadline.
+func (c *Conn) userDeadline() {
+	by := c.writeBy
+	if c.answering {
+		by = c.readBy
+	}
+	c.conn.SetWriteDeadline(by)
 }
 
 // Handshake does the handshake if that has not happened. Its error comes again

@@ -107,6 +107,8 @@ func (c *Conn) flushAnswer() {
 		c.flushAside()
 		return
 	}
+	c.writers.Add(1) // this may take long, and Close does not wait for it
+	defer c.writers.Add(-1)
 	c.writing.Lock()
 	if !c.closed.Load() {
 		c.answerBy(true)
@@ -121,9 +123,6 @@ func (c *Conn) flushAnswer() {
 func (c *Conn) answerBy(reading bool) {
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
-	by := c.writeBy
-	if c.answering = reading; reading {
-		by = c.readBy
-	}
-	c.conn.SetWriteDeadline(by)
+	c.answering = reading
+	c.userDeadline()
 }

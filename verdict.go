@@ -55,6 +55,9 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 	woken := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
+		c.deadline.Lock()
+		defer c.deadline.Unlock()
+		c.woken++
 		c.conn.SetReadDeadline(time.Unix(1, 0))
 	})
 	return func() {
@@ -64,6 +67,8 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 		<-woken
 		c.deadline.Lock()
 		defer c.deadline.Unlock()
-		c.conn.SetReadDeadline(c.readBy)
+		if c.woken--; c.woken == 0 {
+			c.conn.SetReadDeadline(c.readBy)
+		}
 	}
 }
