@@ -224,15 +224,11 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.otherOrder(ctx); done || err != nil {
 		return err
 	}
-	tried := 0
-	for _, all := range c.p.known {
-		tried += len(all)
-	}
 	confidence := Likely
 	if id := c.always(c.first); id == "no-common-version" || id == "server-internal" {
 		confidence = Certain
 	}
-	c.find(c.always(c.first), confidence, c.first.String()+".", Evidence{Probe: "every hello that was tried, wide and least, old and new", Outcome: c.first.String(), Times: tried})
+	c.find(c.always(c.first), confidence, c.first.String()+".", c.everywhere(c.first))
 	return nil
 }
 
@@ -312,6 +308,9 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), c.evidence("the same with "+trigger{atoms: needed}.String(), h))
 	f.Trigger = trigger{atoms: needed}.String()
 	f.Prove = c.prove(f)
+	if v := passed.info.Version; id == "no-common-version" && v >= iana.TLS12 {
+		f.Who, f.Fix, f.Lines = Client, fmt.Sprintf("Have the client offer %v, or the server take an older one too.", v), newVersions
+	}
 	return nil
 }
 
@@ -331,14 +330,14 @@ func (c *comparison) missing(passed *outcome, needed []atom) (id, chosen string)
 		{"alpn-mismatch", atom{kind: protocol, text: i.ALPN}, i.ALPN != ""},
 	} {
 		if x.ok && !c.user[x.atom] {
-			return x.id, x.atom.String()
+			return x.id, x.atom.words()
 		}
 	}
 	ids := map[kind]string{version: "no-common-version", cipher: "no-common-suite", group: "no-common-group", sigalg: "no-common-sigalg", protocol: "alpn-mismatch"}
 	for _, a := range needed {
 		if id := ids[a.kind]; id != "" {
-			return id, a.String()
+			return id, a.words()
 		}
 	}
-	return "hello-lacks", trigger{atoms: needed}.String()
+	return "hello-lacks", trigger{atoms: needed}.words()
 }

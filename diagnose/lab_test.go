@@ -35,12 +35,18 @@ func examine(t *testing.T, c *lab.Case, change func(*diagnose.Options)) *diagnos
 	if err != nil {
 		t.Fatal(err)
 	}
+	return examineAt(t, s, change)
+}
+
+// examineAt has a case's own client diagnosed, at a server of it.
+func examineAt(t *testing.T, s *lab.Server, change func(*diagnose.Options)) *diagnose.Report {
+	t.Helper()
 	cfg, err := s.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := serve(t, s)
-	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
+	o := diagnose.Options{Host: s.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
 		Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
 		Reverse: func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil },
 	}
@@ -116,8 +122,12 @@ func TestLab(t *testing.T) {
 			} else if testing.Verbose() {
 				t.Log(tell(r))
 			}
-			if r.Connections > 60 {
-				t.Errorf("%d connections", r.Connections)
+			if r.Connections > 60 || len(r.Probes) != r.Connections {
+				t.Errorf("%d connections, %d probes", r.Connections, len(r.Probes))
+			}
+			accepted := !strings.Contains(r.Outcome, "the certificate is not accepted: ")
+			if !r.Works && strings.HasPrefix(r.Outcome, "the handshake worked") || accepted && !r.Works && strings.HasPrefix(c.Cause, "cert-") {
+				t.Errorf("it does not work, and is headed %q", r.Outcome)
 			}
 			if c.Cause == "nothing-wrong" && (r.Connections > 5 || !r.Works) {
 				t.Errorf("%d connections for a good server; works: %v", r.Connections, r.Works)
@@ -275,7 +285,7 @@ func decided(t *testing.T, r *diagnose.Report) {
 			fail = append(fail, p)
 		}
 	}
-	if len(r.Probes) != r.Connections || len(pass) < 3 || len(fail) < 3 {
+	if len(pass) < 3 || len(fail) < 3 {
 		t.Fatalf("of %d probes %d decide that pass, and %d that fail", len(r.Probes), len(pass), len(fail))
 	}
 	gone := apart(fail[0].With, pass[0].With) // of the client's hello, beyond what a least one has

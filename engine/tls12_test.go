@@ -653,3 +653,15 @@ func TestClosedInRenegotiation(t *testing.T) {
 		t.Errorf("%x follows, %v", out, p.client.Err())
 	}
 }
+
+// A hello that Edit put in, such as a recorded one, may offer pre-shared keys that we
+// don't have. A server that takes one up is refused.
+func TestEditedPSK(t *testing.T) {
+	for _, id := range []iana.CipherSuite{iana.TLS_PSK_WITH_AES_128_GCM_SHA256, iana.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA} {
+		p := newPair(t, old, func(_ *config.ClientConfig, s *config.ServerConfig) {
+			s.PSKs, s.CipherSuites = []config.PSK{{Identity: []byte("somebody"), Key: make([]byte, 32)}}, []iana.CipherSuite{id}
+		}).editHello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16(id) })
+		p.pump(t)
+		refused(t, p.client, p.server, fault.ServerSuite)
+	}
+}
