@@ -52,7 +52,7 @@ type Conn struct {
 	paused   atomic.Pointer[pause]  // a renegotiation; nil if there is none
 	unsent   atomic.Pointer[[]byte] // sealed, and not yet out because a deadline passed; nil: nothing
 	writeErr *fault.Error           // nothing can be written any more
-	writers  atomic.Int32           // who holds writing or waits for it, readers aside
+	writers  atomic.Int32           // who holds it or waits for it, but for what flushAside does
 
 	got int32 // bytes that inbox's try read; below zero: the system's error
 
@@ -343,7 +343,8 @@ func (c *Conn) flushOut() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+	if c.engine.Err() != nil {
+		c.hurry(time.Now().Add(closeWithin))
 		defer c.restoreDeadline()
 	}
 	out := c.engine.Output(pool.Get(pool.Message))
@@ -377,13 +378,14 @@ func (c *Conn) flushAside() {
 	if !c.engine.Pending() && c.unsent.Load() == nil || !c.writing.TryLock() {
 		return
 	}
-	if c.closed.Load() || c.conn.SetWriteDeadline(time.Now().Add(aside)) != nil {
-		c.writing.Unlock()
+	defer c.writing.Unlock()
+	if c.closed.Load() {
 		return
 	}
-	c.flushOut() // if the transport is gone, reading will say so
+	if c.hurry(time.Now().Add(aside)) == nil {
+		c.flushOut() // if the transport is gone, reading will say so
+	}
 	c.restoreDeadline()
-	c.writing.Unlock()
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.
@@ -430,10 +432,11 @@ func (c *Conn) Close() error {
 	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
-		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
+		c.restoreDeadline()
 		c.unlock()
 	}
 	return c.conn.Close()

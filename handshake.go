@@ -201,10 +201,14 @@ func (c *Conn) afterFailedWrite(ctx context.Context, cause error) error {
 
 // flushAlert tells the peer why. It has a time limit, as nothing depends on it.
 func (c *Conn) flushAlert() {
-	if b := c.engine.Output(nil); len(b) > 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
-		c.conn.Write(b)
-		c.restoreDeadline()
+	b := c.engine.Output(nil)
+	if len(b) == 0 {
+		return
 	}
+	if c.hurry(time.Now().Add(closeWithin)) == nil {
+		c.conn.Write(b)
+	}
+	c.restoreDeadline()
 }
 
 // broke is why the transport failed during the handshake: because our context

@@ -146,7 +146,7 @@ func (c *Conn) ask(ctx context.Context) error {
 	woken := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
-		c.conn.SetWriteDeadline(time.Unix(1, 0))
+		c.hurry(time.Unix(1, 0))
 	})
 	err := c.flushOut()
 	if cancel() {
