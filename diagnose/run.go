@@ -101,7 +101,8 @@ type diagnosis struct {
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
 
-	first *outcome // of the client's handshake; nil if none was made
+	first    *outcome  // of the client's handshake; nil if none was made
+	attempts []attempt // the hello of each probe
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -128,6 +129,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	d.Outcome = d.headline()
+	d.arrange()
 	d.Connections, d.Seconds = d.p.used, elapsed(start)
 	return d.Report, nil
 }
