@@ -417,7 +417,7 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 	case only.is(segments):
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
 	case only.is(records):
-		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
+		id, detail = "record-split", fmt.Sprintf("A ClientHello in %d TLS records does not pass, and one in %d does.", only.over[records]+1, only.over[records])
 	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
 		id, detail = "alpn-mismatch", "Without application protocols the server goes on"+c.protocolTaken()+"."

@@ -31,6 +31,9 @@ type Options struct {
 	// rest: trust, certificates.
 	Hello []byte
 
+	// Records is in how many TLS records Hello goes out; 0 means one.
+	Records int
+
 	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
 	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
 	As string
@@ -151,6 +154,9 @@ func (d *diagnosis) prepare() error {
 			return err
 		}
 		d.much = amounts{length: n}
+	}
+	if d.o.Records > 1 {
+		d.much = amounts{length: d.much[length], records: d.o.Records}
 	}
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}
