@@ -41,8 +41,8 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	again     atomic.Bool               // a renegotiation is going on
-	info      atomic.Pointer[flow.Info] // from CONNECTED on
+	again     atomic.Bool                  // a renegotiation is going on
+	info      atomic.Pointer[flow.Settled] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
 
 	watch *watcher // nil if there is none
@@ -139,7 +139,7 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
 	if info := e.info.Load(); info != nil {
-		return *info
+		return info.Info()
 	}
 	return *e.machine.Info()
 }
@@ -194,7 +194,7 @@ func (e *Engine) advanced() {
 	e.exporter.Store(e.machine.Exporter())
 	e.handshake.giveBack() // nothing of the handshake is kept
 	e.handshake = nil
-	e.info.Store(e.machine.Info()) // which does not change any more
+	e.info.Store(e.machine.Settled())
 	e.again.Store(false)
 	e.posts = 0 // MaxRenegotiations bounds how often
 	e.connected.Store(true)
@@ -286,7 +286,7 @@ func (e *Engine) state() fault.State {
 // CONNECTED.
 func (e *Engine) version() iana.Version {
 	if e.Connected() {
-		return e.info.Load().Version
+		return e.info.Load().Version()
 	}
 	return e.machine.Info().Version
 }
