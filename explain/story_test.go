@@ -559,7 +559,7 @@ func TestData(t *testing.T) {
 	if last.Kind != explain.KindData || last.Size != 60000 || last.Direction != explain.Received {
 		t.Errorf("last step %+v", last)
 	}
-	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 6 records") {
+	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 45 records") {
 		t.Error(out)
 	}
 }
