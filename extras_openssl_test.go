@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 )
@@ -131,6 +133,23 @@ func until(t *testing.T, out *bufio.Reader, text string) string {
 	}
 }
 
+// TestWeakDHOpenSSL: parameters of 1,024 bits that a server made itself are refused,
+// with the reason, unless MinDHBits lets them pass (RFC 9325, Section 4.3).
+func TestWeakDHOpenSSL(t *testing.T) {
+	addr := opensslServer(t, pki.RSA2048, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "-dhparam", filepath.Join("interop", "testdata", "dh1024.pem"))
+	cfg := clientConfig()
+	cfg.CipherSuites = []iana.CipherSuite{iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256}
+	cfg.CurvePreferences = []iana.Group{iana.FFDHE8192} // with a shorter one OpenSSL would take that
+	_, err := handclasp.Dial("tcp", addr, cfg)
+	if f, _ := errors.AsType[*fault.Error](err); !errors.Is(err, fault.DHWeak) || f.Got != "1024 bits" {
+		t.Errorf("%v", err)
+	}
+	cfg.MinDHBits = 1024
+	if i := dial(t, addr, cfg); i.DHBits != 1024 {
+		t.Errorf("%d bits", i.DHBits)
+	}
+}
+
 // TestChannelBindingGnuTLS: all three kinds, as gnutls-cli has them.
 func TestChannelBindingGnuTLS(t *testing.T) {
 	_, _, ca := files(t, pki.P256)
@@ -236,10 +255,12 @@ func TestChannelBindingPython(t *testing.T) {
 		}
 	})
 	t.Run("server", func(t *testing.T) {
-		l, err := handclasp.Listen("tcp", "127.0.0.1:0", resuming(t, memory(t)))
+		below, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
+		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+		l := handclasp.NewListener(below, resuming(t, memory(t)))
 		defer l.Close()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		out := start(t, "client", port)

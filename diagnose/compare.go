@@ -107,8 +107,8 @@ func (c *comparison) passes(ctx context.Context, what string, h hello) (bool, er
 
 // refuses reports whether a hello fails as the client's does. If it fails in another
 // way, it has come past what refuses the client's.
-func (c *comparison) refuses(ctx context.Context, h hello) (bool, error) {
-	o, err := c.once(ctx, "part of the hello", h)
+func (c *comparison) refuses(ctx context.Context, what string, h hello) (bool, error) {
+	o, err := c.once(ctx, what, h)
 	return err == nil && o.alike(c.first), err
 }
 

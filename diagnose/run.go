@@ -31,6 +31,9 @@ type Options struct {
 	// rest: trust, certificates.
 	Hello []byte
 
+	// Records is in how many TLS records Hello goes out; 0 means one.
+	Records int
+
 	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
 	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
 	As string
@@ -101,7 +104,8 @@ type diagnosis struct {
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
 
-	first *outcome // of the client's handshake; nil if none was made
+	first    *outcome  // of the client's handshake; nil if none was made
+	attempts []attempt // the hello of each probe
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -128,6 +132,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	d.Outcome = d.headline()
+	d.arrange()
 	d.Connections, d.Seconds = d.p.used, elapsed(start)
 	return d.Report, nil
 }
@@ -149,6 +154,9 @@ func (d *diagnosis) prepare() error {
 			return err
 		}
 		d.much = amounts{length: n}
+	}
+	if d.o.Records > 1 {
+		d.much = amounts{length: d.much[length], records: d.o.Records}
 	}
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}

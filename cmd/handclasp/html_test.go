@@ -257,12 +257,38 @@ func TestDiagnosesInBrowser(t *testing.T) {
 				t.Errorf("%s: %+v: %s", x.server, v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
 			}
 		}
+		if strings.Contains(x.server, "&") {
+			inTree(t, p)
+		}
 		var text string
 		check(t, p.Eval(`document.getElementById("findings").textContent`, &text))
 		if !strings.Contains(text, x.want) {
 			t.Errorf("%s: no %q in %s", x.server, x.want, text)
 		}
 	}
+}
+
+// inTree goes through a tree of probes with keys alone, and follows a link to one
+// that decides.
+func inTree(t *testing.T, p *browser.Page) {
+	t.Helper()
+	is := func(what, expression string) {
+		t.Helper()
+		var ok bool
+		check(t, p.Eval(fmt.Sprintf("Boolean(%s)", expression), &ok))
+		if !ok {
+			t.Errorf("not so: %s: %s", what, expression)
+		}
+	}
+	check(t, p.Eval(`document.querySelector("#probe-1 summary").focus()`, nil))
+	is("the tree is open down to what decides", `document.querySelectorAll(".probe.decides").length === 2 && [...document.querySelectorAll(".probe.decides")].every((e) => e.checkVisibility())`)
+	is("two levels and more", `document.querySelector("#probe-1 .probe .probe .probe")`)
+	check(t, p.Press("Enter"))
+	is("a key closes it", `!document.querySelector("#probe-1 > details").open && !document.querySelector(".probe .probe").checkVisibility()`)
+	check(t, p.Click(".flip .passed a"))
+	is("a link opens all above its probe", `new Promise((r) => setTimeout(() => r(document.querySelector(":target").checkVisibility()), 50))`)
+	check(t, p.Click("#open-all"))
+	is("all is open", `[...document.querySelectorAll("details")].every((d) => d.open)`)
 }
 
 // TestPageReads: with a screen reader in mind: pictures have words, controls have

@@ -178,7 +178,7 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	var err error
-	if c.chain, err = cert.Parse(m.List, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(m.List, *c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]

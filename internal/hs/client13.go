@@ -287,7 +287,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
-	if c.chain, err = cert.Parse(raw, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(raw, *c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]
