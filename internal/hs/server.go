@@ -315,6 +315,9 @@ func (s *server) settleSuite13() error {
 	}
 	s.suite, s.info.CipherSuite = chosen, chosen.ID
 	s.decided(func() flow.Decision {
+		if s.found != nil {
+			why.reason = strings.TrimSuffix(why.reason, ".") + ", of those that have the hash of the pre-shared key, as they must (RFC 9846, Section 4.3.11)."
+		}
 		return why.from(offeredSuites(&s.hello, iana.TLS13), names(suitesFor(iana.TLS13, ours)))
 	})
 	return nil
