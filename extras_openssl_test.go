@@ -255,10 +255,12 @@ func TestChannelBindingPython(t *testing.T) {
 		}
 	})
 	t.Run("server", func(t *testing.T) {
-		l, err := handclasp.Listen("tcp", "127.0.0.1:0", resuming(t, memory(t)))
+		below, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
+		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+		l := handclasp.NewListener(below, resuming(t, memory(t)))
 		defer l.Close()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		out := start(t, "client", port)

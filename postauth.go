@@ -50,13 +50,21 @@ func (g *gate) enter() bool {
 	return g.state.Swap(gateAwaited) == gateOpen
 }
 
-func (g *gate) Lock() {
+func (g *gate) Lock() { g.lockUntil(context.Background()) }
+
+// lockUntil takes the gate unless ctx ends before, whose error it returns then.
+func (g *gate) lockUntil(ctx context.Context) error {
 	if g.state.CompareAndSwap(gateOpen, gateTaken) {
-		return
+		return nil
 	}
 	for !g.enter() {
-		<-g.left()
+		select {
+		case <-g.left():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 func (g *gate) Unlock() {
@@ -138,7 +146,7 @@ func (c *Conn) ask(ctx context.Context) error {
 	woken := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
-		c.conn.SetWriteDeadline(time.Unix(1, 0))
+		c.hurry(time.Unix(1, 0))
 	})
 	err := c.flushOut()
 	if cancel() {
@@ -157,10 +165,10 @@ func (c *Conn) await(ctx context.Context, r *request) error {
 	stop := c.wakeReader(ctx)
 	defer stop()
 	for c.engine.Requested() {
-		if len(c.kept)+len(c.data) > maxKept {
+		if !c.canKeep(maxKept) {
 			return c.engine.Describe(fault.RequestUnanswered.New())
 		}
-		c.kept, c.data = append(c.kept, c.data...), nil // receive needs the place where they lie
+		c.keep()
 		if err := c.receive(); err != nil {
 			if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 				return ctx.Err()

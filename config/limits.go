@@ -104,10 +104,11 @@ func DefaultLimits() Limits { return defaults }
 
 func (row Limit) of(l *Limits) reflect.Value { return reflect.ValueOf(l).Elem().FieldByName(row.Field) }
 
-// resolve checks the limits and fills in defaults.
-func (l Limits) resolve() (Limits, error) {
+// resolve checks the limits and fills in defaults. All connections share what it
+// gives where there is nothing to fill in.
+func (l Limits) resolve() (*Limits, error) {
 	if l == (Limits{}) {
-		return defaults, nil
+		return &defaults, nil
 	}
 	given := l
 	for _, row := range limits {
@@ -118,7 +119,7 @@ func (l Limits) resolve() (Limits, error) {
 		case n < 0 && row.Endless:
 			v.SetInt(row.Most)
 		case n < row.Least || n > row.Most:
-			return l, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
+			return nil, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
 		}
 	}
 	if given.MessageBytes == 0 {
@@ -127,7 +128,7 @@ func (l Limits) resolve() (Limits, error) {
 	if given.HandshakeBytes == 0 {
 		l.HandshakeBytes = max(l.HandshakeBytes, 3*l.MessageBytes)
 	}
-	return l, nil
+	return &l, nil
 }
 
 // span says what the field takes.

@@ -25,7 +25,6 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/hs"
-	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -42,12 +41,17 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
+	again     atomic.Bool               // a renegotiation is going on
 	info      atomic.Pointer[flow.Info] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
-	again     atomic.Bool // a renegotiation is going on
 
-	events sync.Mutex // watchers are called one at a time
-	watch  func(*flow.Event)
+	watch *watcher // nil if there is none
+}
+
+// A watcher is called with one event at a time.
+type watcher struct {
+	mu   sync.Mutex
+	call func(*flow.Event)
 }
 
 // NewClient is the client's end of a new connection. It fails if the
@@ -96,7 +100,7 @@ func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 // Watch has f called with each event of the connection. It must be set before
 // the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine.
 func (e *Engine) Watch(f func(*flow.Event)) {
-	e.watch = f
+	e.watch = &watcher{call: f}
 	e.options.Watch = e.tell
 }
 
@@ -106,9 +110,9 @@ func (e *Engine) Watch(f func(*flow.Event)) {
 func (e *Engine) Edit(f func(wire.Message)) { e.options.Edit = f }
 
 func (e *Engine) tell(ev *flow.Event) {
-	e.events.Lock()
-	defer e.events.Unlock()
-	e.watch(ev)
+	e.watch.mu.Lock()
+	defer e.watch.mu.Unlock()
+	e.watch.call(ev)
 }
 
 // Ask is what the Engine waits for besides bytes, or nil. After its Reply call
@@ -126,7 +130,7 @@ func (e *Engine) Ask() flow.Ask {
 
 // Limits are those of the configuration, defaults filled in. HandshakeTime is for
 // the Engine's user to see to: it has no clock.
-func (e *Engine) Limits() config.Limits { return e.options.Limits }
+func (e *Engine) Limits() config.Limits { return *e.options.Limits }
 
 // Connected reports whether the handshake is complete, the first if there are
 // several.
@@ -188,10 +192,8 @@ func (e *Engine) advanced() {
 		return
 	}
 	e.exporter.Store(e.machine.Exporter())
-	if e.messagesIn != nil {
-		pool.Put(e.messagesIn[:]) // nothing of the handshake is kept
-	}
-	e.handshake, e.messagesIn = nil, nil
+	e.handshake.giveBack() // nothing of the handshake is kept
+	e.handshake = nil
 	e.info.Store(e.machine.Info()) // which does not change any more
 	e.again.Store(false)
 	e.posts = 0 // MaxRenegotiations bounds how often
@@ -231,7 +233,7 @@ func (e *Engine) Describe(err error) *fault.Error {
 // broke, or a deadline passed. Recv and Send return the error from now on.
 func (e *Engine) Fail(err error) error {
 	if !e.Connected() {
-		e.handshake, e.messagesIn = nil, nil
+		e.handshake = nil
 		e.started = true
 		defer e.machine.Abandon()
 	}

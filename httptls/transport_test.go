@@ -155,6 +155,7 @@ func TestCancelDial(t *testing.T) {
 		_, _, err := do(tr, patient, http.MethodGet, "https://"+l.Addr().String(), nil)
 		results <- err
 	}()
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -268,7 +268,7 @@ type version iana.Version
 
 func (v *version) Set(s string) error {
 	parsed, err := iana.ParseVersion(s)
-	if err == nil && parsed < iana.TLS10 {
+	if err == nil && (parsed < iana.TLS10 || parsed > iana.TLS13) {
 		err = fmt.Errorf("%v is never spoken; 1.0 to 1.3 are", parsed)
 	}
 	*v = version(parsed)

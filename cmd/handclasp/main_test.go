@@ -177,6 +177,7 @@ func TestServeLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		c.SetDeadline(time.Now().Add(10 * time.Second))
 		io.WriteString(c, bytes)
 		io.Copy(io.Discard, c) // until the server closes
 	}

@@ -110,7 +110,7 @@ type Options struct {
 	// NoEarly has a client offer no 0-RTT data though it is set up to.
 	NoEarly bool
 	// Limits are the configuration's, which the Machine fills in when it is made.
-	Limits config.Limits
+	Limits *config.Limits
 
 	// Watch may be nil.
 	Watch func(*flow.Event)

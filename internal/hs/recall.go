@@ -63,7 +63,7 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		return c.greet()
 	}
 	var err error
-	if c.chain, err = cert.Parse(s.Peer, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(s.Peer, *c.Limits); err != nil {
 		return c.leave("its certificates can't be read")
 	}
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
