@@ -107,8 +107,8 @@ func (c *comparison) passes(ctx context.Context, what string, h hello) (bool, er
 
 // refuses reports whether a hello fails as the client's does. If it fails in another
 // way, it has come past what refuses the client's.
-func (c *comparison) refuses(ctx context.Context, h hello) (bool, error) {
-	o, err := c.once(ctx, "part of the hello", h)
+func (c *comparison) refuses(ctx context.Context, what string, h hello) (bool, error) {
+	o, err := c.once(ctx, what, h)
 	return err == nil && o.alike(c.first), err
 }
 
@@ -123,9 +123,6 @@ func (c *comparison) once(ctx context.Context, what string, h hello) (*outcome, 
 		}
 	}
 	o, err := c.try(ctx, what, h, false)
-	if err == nil && o.lost() && o.ending != c.first.ending { // perhaps only this once
-		o, err = c.try(ctx, what, h, false)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -224,11 +221,15 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.otherOrder(ctx); done || err != nil {
 		return err
 	}
-	confidence := Likely
-	if id := c.always(c.first); id == "no-common-version" || id == "server-internal" {
+	id, confidence, detail := c.always(c.first), Likely, c.first.String()+"."
+	switch {
+	case id == "no-common-version", id == "server-internal":
 		confidence = Certain
+	case id == "name-unknown" && c.user[nameAtom]:
+		detail = "The name is " + fault.Quote([]byte(c.o.Client.ServerName)) + ". Without a name the server refuses as well."
 	}
-	c.find(c.always(c.first), confidence, c.first.String()+".", c.everywhere(c.first))
+	f := c.find(id, confidence, detail, c.everywhere(c.first))
+	f.Prove = c.command("explain")
 	return nil
 }
 
@@ -290,6 +291,7 @@ func (d *diagnosis) always(o *outcome) string {
 // something not in common.
 func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error {
 	additions := c.p.model.list(with.without(c.p.model.list(c.user)...))
+	slices.SortStableFunc(additions, func(a, b atom) int { return slices.Index(tried, a.kind) - slices.Index(tried, b.kind) })
 	needed, err := minimal(ctx, additions, func(ctx context.Context, some []atom) (bool, error) {
 		return c.passes(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
 	})
@@ -313,6 +315,10 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	}
 	return nil
 }
+
+// tried is the order in which kinds of atoms are added: a suite without ephemeral
+// keys, or an old version, also helps a client that only lacks the server's group.
+var tried = []kind{group, share, sigalg, protocol, sessionID, extension, grease, cipher, version}
 
 // missing is what the server chose in a handshake that passed and the client does
 // not offer: the first of version, suite, group, signature algorithm, protocol.
