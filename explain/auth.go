@@ -14,7 +14,12 @@ import (
 
 // What the server and the client say under encryption.
 
-func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions) {
+func (r *Recorder) encryptedExtensions(s *Step, m *wire.EncryptedExtensions, sender fault.Role) {
+	if sender == fault.Client {
+		s.say("The server took application_settings, so the client answers with its own, before all else that it still has to say (draft-vvv-tls-alps).")
+		s.others(&m.Extensions, told)
+		return
+	}
 	s.say("%s", iana.EncryptedExtensions.Meaning())
 	if len(m.ALPN) > 0 {
 		r.facts.alpn = escape(string(m.ALPN[0]))

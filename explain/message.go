@@ -99,7 +99,7 @@ func (r *Recorder) tell(s *Step, t iana.HandshakeType, sender fault.Role, msg []
 			r.serverHello(s, m)
 		}
 	case *wire.EncryptedExtensions:
-		r.encryptedExtensions(s, m)
+		r.encryptedExtensions(s, m, sender)
 	case *wire.CertificateRequest:
 		r.certificateRequest(s, m)
 	case *wire.Certificate:

@@ -208,6 +208,8 @@ const (
 	ExtExternalSessionID       ExtensionType = 56
 	ExtQUICTransportParameters ExtensionType = 57
 	ExtTicketRequest           ExtensionType = 58
+	ExtApplicationSettingsOld  ExtensionType = 0x4469
+	ExtApplicationSettings     ExtensionType = 0x44cd
 	ExtECHOuterExtensions      ExtensionType = 0xfd00
 	ExtEncryptedClientHello    ExtensionType = 0xfe0d
 	ExtRenegotiationInfo       ExtensionType = 0xff01

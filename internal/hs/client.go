@@ -82,9 +82,11 @@ type clientWork struct {
 
 	evidence evidence
 
-	asked  *config.CertificateRequestInfo // nil: the server wants no certificate of ours
-	own    *config.Certificate            // nil: we have none to show
-	scheme iana.SignatureScheme           // to prove it with
+	asked *config.CertificateRequestInfo // nil: the server wants no certificate of ours
+
+	settings iana.ExtensionType   // at which the server gave application_settings; 0 if it did not
+	own      *config.Certificate  // nil: we have none to show
+	scheme   iana.SignatureScheme // to prove it with
 
 	binders [48]byte // room for one
 	lists   []byte   // what the hello's lists lie in

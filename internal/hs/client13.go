@@ -34,7 +34,8 @@ import (
 //	      |  the verdict                     |
 //	      v                                  |
 //	WAIT_FINISHED <--------------------------+
-//	      |  Finished; send EndOfEarlyData if it took early data; if the server asked, choose a certificate:
+//	      |  Finished; send EndOfEarlyData if it took early data, settings if it took application_settings;
+//	      |  if the server asked, choose a certificate:
 //	      |----> CHOOSING_CERT ----+   by the hook, if there is one
 //	      |<-----------------------+
 //	      |  send Certificate, and ask for a signature if it shows any
@@ -199,6 +200,7 @@ func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
 	if err := c.answeredEarly(ee.Extensions.Has(iana.ExtEarlyData)); err != nil {
 		return 0, err
 	}
+	c.settings = settingsIn(&ee.Extensions)
 	c.transcript.Write(msg)
 	if c.preshared != nil {
 		return fault.WaitFinished, nil
@@ -357,6 +359,9 @@ func (c *client) finished(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	if err := c.endEarly(); err != nil {
+		return 0, err
+	}
+	if err := c.settle(); err != nil {
 		return 0, err
 	}
 	if c.asked == nil {
