@@ -540,7 +540,7 @@ func TestColor(t *testing.T) {
 	}
 }
 
-// TestData: a long connection's data becomes one step for each run.
+// TestData: a long connection's data, whose records are short at first, becomes one step for each run.
 func TestData(t *testing.T) {
 	p := newPair(t)
 	p.after = func(c, s *engine.Engine) {
