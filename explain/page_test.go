@@ -191,8 +191,8 @@ func TestPageForever(t *testing.T) {
 	}
 	var b bytes.Buffer
 	check(t, page.Write(&b, s, page.Options{}))
-	if !strings.Contains(b.String(), "1 Jan 1951 to 31 Dec 9999, 8049 years") || !strings.Contains(b.String(), `<line x1="2.89%"`) {
-		t.Error("the time line is wrong:", regexp.MustCompile(`(?s)<svg class="timeline.*?</svg>`).FindString(b.String()))
+	if !strings.Contains(b.String(), "<time>1 Jan 1951</time> to <time>31 Dec 9999</time>, 8049 years") || !strings.Contains(b.String(), `<line x1="2.89%"`) {
+		t.Error("the time line is wrong:", regexp.MustCompile(`(?s)<ul class="timeline.*?</ul>`).FindString(b.String()))
 	}
 }
 

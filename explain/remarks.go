@@ -24,8 +24,8 @@ func (s *Story) Remarks() (out []Remark) {
 			out = append(out, r)
 		}
 	}
-	add(sum.Retried, Remark{Name: "retry", Title: "HelloRetryRequest: a second try", Text: []string{
-		"The client sends its key shares before it knows which group the server wants. Here the guess was wrong, or the server wanted to see first that the client can be reached, so it asked for another hello. That costs a round trip, and nothing else: both hellos are covered by the Finished messages."}})
+	add(sum.Retried, Remark{Name: "retry", Title: "HelloRetryRequest: a second try", Text: []string{s.retried(),
+		"That costs a round trip, and nothing else: the Finished messages cover both hellos."}})
 	if sum.Connected {
 		add(!sum.Resumed || sum.Group != "", sum.remarkExchange()) // else the next but one tells
 		add(true, Remark{Name: "forward_secrecy", Title: "Forward secrecy", Text: []string{sentence(capital(sum.prospects()))}, Grave: !sum.ForwardSecrecy})
@@ -43,6 +43,18 @@ func (s *Story) Remarks() (out []Remark) {
 	add(sum.Connected && sum.Verified != nil && !*sum.Verified, Remark{Name: "unverified", Title: "Nobody knows who is at the other end", Grave: true, Text: []string{
 		"Checks of the certificate failed and were waved through. The connection is encrypted, but perhaps to somebody in the middle."}})
 	return out
+}
+
+// retried says why the server wanted a second hello.
+func (s *Story) retried() string {
+	for i := range s.Steps {
+		for _, f := range s.Steps[i].Facts {
+			if f.Name == "selected_group" && len(f.Values) > 0 {
+				return "The client sends key shares before it knows which group the server wants. Here the server wanted " + f.Values[0] + ", for which there was none, so it asked for another hello."
+			}
+		}
+	}
+	return "The server wanted to see first that the client can be reached at its address, so it asked for another hello, with its cookie in it."
 }
 
 // remarkExchange says how the secret came about.

@@ -187,6 +187,12 @@ func TestChosenOnce(t *testing.T) {
 	p := newPair(t)
 	p.alone, p.server.CurvePreferences = true, []iana.Group{iana.Secp384r1}
 	s := p.run(t)
+	if r := s.Remarks(); r[0].Name != "retry" || !strings.Contains(r[0].Text[0], "the server wanted secp384r1") {
+		t.Errorf("%+v", r[0])
+	}
+	if r := (&explain.Story{Summary: explain.Summary{Retried: true}}).Remarks(); !strings.Contains(r[0].Text[0], "with its cookie") {
+		t.Errorf("%+v", r[0])
+	}
 	for _, step := range s.Steps {
 		for _, c := range step.Choices {
 			decided := c.What == "version" || c.What == "cipher_suite" || c.What == "group"

@@ -31,7 +31,7 @@ type demo struct {
 var demos = []demo{
 	{name: "tls13", about: "TLS 1.3, a full handshake", client: func(*handclasp.ClientConfig) {}},
 	{name: "hrr", about: "TLS 1.3 with a HelloRetryRequest: the client's guess was wrong", client: func(c *handclasp.ClientConfig) {
-		c.CurvePreferences, c.KeyShares = []iana.Group{iana.X25519, iana.Secp256r1}, []iana.Group{}
+		c.KeyShares = []iana.Group{iana.X25519} // the server prefers what resists quantum computers
 	}},
 	{name: "mtls", about: "both sides show certificates", client: func(*handclasp.ClientConfig) {}, both: mutual},
 	{name: "psk", about: "a pre-shared key stands for certificates", client: func(c *handclasp.ClientConfig) {

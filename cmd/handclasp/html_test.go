@@ -107,10 +107,10 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 }
 
-// meanings is what a page says of fields, each once.
+// meanings is what a page says of fields and states, each once.
 func meanings(page []byte) (list []string) {
-	for _, m := range regexp.MustCompile(`</small></button><p>(.*?)</p>`).FindAllSubmatch(page, -1) {
-		list = append(list, string(m[1]))
+	for _, m := range regexp.MustCompile(`</small></button><p>(.*?)</p>|(<dt><code>[A-Z0-9_<wbr>]+</code></dt><dd>.*?)</dd>`).FindAllSubmatch(page, -1) {
+		list = append(list, string(m[1])+string(m[2]))
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

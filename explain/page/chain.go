@@ -34,16 +34,15 @@ type timeline struct {
 	From, To string
 	Now      string // percent; "" if it lies outside
 	NowText  string
-	H        int
 }
 
 // A bar is a certificate's time.
 type bar struct {
-	X, W  string // percent
-	Y     int
-	Text  string
-	Dates string
-	Over  bool // not good at the time of the handshake
+	X, W     string // percent
+	Text     string
+	From, To string
+	Long     string // how long
+	Over     bool   // not good at the time of the handshake
 }
 
 func chains(s *explain.Story) (out []chain) {
@@ -126,13 +125,12 @@ func dates(began string, list []explain.Certificate) *timeline {
 			continue
 		}
 		w := max(at(b)-at(a), 0.6)
-		l.Bars = append(l.Bars, bar{X: percent(at(a)), W: percent(w), Y: 22 + 44*len(l.Bars), Text: fmt.Sprintf("%d. %s", i+1, c.Subject),
-			Dates: fmt.Sprintf("%s to %s, %s", a.Format("2 Jan 2006"), b.Format("2 Jan 2006"), days(b.Unix()-a.Unix())), Over: known && (now.Before(a) || now.After(b))})
+		l.Bars = append(l.Bars, bar{X: percent(at(a)), W: percent(w), Text: fmt.Sprintf("%d. %s", i+1, c.Subject),
+			From: a.Format("2 Jan 2006"), To: b.Format("2 Jan 2006"), Long: days(b.Unix() - a.Unix()), Over: known && (now.Before(a) || now.After(b))})
 	}
 	if known {
 		l.Now, l.NowText = percent(at(now)), now.Format("2 Jan 2006")
 	}
-	l.H = 44*len(l.Bars) + 8
 	return l
 }
 

@@ -124,7 +124,7 @@ func chooseGroup(h *wire.ClientHello, ours []iana.Group, explicit bool) (c choic
 	case shared == 0:
 		g, c.reason = common, "It is the first in the server's order that the client knows; the client sent a share for none of them, so one must be asked for."
 	case hybrid != 0 && sharedHybrid == 0:
-		g, c.reason = hybrid, "It alone resists quantum computers, which is worth asking for its share."
+		g, c.reason = hybrid, "It resists quantum computers, and no group does that the client sent a share for, so it is worth asking for its share."
 	case hybrid != 0 && sharedHybrid != shared:
 		g, c.reason = sharedHybrid, "It resists quantum computers, and the client sent its share."
 	default:
