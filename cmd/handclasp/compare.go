@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp/explain"
-	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/clients"
 )
@@ -43,15 +40,10 @@ func (a *app) compare(ctx context.Context, args []string, flags *client, form fo
 	} else {
 		err = c.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out)})
 	}
-	if err != nil || form.html == "" {
+	if err != nil {
 		return err
 	}
-	start := time.Now()
-	var b bytes.Buffer
-	if err := page.Compare(&b, c, page.Options{Made: maker()}); err != nil {
-		return err
-	}
-	return a.writePage(form.html, b.Bytes(), 0o666, time.Since(start))
+	return a.saveComparison(c, form.html)
 }
 
 // compared is the story of one side of a comparison. A handshake that fails has
