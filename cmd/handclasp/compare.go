@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,13 +18,13 @@ import (
 func (a *app) compare(ctx context.Context, args []string, flags *client, form form, given *pflag.FlagSet) error {
 	if len(args) != 2 {
 		return &usageError{fmt.Sprintf("--compare needs two handshakes, and got %d.", len(args)),
-			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a client of --as such as curl, a file that 'handclasp explain --json --bytes' wrote, its name ending in .json."}
+			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a client of --as such as curl, a ClientHello as --hello reads it, in a file .hex, .pcap or .pcapng, or a story of 'handclasp explain --json --bytes', in a file .json."}
 	}
 	var stories [2]*explain.Story
 	for i, arg := range args {
 		one := *flags
-		if slices.Contains(clients.Names, arg) {
-			one.replay = replay{as: arg}
+		if r := replayOf(arg); r != (replay{}) {
+			one.replay = r
 		}
 		err := one.replay.check(given)
 		if err != nil {
@@ -61,7 +62,7 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 		if err := flags.only(arg); err != nil {
 			return nil, err
 		}
-	} else if slices.Contains(clients.Names, arg) {
+	} else if replayOf(arg) != (replay{}) {
 		args = nil // with the hello that compare chose
 	}
 	story, err := a.told(ctx, args, flags, d)
@@ -69,6 +70,18 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 		err = nil
 	}
 	return story, err
+}
+
+// replayOf is whose hello a side of a comparison names; none if it names something
+// else.
+func replayOf(arg string) replay {
+	switch {
+	case slices.Contains(clients.Names, arg):
+		return replay{as: arg}
+	case slices.Contains([]string{".hex", ".pcap", ".pcapng"}, filepath.Ext(arg)):
+		return replay{hello: arg}
+	}
+	return replay{}
 }
 
 // only has the client speak one version.
