@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp/explain"
-	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/clients"
 )
@@ -20,13 +18,13 @@ import (
 func (a *app) compare(ctx context.Context, args []string, flags *client, form form, given *pflag.FlagSet) error {
 	if len(args) != 2 {
 		return &usageError{fmt.Sprintf("--compare needs two handshakes, and got %d.", len(args)),
-			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a client of --as such as curl, a file that 'handclasp explain --json --bytes' wrote, its name ending in .json."}
+			"Give two of: a host, a version such as 1.2, a kind of demonstration such as hrr, a client of --as such as curl, a ClientHello as --hello reads it, in a file .hex, .pcap or .pcapng, or a story of 'handclasp explain --json --bytes', in a file .json."}
 	}
 	var stories [2]*explain.Story
 	for i, arg := range args {
 		one := *flags
-		if slices.Contains(clients.Names, arg) {
-			one.replay = replay{as: arg}
+		if r := replayOf(arg); r != (replay{}) {
+			one.replay = r
 		}
 		err := one.replay.check(given)
 		if err != nil {
@@ -43,15 +41,10 @@ func (a *app) compare(ctx context.Context, args []string, flags *client, form fo
 	} else {
 		err = c.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out)})
 	}
-	if err != nil || form.html == "" {
+	if err != nil {
 		return err
 	}
-	start := time.Now()
-	var b bytes.Buffer
-	if err := page.Compare(&b, c, page.Options{Made: maker()}); err != nil {
-		return err
-	}
-	return a.writePage(form.html, b.Bytes(), 0o666, time.Since(start))
+	return a.saveComparison(c, form.html)
 }
 
 // compared is the story of one side of a comparison. A handshake that fails has
@@ -69,7 +62,7 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 		if err := flags.only(arg); err != nil {
 			return nil, err
 		}
-	} else if slices.Contains(clients.Names, arg) {
+	} else if replayOf(arg) != (replay{}) {
 		args = nil // with the hello that compare chose
 	}
 	story, err := a.told(ctx, args, flags, d)
@@ -77,6 +70,18 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 		err = nil
 	}
 	return story, err
+}
+
+// replayOf is whose hello a side of a comparison names; none if it names something
+// else.
+func replayOf(arg string) replay {
+	switch {
+	case slices.Contains(clients.Names, arg):
+		return replay{as: arg}
+	case slices.Contains([]string{".hex", ".pcap", ".pcapng"}, filepath.Ext(arg)):
+		return replay{hello: arg}
+	}
+	return replay{}
 }
 
 // only has the client speak one version.

@@ -88,7 +88,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
 	f.StringVar(&form.from, "from", "", "tell what --json --bytes has saved in `FILE`, and make no connection; - reads stdin")
 	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
-	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, a client of --as, or a FILE.json")
+	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, a client of --as, a ClientHello in a FILE.hex or FILE.pcap, or a saved FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
 	flags.replay.declare(f)
 	flags.declare(f)

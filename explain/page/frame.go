@@ -32,8 +32,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 }).ParseFS(files, "*.html"))
 
 // Template is the template of another page, with the parts that pages share: "head"
-// with all up to the body's beginning, "lock", "checks", and the functions of
-// explain's words.
+// with all up to the body's beginning, "made" with who made it, "lock", "checks",
+// and the functions of explain's words.
 func Template(name, source string) *template.Template {
 	return template.Must(template.Must(pages.Clone()).New(name).Parse(source))
 }

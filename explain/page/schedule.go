@@ -16,17 +16,9 @@ import (
 // keys is the key schedule of one connection.
 type keys struct {
 	Wide, Narrow *figure
-	Steps        []moment // at which a key came into being
-	Last         int      // number of the last step
-	All          []key    // in order
-	Logged       bool     // their values stand here
-}
-
-// A moment is a step in which keys came into being.
-type moment struct {
-	Number int
-	Title  string
-	At     string
+	Last         int   // number of the last step
+	All          []key // in order
+	Logged       bool  // their values stand here
 }
 
 // A key is one that came into being.
@@ -49,9 +41,6 @@ func schedule(s *explain.Story) *keys {
 	born := map[string]*key{} // by label; the first of its name counts
 	for i := range s.Steps {
 		step := &s.Steps[i]
-		if len(step.Keys) > 0 {
-			k.Steps = append(k.Steps, moment{step.Number, step.Title, explain.Span(step.At)})
-		}
 		for _, x := range step.Keys {
 			k.All = append(k.All, key{x, step.Number, explain.Span(step.At)})
 			k.Logged = k.Logged || len(x.Value) > 0
