@@ -10,7 +10,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/handclasp/handclasp/engine"
@@ -53,7 +52,7 @@ type Conn struct {
 	paused   atomic.Pointer[pause]  // a renegotiation; nil if there is none
 	unsent   atomic.Pointer[[]byte] // sealed, and not yet out because a deadline passed; nil: nothing
 	writeErr *fault.Error           // nothing can be written any more
-	writers  atomic.Int32           // who holds writing or waits for it, readers aside
+	writers  atomic.Int32           // who holds it or waits for it, but for what flushAside does
 
 	got int32 // bytes that inbox's try read; below zero: the system's error
 
@@ -93,7 +92,7 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 // failures. It must be set before the handshake. Calls do not overlap. An event
 // lives only during the call, and f may not use the connection.
 func (c *Conn) Watch(f func(*Event)) {
-	if c.broken == nil && f != nil {
+	if c.broken == nil {
 		c.engine.Watch(f)
 	}
 }
@@ -230,7 +229,7 @@ func (c *Conn) readError(err error) error {
 func transport(err error) *fault.Error {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+	case isReset(err), errors.Is(err, io.ErrClosedPipe):
 		return fault.PeerReset.Because(err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.ClosedEarly.Because(err)
@@ -344,7 +343,8 @@ func (c *Conn) flushOut() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+	if c.engine.Err() != nil {
+		c.hurry(time.Now().Add(closeWithin))
 		defer c.restoreDeadline()
 	}
 	out := c.engine.Output(pool.Get(pool.Message))
@@ -378,13 +378,14 @@ func (c *Conn) flushAside() {
 	if !c.engine.Pending() && c.unsent.Load() == nil || !c.writing.TryLock() {
 		return
 	}
-	if c.closed.Load() || c.conn.SetWriteDeadline(time.Now().Add(aside)) != nil {
-		c.writing.Unlock()
+	defer c.writing.Unlock()
+	if c.closed.Load() {
 		return
 	}
-	c.flushOut() // if the transport is gone, reading will say so
+	if c.hurry(time.Now().Add(aside)) == nil {
+		c.flushOut() // if the transport is gone, reading will say so
+	}
 	c.restoreDeadline()
-	c.writing.Unlock()
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.
@@ -431,10 +432,11 @@ func (c *Conn) Close() error {
 	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
-		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
+		c.restoreDeadline()
 		c.unlock()
 	}
 	return c.conn.Close()

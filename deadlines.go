@@ -5,13 +5,16 @@ import (
 	"time"
 )
 
-// deadlines are the user's. Few connections have some for long.
+// deadlines are the user's, and what overrides them for a while. Few connections
+// have some for long.
 type deadlines struct {
 	mu        sync.Mutex
 	writeBy   time.Time
 	readBy    time.Time
 	moved     chan struct{} // closed when one of them changes; nil if nobody waits for that
 	answering bool          // a renegotiation is being flushed, to which the read deadline applies
+	hurried   int           // how many have set a write deadline of ours
+	woken     int           // how many have set a read deadline of ours
 }
 
 // times are the deadlines, which begin with none.
@@ -33,8 +36,11 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	defer d.mu.Unlock()
 	d.readBy = t
 	d.move()
-	if d.answering {
+	if d.answering && d.hurried == 0 {
 		c.conn.SetWriteDeadline(t)
+	}
+	if d.woken > 0 {
+		return nil // it counts from the next Read on
 	}
 	return c.conn.SetReadDeadline(t)
 }
@@ -46,23 +52,48 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	defer d.mu.Unlock()
 	d.writeBy = t
 	d.move()
-	if d.answering {
+	if d.answering || d.hurried > 0 {
 		return nil // it counts from the next Write on
 	}
 	return c.conn.SetWriteDeadline(t)
 }
 
-// restoreDeadline puts the user's write deadline back. Who sets the first one at the
-// same time does so after us, or is found here.
+// hurry has what is written now go by a deadline of ours, whatever the user sets
+// meanwhile, until restoreDeadline.
+func (c *Conn) hurry(by time.Time) error {
+	d := c.times()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hurried++
+	return c.conn.SetWriteDeadline(by)
+}
+
+// restoreDeadline undoes a hurry.
 func (c *Conn) restoreDeadline() {
-	if c.deadlines.Load() == nil {
-		c.conn.SetWriteDeadline(time.Time{})
+	d := c.times()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hurried--; d.hurried == 0 {
+		c.conn.SetWriteDeadline(d.forWrites())
 	}
-	if d := c.deadlines.Load(); d != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		c.conn.SetWriteDeadline(d.writeBy)
+}
+
+// answerBy has the read deadline count for what is written, or the write deadline
+// again.
+func (c *Conn) answerBy(reading bool) {
+	d := c.times()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answering = reading
+	c.conn.SetWriteDeadline(d.forWrites())
+}
+
+// forWrites is the user's deadline for what is written now. The caller holds mu.
+func (d *deadlines) forWrites() time.Time {
+	if d.answering {
+		return d.readBy
 	}
+	return d.writeBy
 }
 
 // move tells who waits that a deadline has changed. The caller holds mu.

@@ -17,12 +17,15 @@ import (
 // HandshakeContext does the handshake within a context, if it has not happened.
 // When the context ends first, the connection is closed and the error wraps the
 // context's own. The configuration's Limits.HandshakeTime holds besides. After the
-// handshake the context has no effect.
+// handshake the context has no effect. Who comes while another goroutine does the
+// handshake waits for it until the context ends, which then closes nothing.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.done.Load() {
 		return nil
 	}
-	c.handshaking.Lock()
+	if err := c.handshaking.lockUntil(ctx); err != nil {
+		return err
+	}
 	defer c.handshaking.Unlock()
 	if c.done.Load() || c.failed != nil {
 		return c.outcome()
@@ -198,10 +201,14 @@ func (c *Conn) afterFailedWrite(ctx context.Context, cause error) error {
 
 // flushAlert tells the peer why. It has a time limit, as nothing depends on it.
 func (c *Conn) flushAlert() {
-	if b := c.engine.Output(nil); len(b) > 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
-		c.conn.Write(b)
-		c.restoreDeadline()
+	b := c.engine.Output(nil)
+	if len(b) == 0 {
+		return
 	}
+	if c.hurry(time.Now().Add(closeWithin)) == nil {
+		c.conn.Write(b)
+	}
+	c.restoreDeadline()
 }
 
 // broke is why the transport failed during the handshake: because our context

@@ -34,18 +34,26 @@ func (c *Conn) waits() bool {
 }
 
 // idleRead waits until there is something to read, and only then borrows a buffer.
-// The poller tells of changes alone, so the first attempt comes before any wait.
+// The poller tells of changes alone, so the first attempt comes before any wait. Its
+// errors are those of the transport's own Read.
 func (c *Conn) idleRead() ([]byte, error) {
-	if err := c.inbox.raw.Read(c.inbox.try); err != nil {
-		return nil, err // a deadline, or the connection is closed
-	}
-	switch {
+	err := c.inbox.raw.Read(c.inbox.try)
+	switch inner, ok := err.(*net.OpError); {
+	case ok: // a deadline, or the connection is closed
+		err = inner.Err
+	case err != nil:
 	case c.got < 0:
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.Errno(-c.got))}
+		err = os.NewSyscallError("read", syscall.Errno(-c.got))
 	case c.got == 0:
 		return nil, io.EOF
+	default:
+		return c.inbox.buf[:c.got], nil
 	}
-	return c.inbox.buf[:c.got], nil
+	failed := &net.OpError{Op: "read", Source: c.conn.LocalAddr(), Addr: c.conn.RemoteAddr(), Err: err}
+	if failed.Source != nil {
+		failed.Net = failed.Source.Network()
+	}
+	return nil, failed
 }
 
 // attempt reads into a borrowed buffer, which goes back if nothing has come.

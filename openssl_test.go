@@ -33,9 +33,15 @@ import (
 // openssl is where the program is; without it there is nothing to test.
 func openssl(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("openssl")
+	return installed(t, "openssl")
+}
+
+// installed is where a program is.
+func installed(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
 	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("openssl is not on this machine; CI has it")
+		t.Skip(program + " is not on this machine; CI has it")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +155,7 @@ func dial(t *testing.T, addr string, cfg *handclasp.ClientConfig) flow.Info {
 // serveReversed answers one connection as s_server -rev does, and gives what it
 // came to.
 func serveReversed(t *testing.T, l net.Listener, cfg *handclasp.ServerConfig) (flow.Info, []byte, error) {
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	raw, err := l.Accept()
 	if err != nil {
 		return flow.Info{}, nil, err
@@ -559,6 +566,7 @@ func TestOpenSSLAnswersLater(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	raw, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

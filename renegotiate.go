@@ -100,6 +100,8 @@ func (c *Conn) flushAnswer() {
 		c.flushAside()
 		return
 	}
+	c.writers.Add(1) // this may take long, and Close does not wait for it
+	defer c.writers.Add(-1)
 	c.writing.Lock()
 	if !c.closed.Load() {
 		c.answerBy(true)
@@ -107,17 +109,4 @@ func (c *Conn) flushAnswer() {
 		c.answerBy(false)
 	}
 	c.unlock()
-}
-
-// answerBy has the read deadline count for what is written, or the write deadline
-// again.
-func (c *Conn) answerBy(reading bool) {
-	d := c.times()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	by := d.writeBy
-	if d.answering = reading; reading {
-		by = d.readBy
-	}
-	c.conn.SetWriteDeadline(by)
 }

@@ -24,7 +24,7 @@ import (
 //
 // When ctx ends, its error is returned and the connection stays usable, as after
 // a read deadline that passed. While another goroutine is in Read, that one
-// learns of the verdict, and WaitVerdict waits for it to return.
+// learns of the verdict, and WaitVerdict waits for it to return, or for ctx to end.
 func (c *Conn) WaitVerdict(ctx context.Context) error {
 	if err := c.HandshakeContext(ctx); err != nil {
 		return err
@@ -32,7 +32,9 @@ func (c *Conn) WaitVerdict(ctx context.Context) error {
 	if info := c.Info(); info.Role != fault.Client || info.Version != iana.TLS13 || !info.ClientAuth {
 		return nil
 	}
-	c.reading.Lock()
+	if err := c.reading.lockUntil(ctx); err != nil {
+		return err
+	}
 	defer c.reading.Unlock()
 	stop := c.wakeReader(ctx)
 	defer stop()
@@ -50,9 +52,12 @@ func (c *Conn) WaitVerdict(ctx context.Context) error {
 // wakeReader has whoever reads from the connection below return when ctx ends.
 // What it returns undoes that: the user's deadline counts again.
 func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
-	woken := make(chan struct{})
+	d, woken := c.times(), make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.woken++
 		c.conn.SetReadDeadline(time.Unix(1, 0))
 	})
 	return func() {
@@ -60,9 +65,10 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 			return
 		}
 		<-woken
-		d := c.times()
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		c.conn.SetReadDeadline(d.readBy)
+		if d.woken--; d.woken == 0 {
+			c.conn.SetReadDeadline(d.readBy)
+		}
 	}
 }

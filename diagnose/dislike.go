@@ -22,7 +22,7 @@ func (c *comparison) dislikes(ctx context.Context) error {
 	if err := c.findMore(ctx); err != nil {
 		return err
 	}
-	s := &searched{open: []hello{c.mine()}, passes: hello{set: c.pass}}
+	s := &searched{open: []hello{c.mine()}, rest: hello{set: c.pass}}
 	for len(s.open) > 0 && len(s.triggers) < mostTriggers {
 		if err := c.next(ctx, s); errors.Is(err, errBudget) && len(s.triggers) > 0 {
 			c.conclude(s, Possible)
@@ -31,7 +31,7 @@ func (c *comparison) dislikes(ctx context.Context) error {
 			return err
 		}
 	}
-	if steady, err := c.confirm(ctx, s.fails, s.passes); err != nil || !steady {
+	if steady, err := c.confirm(ctx, s.fails, s.passes, c.better); err != nil || !steady {
 		return err
 	}
 	c.conclude(s, Certain)
@@ -42,20 +42,22 @@ func (c *comparison) dislikes(ctx context.Context) error {
 type searched struct {
 	open          []hello // what may be refused, beginning with the client's own
 	triggers      []trigger
-	fails, passes hello // that show it
+	fails, passes hello  // that decide: they differ in one thing of the first trigger
+	less          string // which one, in words
+	rest          hello  // what of the client's hello passes
 }
 
 // next looks whether the next hello is refused, and for what.
 func (c *comparison) next(ctx context.Context, s *searched) error {
 	left := s.open[0]
-	refused, err := c.refuses(ctx, left)
+	refused, err := c.refuses(ctx, "the rest of the client's hello", left)
 	if err != nil {
 		return err
 	}
 	s.open = s.open[1:]
 	if !refused {
-		if len(s.passes.set) < len(left.set) {
-			s.passes = left
+		if len(s.rest.set) < len(left.set) {
+			s.rest = left
 		}
 		return nil
 	}
@@ -63,13 +65,65 @@ func (c *comparison) next(ctx context.Context, s *searched) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(s.triggers, func(old trigger) bool { return old.String() == t.String() }) {
+		return errUnsteady // it was avoided, and is found again
+	}
 	if s.triggers = append(s.triggers, t); len(s.triggers) == 1 {
-		s.fails = shows
+		if err := c.spared(ctx, s, shows); err != nil {
+			return err
+		}
 	}
 	if next, ok := c.avoid(left, t); ok {
 		s.open = append(append(s.open, next), c.apart(left, next, t)...)
 	}
 	return nil
+}
+
+// spared finds the hello that passes with one thing of the first trigger less than
+// one that shows it.
+func (c *comparison) spared(ctx context.Context, s *searched, shows hello) error {
+	s.fails, s.passes, s.less = shows, hello{set: c.pass}, "a least hello"
+	for _, x := range c.spares(s.triggers[0], shows) {
+		ok, err := c.passes(ctx, "the same "+x.less, x.hello)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.passes, s.less = x.hello, "the same "+x.less
+			return nil
+		}
+	}
+	return nil
+}
+
+// A spare is a hello with one thing less than another one.
+type spare struct {
+	hello
+	less string
+}
+
+// spares are the hellos with one thing of a trigger less than one that shows it,
+// the smallest thing first.
+func (c *comparison) spares(t trigger, shows hello) (list []spare) {
+	for _, m := range slices.Backward(measures) {
+		if n, ok := t.over[m]; ok {
+			h := hello{set: shows.set, much: maps.Clone(shows.much), place: shows.place}
+			h.much[m] = n
+			list = append(list, spare{h, fmt.Sprintf("with %s=%d", m, n)})
+		}
+	}
+	if t.order != anyOrder {
+		where := map[order]place{first: notFirst, last: notLast, inOrder: turned}[t.order]
+		h := shows
+		h.place = where
+		list = append(list, spare{h, "with " + where.String()})
+	}
+	byCost := slices.Clone(t.atoms)
+	slices.SortStableFunc(byCost, func(a, b atom) int { return slices.Index(costs, a.kind) - slices.Index(costs, b.kind) })
+	for _, a := range byCost {
+		list = append(list, spare{hello{set: shows.closed().rid(a), much: shows.much, place: shows.place}, "without " + a.String()})
+	}
+	return list
 }
 
 // apart are hellos with what was left out because it was too much, so little at a
@@ -81,7 +135,7 @@ func (c *comparison) apart(left, next hello, t trigger) (list []hello) {
 	fits := func(s set) bool {
 		n, err := c.p.model.amountsOf(hello{set: s})
 		for m, most := range t.over {
-			if m != segments && m != records && n[m] > most {
+			if n[m] > most {
 				return false
 			}
 		}
@@ -156,11 +210,15 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 		return hello{set: base.with(some...), much: c.fitting(full, which)}
 	}
 	candidates := c.p.model.list(left.set.without(c.p.model.list(c.pass)...))
-	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) { return c.refuses(ctx, with(some, which)) })
+	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) {
+		return c.refuses(ctx, "a part of the hello", with(some, which))
+	})
 	if err != nil {
 		return t, shows, err
 	}
-	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) { return c.refuses(ctx, with(t.atoms, some)) })
+	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) {
+		return c.refuses(ctx, "the same, filled up with less", with(t.atoms, some))
+	})
 	if err != nil {
 		return t, shows, err
 	}
@@ -170,7 +228,7 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 	if c.more != nil && t.order == anyOrder { // with another least hello in its place, does it show too?
 		base = c.more
 		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
-			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
+			return c.refuses(ctx, "the same in another least hello", with(slices.Concat(t.atoms, some), which))
 		})
 		if err != nil {
 			return t, shows, err
@@ -218,7 +276,7 @@ func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order,
 	}{{turned, inOrder}, {notFirst, first}, {notLast, last}} {
 		h := shows
 		h.place = x.place
-		refused, err := c.refuses(ctx, h)
+		refused, err := c.refuses(ctx, "the same, its extensions in another order", h)
 		switch {
 		case err != nil:
 			return anyOrder, err
@@ -271,14 +329,10 @@ func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amount
 		if much[m] == 0 {
 			continue
 		}
-		low := bare[m]
-		if m == length {
-			low += paddingFrame - 1
-		}
-		n, err := least(low, much[m], func(n int) (bool, error) {
+		n, err := least(bare[m], much[m], func(n int) (bool, error) {
 			some := maps.Clone(much)
 			some[m] = n
-			return c.refuses(ctx, hello{set: h.set, much: some})
+			return c.refuses(ctx, "how much is too much", hello{set: h.set, much: some})
 		})
 		if err != nil {
 			return nil, nil, err
@@ -288,7 +342,7 @@ func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amount
 	if much[segments] > 1 && much[length] > 0 { // is it the length alone?
 		some := maps.Clone(much)
 		delete(some, segments)
-		alone, err := c.refuses(ctx, hello{set: h.set, much: some})
+		alone, err := c.refuses(ctx, "the length alone", hello{set: h.set, much: some})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -325,7 +379,7 @@ func (c *comparison) real(ctx context.Context, left, shows hello, t trigger, m m
 	if n, err := c.p.model.amountsOf(h); err != nil || n[m] <= t.over[m] {
 		return true, err // there is not enough to tell
 	}
-	return c.refuses(ctx, h)
+	return c.refuses(ctx, "values that mean something, not filling", h)
 }
 
 // avoid is the hello without what the trigger needs, as little changed as can be.
@@ -357,7 +411,7 @@ func (c *comparison) avoid(left hello, t trigger) (hello, bool) {
 
 // conclude says what was found.
 func (c *comparison) conclude(s *searched, sure Confidence) {
-	triggers, fails, passes := s.triggers, s.fails, s.passes
+	triggers := s.triggers
 	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
 	switch only := triggers[0]; {
 	case len(triggers) > 1:
@@ -366,23 +420,36 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 	case only.is(segments):
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
 	case only.is(records):
-		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
+		id, detail = "record-split", fmt.Sprintf("A ClientHello in %d TLS records does not pass, and one in %d does.", only.over[records]+1, only.over[records])
 	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
-		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
+		id, detail = "alpn-mismatch", "Without application protocols the server goes on"+c.protocolTaken()+"."
 	case only.order != anyOrder:
 	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
 		id, detail = "name-unknown", "Without a name the server goes on."
 	}
-	shows := c.evidence("a hello with "+join(triggers[:1]), fails)
-	c.locate(&shows, triggers[0], fails)
-	f := c.find(id, sure, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
+	shows := c.evidence("a hello with "+join(triggers[:1]), s.fails)
+	c.locate(&shows, triggers[0], s.fails)
+	f := c.find(id, sure, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence(s.less, s.passes))
 	f.Trigger = join(triggers)
-	f.Lines = triggers[0].lines(f.Lines)
-	f.Prove = c.prove(f)
-	if (id == "hello-content" || id == "hello-length") && len(passes.without(c.p.model.list(c.user)...)) == 0 {
-		f.Prove = c.proveWithout(passes.set)
+	if id == "hello-content" {
+		f.Lines = triggers[0].lines(f.Lines)
 	}
+	f.Prove = c.prove(f)
+	if (id == "hello-content" || id == "hello-length") && len(s.rest.without(c.p.model.list(c.user)...)) == 0 {
+		f.Prove = c.proveWithout(s.rest.set)
+	}
+}
+
+// protocolTaken says which application protocol the server chose where it had the
+// choice; "" if it never did.
+func (c *comparison) protocolTaken() string {
+	for _, o := range c.p.known[c.p.model.key(hello{set: c.wide})] {
+		if o.good() && o.info.ALPN != "" {
+			return ", and of more than the client's it takes " + atom{kind: protocol, text: o.info.ALPN}.name()
+		}
+	}
+	return ""
 }
 
 // locate says where in the hello that was sent the trigger stands.
@@ -396,16 +463,20 @@ func (c *comparison) locate(e *Evidence, t trigger, h hello) {
 	if err != nil {
 		return
 	}
-	for _, s := range spans {
-		if spanOf(t.atoms[0], s) {
+	in := "" // the list in which a span stands
+	for i, s := range spans {
+		if i > 0 && s.Depth > spans[i-1].Depth {
+			in = spans[i-1].Name
+		}
+		if spanOf(t.atoms[0], s, in) {
 			e.Offset, e.Bytes = &s.Off, hex.EncodeToString(sent[s.Off:s.Off+min(s.Len, 8)])
 			return
 		}
 	}
 }
 
-// spanOf reports whether a span is the atom's.
-func spanOf(a atom, s wire.Span) bool {
+// spanOf reports whether a span that stands in a list is the atom's.
+func spanOf(a atom, s wire.Span, in string) bool {
 	fields := map[kind]string{cipher: "cipher_suite", group: "group", share: "group", sigalg: "signature_scheme", version: "version",
 		protocol: "protocol_name", extension: "extension_type", sessionID: "legacy_session_id"}
 	switch a.kind {
@@ -413,6 +484,8 @@ func spanOf(a atom, s wire.Span) bool {
 		return s.Name == fields[a.kind]
 	case grease:
 		return strings.HasPrefix(s.Value, "GREASE")
+	case share:
+		return s.Name == fields[a.kind] && s.Value == a.name() && in == "client_shares"
 	}
 	return s.Name == fields[a.kind] && s.Value == a.name()
 }

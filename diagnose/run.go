@@ -31,6 +31,9 @@ type Options struct {
 	// rest: trust, certificates.
 	Hello []byte
 
+	// Records is in how many TLS records Hello goes out; 0 means one.
+	Records int
+
 	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
 	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
 	As string
@@ -100,6 +103,10 @@ type diagnosis struct {
 	wide set     // what can be offered
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
+
+	first    *outcome  // of the client's handshake; nil if none was made
+	losses   int       // connections that were lost by chance
+	attempts []attempt // the hello of each probe
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -116,6 +123,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	err := d.run(ctx)
+	if errors.Is(err, errUnsteady) {
+		d.unstable(Certain)
+		err = nil
+	}
 	switch {
 	case errors.Is(err, errBudget):
 		d.notice("The %d connections that were allowed are used up; --max-connections allows more.", o.MaxConnections)
@@ -125,6 +136,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.noticeLosses()
+	d.Outcome = d.headline()
+	d.arrange()
 	d.Connections, d.Seconds = d.p.used, elapsed(start)
 	return d.Report, nil
 }
@@ -146,6 +160,9 @@ func (d *diagnosis) prepare() error {
 			return err
 		}
 		d.much = amounts{length: n}
+	}
+	if d.o.Records > 1 {
+		d.much = amounts{length: d.much[length], records: d.o.Records}
 	}
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}
@@ -195,17 +212,56 @@ func (d *diagnosis) mine() hello { return hello{set: d.user, much: d.much} }
 
 // try makes a connection, and says so.
 func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) (*outcome, error) {
+	if err := d.begin(ctx, what); err != nil {
+		return nil, err
+	}
+	o, err := d.p.try(ctx, h, linger)
+	if err != nil {
+		return nil, err
+	}
+	d.note(what, h, o)
+	if o.ending == Silent { // once is enough to learn that it takes long
+		d.p.timeout = min(d.p.timeout, long)
+	}
+	if known := d.p.known[d.p.model.key(h)]; o.lost() && d.first != nil && !d.first.lost() && !slices.ContainsFunc(known[:len(known)-1], (*outcome).lost) {
+		return d.retry(ctx, what, h, linger)
+	}
+	return o, nil
+}
+
+// mostLosses is how many connections may be lost before the server is called
+// unsteady for that.
+const mostLosses = 2
+
+// retry makes a connection again that was lost, perhaps by chance. If it was, it does
+// not count.
+func (d *diagnosis) retry(ctx context.Context, what string, h hello, linger bool) (*outcome, error) {
+	o, err := d.try(ctx, what, h, linger)
+	if err != nil || o.lost() {
+		return o, err
+	}
+	known := d.p.known[d.p.model.key(h)]
+	slices.SortStableFunc(known, func(a, b *outcome) int {
+		switch {
+		case a.lost() == b.lost():
+			return 0
+		case b.lost():
+			return -1
+		}
+		return 1
+	})
+	if d.losses++; d.losses > mostLosses {
+		return nil, errUnsteady
+	}
+	return o, nil
+}
+
+// begin says what is tried next, and waits until the connection for it may be made.
+func (d *diagnosis) begin(ctx context.Context, what string) error {
 	if d.o.Progress != nil {
 		d.o.Progress(what, d.p.used+1)
 	}
-	o, err := d.p.try(ctx, h, linger)
-	if err == nil {
-		d.note(what, h, o)
-	}
-	if err == nil && o.ending == Silent { // once is enough to learn that it takes long
-		d.p.timeout = min(d.p.timeout, 3*time.Second)
-	}
-	return o, err
+	return d.p.pace(ctx)
 }
 
 // maxAddresses is how many addresses of a name are compared.
@@ -221,23 +277,29 @@ func (d *diagnosis) run(ctx context.Context) error {
 	if err != nil || first == nil {
 		return err
 	}
-	d.Outcome = first.String()
 	return d.explain(ctx, first)
 }
 
 // explain finds out why the client's handshake ended as it did.
 func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
+	d.first = first
 	if first.good() {
 		return d.worked(ctx, first)
 	}
 	if first.ending == Garbled {
 		return d.plainText(first)
 	}
-	again, err := d.try(ctx, "the client's handshake again", d.mine(), true)
+	try := d.try
+	if first.lost() {
+		try = d.retry
+	}
+	again, err := try(ctx, "the client's handshake again", d.mine(), true)
 	if err != nil {
 		return err
 	}
 	switch {
+	case first.lost() && !again.lost():
+		return d.explain(ctx, again)
 	case !again.alike(first):
 		return d.unsteady(ctx, d.mine())
 	case first.ending == Refused && d.beyond(first):
@@ -375,7 +437,7 @@ func (d *diagnosis) sameEverywhere(ctx context.Context, at []netip.AddrPort, fir
 		evidence = append(evidence, Evidence{Probe: at[i].String(), Outcome: d.atAddress(o)})
 	}
 	d.find("addresses-differ", Certain, "", evidence...)
-	d.Outcome = first.String()
+	d.first = first
 	return nil, nil
 }
 
@@ -411,37 +473,63 @@ func (d *diagnosis) guess() string {
 // plainText is for a port that speaks something else.
 func (d *diagnosis) plainText(o *outcome) error {
 	cause, protocol, _ := strings.Cut(plain[o.err.Rule], " ")
-	detail := o.err.Text
+	detail, said := o.String(), o.String()
 	if o.err.Got != "" {
-		detail += " It said " + o.err.Got + "."
+		detail, said = detail+" It said "+o.err.Got+".", o.err.Got
 	}
 	if protocol == "smtp" && (strings.Contains(o.err.Got, "FTP") || d.o.Port == "21") {
 		protocol = "ftp"
 	}
-	if protocol != "" && d.o.StartTLS == "" {
-		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
-	}
 	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
-		cause, detail = "plain-text", "It speaks "+tongues[i].name+": "+o.err.Got+"."
+		cause, protocol, detail = "plain-text", tongues[i].protocol, "It speaks "+tongues[i].name+". It said "+o.err.Got+"."
 	}
-	f := d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
-	if protocol != "" && d.o.StartTLS == "" {
-		f.Prove = d.command("explain", "--starttls "+protocol)
-	}
+	d.speaks(cause, protocol, detail, Evidence{Probe: "the first bytes of the answer", Outcome: said})
 	return nil
 }
 
-// A tongue is a protocol whose servers answer what they don't understand.
-type tongue struct{ begins, name string }
+// speaks is for a port that speaks something else, in which TLS can begin if
+// protocol is not "".
+func (d *diagnosis) speaks(cause, protocol, detail string, evidence Evidence) {
+	if d.o.StartTLS != "" {
+		protocol = ""
+	}
+	if protocol != "" {
+		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
+	}
+	f := d.find(cause, Certain, detail, evidence)
+	if cause == "plain-text" {
+		f.Lines = upgrades(protocol, net.JoinHostPort(d.o.Host, d.o.Port))
+	}
+	if protocol != "" {
+		f.Prove = d.command("explain", "--starttls "+protocol)
+	}
+}
+
+// upgrades are how other programs ask for TLS in a protocol; nil if there is no TLS
+// in it.
+func upgrades(protocol, at string) []Line {
+	list := lines("OpenSSL", "openssl s_client -starttls "+protocol+" -connect "+at)
+	switch protocol {
+	case "":
+		return nil
+	case "smtp", "imap", "pop3", "ftp":
+		list = append(list, Line{"curl", "curl --ssl-reqd " + protocol + "://" + at})
+	}
+	return list
+}
+
+// A tongue is a protocol whose servers answer what they don't understand; protocol
+// is what --starttls calls it.
+type tongue struct{ begins, name, protocol string }
 
 var tongues = []tongue{
-	{`"<?xml`, "XMPP; try --starttls xmpp"},
-	{`"<stream`, "XMPP; try --starttls xmpp"},
-	{`"-ERR `, "Redis, or POP3"},
-	{`"-DENIED `, "Redis"},
-	{`"AMQP`, "AMQP"},
-	{`"RFB `, "VNC"},
-	{`"RTSP/`, "RTSP"},
-	{`"ERROR\r\n`, "memcached"},
-	{`"EFATAL`, "PostgreSQL; try --starttls postgres"},
+	{`"<?xml`, "XMPP", "xmpp"},
+	{`"<stream`, "XMPP", "xmpp"},
+	{`"-ERR `, "Redis, or POP3", ""},
+	{`"-DENIED `, "Redis", ""},
+	{`"AMQP`, "AMQP", ""},
+	{`"RFB `, "VNC", ""},
+	{`"RTSP/`, "RTSP", ""},
+	{`"ERROR\r\n`, "memcached", ""},
+	{`"EFATAL`, "PostgreSQL", "postgres"},
 }

@@ -55,8 +55,11 @@ type watcher struct {
 }
 
 // NewClient is the client's end of a new connection. It fails if the
-// configuration can't be used. The first call of Output or Ask makes the ClientHello.
+// configuration can't be used; nil is the zero ClientConfig. The first call of Output or Ask makes the ClientHello.
 func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ClientConfig)
+	}
 	e := newEngine(fault.Client, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
@@ -66,8 +69,11 @@ func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
 }
 
 // NewServer is the server's end of a new connection. It fails if the
-// configuration can't be used.
+// configuration can't be used; nil is the zero ServerConfig.
 func NewServer(cfg *config.ServerConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ServerConfig)
+	}
 	e := newEngine(fault.Server, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
@@ -98,8 +104,12 @@ func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 }
 
 // Watch has f called with each event of the connection. It must be set before
-// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine.
+// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine. A
+// nil f is nobody.
 func (e *Engine) Watch(f func(*flow.Event)) {
+	if f == nil {
+		return
+	}
 	e.watch = &watcher{call: f}
 	e.options.Watch = e.tell
 }

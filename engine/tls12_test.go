@@ -240,6 +240,19 @@ func TestLegacyVersion12(t *testing.T) {
 	}
 }
 
+// A hello that leads to TLS 1.3 says 0x0303, no less and no more: anything else the
+// server "MUST abort" (RFC 9846, Section 4.2.2, where RFC 8446 had it look away).
+func TestLegacyVersion13(t *testing.T) {
+	for _, v := range []iana.Version{iana.SSL30, iana.TLS11, iana.TLS13, 0x0400, 0x1234} {
+		p := newPair(t).editHello(func(h *wire.ClientHello) { h.LegacyVersion = v })
+		p.pump(t)
+		refused(t, p.server, p.client, fault.ClientLegacyVersion)
+		if alert := fault.ClientLegacyVersion.Alert; alert != iana.ProtocolVersion {
+			t.Errorf("%v is told of with %v", v, alert)
+		}
+	}
+}
+
 // Old clients are told apart by name.
 func TestOldClients(t *testing.T) {
 	for v, want := range map[iana.Version]struct {
@@ -638,5 +651,17 @@ func TestClosedInRenegotiation(t *testing.T) {
 	l.ChangeCipherSpec()
 	if out := p.client.Output(nil); len(out) > 0 || p.client.Err() != nil {
 		t.Errorf("%x follows, %v", out, p.client.Err())
+	}
+}
+
+// A hello that Edit put in, such as a recorded one, may offer pre-shared keys that we
+// don't have. A server that takes one up is refused.
+func TestEditedPSK(t *testing.T) {
+	for _, id := range []iana.CipherSuite{iana.TLS_PSK_WITH_AES_128_GCM_SHA256, iana.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA} {
+		p := newPair(t, old, func(_ *config.ClientConfig, s *config.ServerConfig) {
+			s.PSKs, s.CipherSuites = []config.PSK{{Identity: []byte("somebody"), Key: make([]byte, 32)}}, []iana.CipherSuite{id}
+		}).editHello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16(id) })
+		p.pump(t)
+		refused(t, p.client, p.server, fault.ServerSuite)
 	}
 }

@@ -56,7 +56,7 @@ var explanations = []explanation{
 		"The server has no certificate that fits our signature algorithms, such as an ECDSA one where we only take RSA, or none at all for the host name we sent.",
 		"The server speaks only TLS 1.2 or older, and our cipher suites for that version, or their absence, leave it no choice.",
 		"The server demands a secure-renegotiation or extended-master-secret extension, or a pre-shared key, that we did not send.",
-	}, "Offer every suite (--suites all, and --psk with a pre-shared key), group and signature algorithm (--groups, --sigalgs) you can accept; if that succeeds, take them away one by one until you know which the server needs."},
+	}, "Offer every suite (--suites all, 3DES by name, and --psk with a pre-shared key), group and signature algorithm (--groups, --sigalgs) you can accept; if that succeeds, take them away one by one until you know which the server needs."},
 	{iana.HandshakeFailure, Client, atRetry, []string{
 		"The server asked for another key share, got it, and then found nothing else that fits: no cipher suite or signature algorithm in common.",
 		"The server disliked a difference between our two ClientHellos, or lost the cookie because another machine behind a load balancer answered.",
@@ -90,7 +90,7 @@ var explanations = []explanation{
 	{iana.BadCertificate, Server, anytime, []string{
 		"The client rejected our certificate because it is not valid for the host name that the client wanted.",
 		"The client rejected our certificate because it is not valid yet, its key or signature is too weak, or its chain is damaged.",
-		"The client is a Go program, which uses this alert for nearly every fault of a certificate, expiry and an unknown authority included.",
+		"The client is a program in Go or with GnuTLS, which use this alert for nearly every fault of a certificate, expiry and an unknown authority included.",
 	}, "Compare our certificate's names and dates with the name the client used and with its clock, then see the client's own error text, which says more."},
 	{iana.UnsupportedCertificate, Client, anytime, []string{
 		"Our client certificate is not meant for clients: its extended key usage lacks clientAuth, or its key usage lacks digitalSignature.",
@@ -143,7 +143,7 @@ var explanations = []explanation{
 		"The server's list of client authorities is not the one you think; its certificate_request may name them.",
 	}, "Send the client certificate together with its intermediates, and have the issuing authority added to the server's list of client authorities."},
 	{iana.UnknownCA, Server, anytime, []string{
-		"The client rejected our certificate because we do not send the intermediate certificate that links it to a root the client knows.",
+		"No authority that the client trusts vouches for our certificate: we do not send the intermediate certificate that links it to a root the client knows.",
 		"Our certificate is self-signed or from a private authority, and the client was not given that authority.",
 		"A proxy between us replaces certificates, and the client does not know the proxy's authority.",
 	}, "Serve the full chain, without the root; with a private authority, give its certificate to the client (curl: --cacert)."},

@@ -198,6 +198,11 @@ func TestSettled(t *testing.T) {
 			t.Errorf("another %s goes unnoticed", name)
 		}
 	}
+	for _, s := range []shape{limited, cut} {
+		if c.shape = s; c.settled(good, 0) == nil {
+			t.Errorf("no %v goes unnoticed", s)
+		}
+	}
 	c = usual(iana.TLS10, false)
 	c.mac = macLast
 	old := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group, ForwardSecrecy: true}
@@ -404,6 +409,7 @@ func TestTalks(t *testing.T) {
 	}
 	if err := k.asClient(ctx, c, at(portOf(l)), farewell(echo(k.data))); err != nil {
 		t.Error("echo: ", err)
+		l.Close() // the peer may never have come
 	}
 	if err := <-done; err != nil {
 		t.Error("echo, its other side: ", err)

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -58,30 +59,48 @@ type Decrypter interface {
 	DecryptPremaster(ctx context.Context, ciphertext []byte, offered iana.Version, substitute []byte) []byte
 }
 
-// minRSABits is the least that crypto/rsa signs with.
-const minRSABits = 1024
+// MinRSABits is the least that crypto/rsa signs and verifies with.
+const MinRSABits = 1024
 
-// FromCrypto makes a Signer of a Go private key: RSA of at least 1024 bits,
-// ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
+// FromCrypto makes a Signer of a Go private key of one of the Kinds: RSA of at least
+// 1024 bits, ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
 // that it has room for. The schemes with SHA-1 and MD5 come last. A context that ends stops a signature only before it
 // begins, since a crypto.Signer knows no context.
 func FromCrypto(key crypto.Signer) (Signer, error) {
-	if key == nil {
+	if hollow(key) {
 		return nil, errors.New("sign: no private key given")
 	}
 	pub := key.Public()
-	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
+	if !whole(pub) {
+		return nil, errors.New("sign: the private key lacks its public key")
+	}
+	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < MinRSABits {
 		return nil, fmt.Errorf("sign: an RSA key of %d bits is too short: use at least 2048 bits (1024 is the least that works)", pub.N.BitLen())
 	}
 	fit := fitting(pub)
 	if fit == nil {
-		return nil, fmt.Errorf("sign: a %s cannot sign here: use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519", describe(pub))
+		return nil, fmt.Errorf("sign: a %s cannot sign here: use one of %s", describe(pub), strings.Join(Kinds(), ", "))
 	}
 	s := &signer{key, fit}
 	if d, ok := key.(crypto.Decrypter); ok && isRSA(pub) {
 		return &decrypter{s, d}, nil
 	}
 	return s, nil
+}
+
+// hollow reports whether there is no key, or a pointer to none, on which Public panics.
+func hollow(key crypto.Signer) bool {
+	switch key := key.(type) {
+	case nil:
+		return true
+	case *ecdsa.PrivateKey:
+		return key == nil
+	case *rsa.PrivateKey:
+		return key == nil
+	case ed25519.PrivateKey:
+		return len(key) != ed25519.PrivateKeySize
+	}
+	return false
 }
 
 func isRSA(pub crypto.PublicKey) bool { _, ok := pub.(*rsa.PublicKey); return ok }
@@ -98,7 +117,7 @@ func (d *decrypter) DecryptPremaster(_ context.Context, ciphertext []byte, offer
 
 // describe names a public key's kind for an error.
 func describe(pub crypto.PublicKey) string {
-	if pub, ok := pub.(*ecdsa.PublicKey); ok && pub.Curve != nil {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok && whole(pub) {
 		return "key on curve " + pub.Curve.Params().Name
 	}
 	return fmt.Sprintf("key of type %T", pub)

@@ -43,6 +43,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --bytes | less -R            every byte with its meaning
   handclasp explain example.com --html page.html   a page to look at
   handclasp explain example.com --json           for programs
+  handclasp explain --from story.json --html page.html   what --json --bytes saved
   handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
   handclasp explain --starttls smtp mail.example.com
@@ -55,8 +56,8 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if form.compare {
-				return nil // it looks for itself
+			if form.compare || form.from != "" {
+				return nil // they look for themselves
 			}
 			return oneAddress(cmd, args, false)
 		},
@@ -64,16 +65,19 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 			if err := errors.Join(form.check(len(shows)), flags.replay.check(cmd.Flags())); err != nil {
 				return err
 			}
+			if form.from != "" {
+				return enough(a.retell(cmd.Context(), args, form, cmd.Flags()))
+			}
 			if form.compare {
 				return a.compare(cmd.Context(), args, &flags, form, cmd.Flags())
 			}
 			if len(shows) == 0 {
-				return a.explain(cmd.Context(), args, &flags, form, nil)
+				return enough(a.explain(cmd.Context(), args, &flags, form, nil))
 			}
 			if len(args) > 0 {
 				return &usageError{"--demo shows handshakes with a server of its own, and takes no host.", "Leave out " + quote(args[0]) + ", or --demo."}
 			}
-			return a.demonstrate(cmd.Context(), shows, &flags, form)
+			return enough(a.demonstrate(cmd.Context(), shows, &flags, form))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -82,6 +86,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.BoolVar(&form.bytes, "bytes", false, "show every byte, with its field's name, value and meaning")
 	f.BoolVar(&form.json, "json", false, "print the story as JSON; see docs/explain-json.md")
 	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
+	f.StringVar(&form.from, "from", "", "tell what --json --bytes has saved in `FILE`, and make no connection; - reads stdin")
 	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
 	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, a client of --as, or a FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
@@ -95,6 +100,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 type form struct {
 	bytes, json    bool
 	html           string // also as a page in this file
+	from           string // it was saved in this file
 	steps, compare bool
 }
 
@@ -103,8 +109,8 @@ func (f *form) check(demos int) error {
 	switch {
 	case f.steps && f.json:
 		return &usageError{"--steps and --json exclude each other.", "Leave out one of them."}
-	case f.compare && (f.steps || f.json || f.bytes || demos > 0):
-		return &usageError{"--compare excludes --steps, --json, --bytes and --demo.", "Leave those out; a kind of demonstration may be compared by its name: 'handclasp explain --compare tls13 ecdhe'."}
+	case f.compare && (f.steps || f.bytes || demos > 0):
+		return &usageError{"--compare excludes --steps, --bytes and --demo.", "Leave those out; a kind of demonstration may be compared by its name: 'handclasp explain --compare tls13 ecdhe'."}
 	}
 	return nil
 }
@@ -114,7 +120,8 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, form fo
 	if story == nil {
 		return err
 	}
-	return cmp.Or(a.print(story, form), a.save(story, form.html, d), a.ended(err, form))
+	printed := a.print(ctx, story, form)
+	return cmp.Or(a.save(story, form.html, d), a.ended(err, form), printed)
 }
 
 // told makes the connection and returns its story; nil if there was none to tell.
@@ -154,18 +161,15 @@ func (a *app) told(ctx context.Context, args []string, flags *client, d *demo) (
 	return story, errors.Join(err, out.close())
 }
 
-// print writes the story to stdout.
-func (a *app) print(story *explain.Story, form form) error {
+// print writes the story to stdout. Its error is errEnough if its reader does not
+// want the rest.
+func (a *app) print(ctx context.Context, story *explain.Story, form form) error {
 	if !form.json {
 		o := explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: form.bytes}
 		if form.steps {
-			o.Pause = a.pauses(story, o)
+			o.Pause = a.pauses(ctx, story, o)
 		}
-		err := story.WriteText(a.out, o)
-		if err == errEnough {
-			err = nil
-		}
-		return err
+		return story.WriteText(a.out, o)
 	}
 	if !form.bytes {
 		story = story.WithoutBytes()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,41 +79,34 @@ func (s *sight) stack() string {
 	return strings.Join(clients.Like(&s.hello), " or ")
 }
 
-// refusals are the alerts with which clients refuse a certificate, and what they
-// then hold against it.
-var refusals = map[iana.Alert]string{
-	iana.BadCertificate:               "OpenSSL means that it begins later or is for another name, Go and GnuTLS may mean anything",
-	iana.UnsupportedCertificate:       "it is not meant for servers, or of a kind that the client can't use",
-	iana.CertificateRevoked:           "it was revoked",
-	iana.CertificateExpired:           "it has expired, or the client's clock is wrong",
-	iana.CertificateUnknown:           "Java and browsers say so of anything that displeases them",
-	iana.UnknownCA:                    "no authority that the client trusts vouches for it",
-	iana.AccessDenied:                 "it may be good, but is not to be used here",
-	iana.BadCertificateStatusResponse: "the stapled OCSP answer is wrong",
-	iana.DecryptError:                 "the signature made with its key is wrong: the key may be another's",
+// refusals are the alerts with which clients refuse a certificate (RFC 9846,
+// Section 6.2). What they can mean is fault.Explain's to say.
+var refusals = []iana.Alert{
+	iana.BadCertificate, iana.UnsupportedCertificate, iana.CertificateRevoked, iana.CertificateExpired, iana.CertificateUnknown,
+	iana.UnknownCA, iana.AccessDenied, iana.BadCertificateStatusResponse, iana.DecryptError,
 }
 
-// rejects says that the client refused our certificate, if that is what err means,
-// why, by what it said and by what is wrong with the certificate, and what to do;
-// "" if err means something else.
+// rejects says that the client refused our certificate, if that is what err means
+// or most likely means, why, by what it said and by what is wrong with the
+// certificate, and what to do; "" if err means something else.
 func (v *visit) rejects(err error) string {
 	e, ok := errors.AsType[*fault.Error](err)
 	chain := v.seen.chain(v.Info().Version)
 	if !ok || chain == nil || v.Info().Resumed {
 		return ""
 	}
-	how, alert := "", e.Code
-	switch why := refusals[alert]; {
-	case errors.Is(e, fault.AlertInClear) && why != "":
-		how = fmt.Sprintf("%v (in the clear, as OpenSSL sends it: %s)", alert, why)
-	case errors.Is(e, fault.AlertReceived) && why != "":
-		how = fmt.Sprintf("%v (%s)", alert, why)
+	clear := errors.Is(e, fault.AlertInClear)
+	switch {
 	case errors.Is(e, fault.ClosedEarly):
-		how = "by going away at the sight of it without a word, as Node does"
-	default:
+		return "the client went away at the sight of our certificate without a word, as Node does when it rejects one" + v.own(chain, iana.NoAlert, e.State)
+	case !clear && !errors.Is(e, fault.AlertReceived), !slices.Contains(refusals, e.Code):
 		return ""
 	}
-	return "the client rejects our certificate, " + how + v.own(alert, chain)
+	how := e.Code.String()
+	if clear {
+		how += " (in the clear, as OpenSSL sends it)"
+	}
+	return "the client rejects our certificate, " + how + v.own(chain, e.Code, e.State)
 }
 
 // leaves says what it may mean that a client went without asking for anything.
@@ -121,14 +115,19 @@ func (v *visit) leaves(err error) string {
 	if chain == nil || !errors.Is(err, io.EOF) && !errors.Is(err, fault.Truncated) && !errors.Is(err, fault.PeerReset) {
 		return ""
 	}
-	return "the client left without asking for anything, as curl does when the name is wrong, and programs with GnuTLS when any check of the certificate fails" + v.own(0, chain)
+	return "the client left without asking for anything, as curl does when the name is wrong, and programs with GnuTLS when any check of the certificate fails" + v.own(chain, iana.NoAlert, fault.Connected)
 }
 
 // ours turns what the catalogue says of a peer's certificates into words on our own.
 var ours = strings.NewReplacer("The peer's certificate", "Our certificate", "the peer's", "our", "make the peer", "make this server")
 
-// own is what is wrong with our own chain in the eyes of this client.
-func (v *visit) own(alert iana.Alert, chain []*x509.Certificate) string {
+// doubts are the alerts of clients that do not know who stands behind a certificate,
+// and NoAlert of those that do not say.
+var doubts = []iana.Alert{iana.NoAlert, iana.UnknownCA, iana.CertificateUnknown, iana.BadCertificate}
+
+// own is what is wrong with our own chain in the eyes of this client. If nothing of
+// the kind is to be seen there, it is what the alert can mean that came in state s.
+func (v *visit) own(chain []*x509.Certificate, alert iana.Alert, s fault.State) string {
 	var b strings.Builder
 	if s := v.seen.stack(); s != "" {
 		fmt.Fprintf(&b, "; its hello is that of %s", s)
@@ -143,14 +142,18 @@ func (v *visit) own(alert iana.Alert, chain []*x509.Certificate) string {
 	}
 	leaf, last := chain[0], chain[len(chain)-1]
 	switch selfSigned := bytes.Equal(last.RawIssuer, last.RawSubject); {
-	case alert == iana.DecryptError:
-		b.WriteString(". Hint: Check that --key is the key of --cert.")
-	case len(chain) == 1 && selfSigned:
-		fmt.Fprintf(&b, ". It is signed by its own key, and nobody else vouches for it. Hint: Give it to the client as an authority, or use a certificate of an authority that the client trusts.")
-	case len(chain) == 1:
-		fmt.Fprintf(&b, ". It was sent alone, and is signed by %s. Hint: Send the intermediates behind it (fullchain.pem); if there are none, give the client the authority's certificate (curl: --cacert).", quote(leaf.Issuer.String()))
+	case len(chain) == 1 && selfSigned && slices.Contains(doubts, alert):
+		b.WriteString(". It is signed by its own key, and nobody else vouches for it. Hint: Give it to the client as an authority, or use a certificate of an authority that the client trusts.")
+	case len(chain) == 1 && slices.Contains(doubts, alert):
+		fmt.Fprintf(&b, ". It was sent alone, and is signed by %s, for whom nobody vouches to the client. Hint: Send the intermediates behind it (fullchain.pem); if there are none, give the client the authority's certificate (curl: --cacert).", quote(leaf.Issuer.String()))
 	default:
-		fmt.Fprintf(&b, ". By itself the chain of %d is sound; it leads to %s. Hint: Give the client that authority's certificate if it is a private one (curl: --cacert), and look at its clock.", len(chain), quote(last.Issuer.String()))
+		hint := "Give the client that authority's certificate if it is a private one (curl: --cacert), and look at its clock."
+		if alert != iana.NoAlert {
+			var causes []string
+			causes, hint = fault.Explain(alert, fault.Server, s)
+			fmt.Fprintf(&b, ". It can mean: %s", strings.TrimSuffix(strings.Join(causes, " "), "."))
+		}
+		fmt.Fprintf(&b, ". By itself our chain of %d is sound; it leads to %s. Hint: %s", len(chain), quote(last.Issuer.String()), hint)
 	}
 	return b.String()
 }

@@ -310,12 +310,17 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		return 0, fault.RetryGroup.In("key_share.selected_group").Saw(g, "a group of ours without a share: "+join(c.unshared()))
 	}
 	c.info.Retried = true
-	c.decided(func() flow.Decision {
-		return flow.Decision{What: "retry", By: fault.Server, Chosen: retryWish(wantsShare, g, hasCookie),
-			Offered: names(c.hello.Groups.Slice()), Reason: "The server can't go on with the first ClientHello and asks for a second; this costs a round trip."}
-	})
 	c.retry = retry
 	c.suite = suite.ByID(retry.CipherSuite)
+	c.tellVersion()
+	c.tellSuite(retry.CipherSuite)
+	if wantsShare {
+		c.tellGroup(g, "; we had sent no key share for it, so the server asks for one")
+	}
+	c.decided(func() flow.Decision {
+		return flow.Decision{What: "retry", By: fault.Server, Chosen: retryWish(wantsShare, g, hasCookie),
+			Reason: "The server can't go on with the first ClientHello and asks for a second; this costs a round trip."}
+	})
 	c.transcript.Retry(c.suite.Hash)
 	c.transcript.Write(msg)
 
@@ -398,7 +403,8 @@ func (c *client) readHello(msg []byte, sh *wire.ServerHello) error {
 		return err
 	}
 	s := suite.ByID(sh.CipherSuite)
-	if s == nil || !s.For(c.info.Version) || !c.hello.CipherSuites.Has(sh.CipherSuite) {
+	keyless := s != nil && s.Exchange.PreShared() && config.PSK12(c.cfg.PSKs) == nil // a hello that Edit put in may offer even that
+	if s == nil || !s.For(c.info.Version) || !c.hello.CipherSuites.Has(sh.CipherSuite) || keyless {
 		return fault.ServerSuite.In("cipher_suite").Saw(sh.CipherSuite, join(c.hello.CipherSuites.Slice()))
 	}
 	if sh.Compression != wire.CompressionNull {

@@ -92,9 +92,11 @@ func (c *core) derive12(premaster []byte) error {
 }
 
 // tellOldSuite says why a session that is resumed has its suite.
-func (c *core) tellOldSuite(offered func() []string) {
+func (c *core) tellOldSuite(h *wire.ClientHello) {
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered(), Reason: "It is the one of the session."}
+		d := decision("cipher_suite", offeredSuites(h, c.info.Version), nil)
+		d.Chosen, d.Reason = c.suite.ID.String(), "It is the one of the session."
+		return d
 	})
 }
 

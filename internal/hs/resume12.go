@@ -162,7 +162,7 @@ func (s *server) keepOn() (fault.State, error) {
 		s.info.DHBits = kex.ParamsOf(st.Group).Bits()
 	}
 	s.evidence.psk = &pskHeld{}
-	s.tellOldSuite(func() []string { return names(s.hello.CipherSuites.Slice()) })
+	s.tellOldSuite(&s.hello)
 	s.tellOld(s.oldName(), "It fits, so nobody shows a certificate, and there is no key exchange.")
 	if len(s.hello.Ticket) == 0 {
 		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.hello.SessionID)}

@@ -208,12 +208,18 @@ func configured(change func(*bench, *handclasp.ServerConfig) error) func(*bench)
 	}
 }
 
-// patience is how long a server of the lab waits for its client.
-const patience = 10 * time.Second
+// patience is how long a server of the lab waits for its client: longer than clients
+// have patience with it.
+const patience = time.Minute
 
 // honest serves as the configuration says: a handshake, and an answer to whoever
 // asks something.
 func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
+	return saying(cfg, func(*handclasp.Conn) string { return answer() })
+}
+
+// saying is honest, with another answer.
+func saying(cfg *handclasp.ServerConfig, answer func(*handclasp.Conn) string) func(net.Conn) {
 	return func(raw net.Conn) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -231,7 +237,7 @@ func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
 		buf := make([]byte, 4096)
 		n, err := conn.Read(buf)
 		if conduct.read(n, err); err == nil && n > 0 {
-			io.WriteString(conn, answer())
+			io.WriteString(conn, answer(conn))
 		}
 		conn.Close()
 	}

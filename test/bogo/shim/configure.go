@@ -83,7 +83,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
 	if s.KeyShares != nil || s.NoKeyShares {
-		cfg.KeyShares = groups(s.KeyShares)
+		cfg.KeyShares = codes[iana.Group](s.KeyShares)
 	}
 	switch {
 	case s.RenegotiateFreely, s.RenegotiateExplicit:
@@ -93,8 +93,8 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	case s.RenegotiateOnce:
 		cfg.MaxRenegotiations = 1
 	}
-	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
-	return cfg, err
+	cfg.MinVersion, cfg.MaxVersion = s.versions()
+	return cfg, nil
 }
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
@@ -122,6 +122,8 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 		cfg.NextProtos = []string{s.SelectALPN}
 	case s.RejectALPN:
 		cfg.NextProtos = []string{"nothing that anybody offers"}
+	case s.DeclineALPN:
+		cfg.NextProtos, cfg.ALPNMismatch = []string{"nothing that anybody offers"}, config.ALPNGoOn
 	}
 	switch {
 	case s.VerifyPeer:
@@ -132,12 +134,13 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	if cfg.ClientCAs, err = authorities(s.UseClientCAList); err != nil {
 		return nil, err
 	}
-	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
-	return cfg, err
+	cfg.MinVersion, cfg.MaxVersion = s.versions()
+	return cfg, nil
 }
 
-// versions are the lowest and highest that the flags leave.
-func (s *settings) versions() (lowest, highest iana.Version, err error) {
+// versions are the lowest and highest that the flags leave, the wrong way round if
+// they leave none.
+func (s *settings) versions() (lowest, highest iana.Version) {
 	var left []iana.Version
 	for v, off := range map[iana.Version]bool{iana.TLS10: s.NoTLS1, iana.TLS11: s.NoTLS11, iana.TLS12: s.NoTLS12, iana.TLS13: s.NoTLS13} {
 		if !off && v >= max(iana.Version(s.MinVersion), s.policy().lowest) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
@@ -145,7 +148,7 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 		}
 	}
 	if len(left) == 0 {
-		return 0, 0, errors.New("no version is left")
+		return iana.TLS13, iana.TLS10
 	}
 	lowest, highest = slices.Min(left), slices.Max(left)
 	if int(highest-lowest) >= len(left) {
@@ -153,7 +156,7 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 		for highest = lowest; slices.Contains(left, highest+1); highest++ {
 		}
 	}
-	return lowest, highest, nil
+	return lowest, highest
 }
 
 func (s *settings) groups() []iana.Group {
@@ -163,13 +166,14 @@ func (s *settings) groups() []iana.Group {
 		}
 		return defaultGroups
 	}
-	return groups(s.Curves)
+	return codes[iana.Group](s.Curves)
 }
 
-func groups(ids []uint16) []iana.Group {
-	list := make([]iana.Group, len(ids))
-	for i, id := range ids {
-		list[i] = iana.Group(id)
+// codes are numbers as the code points that they stand for.
+func codes[T ~uint16](numbers []uint16) []T {
+	list := make([]T, len(numbers))
+	for i, n := range numbers {
+		list[i] = T(n)
 	}
 	return list
 }
@@ -181,7 +185,7 @@ func (s *settings) schemes() []iana.SignatureScheme {
 	if s.VerifyPrefs == nil {
 		return defaultSchemes
 	}
-	return slices.DeleteFunc(schemes(s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
+	return slices.DeleteFunc(codes[iana.SignatureScheme](s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
 }
 
 // signing are what the shim signs with.
@@ -190,14 +194,6 @@ func (s *settings) signing() []iana.SignatureScheme {
 		return p.schemes
 	}
 	return sign.All()
-}
-
-func schemes(ids []uint16) []iana.SignatureScheme {
-	list := make([]iana.SignatureScheme, len(ids))
-	for i, id := range ids {
-		list[i] = iana.SignatureScheme(id)
-	}
-	return list
 }
 
 // psks are the keys of all versions, and those imported for TLS 1.3.
@@ -283,8 +279,8 @@ func (s *settings) certificates() (list []config.Certificate, err error) {
 		return list, nil
 	}
 	c, err := s.credential.load(defaultCredential)
-	if s.SetOCSPInCallback && !s.UseOCSPCallback || s.DeclineOCSPCallback {
-		c.OCSPStaple = nil
+	if s.SetOCSPInCallback {
+		c.OCSPStaple = nil // until link.staple
 	}
 	return append(list, c), err
 }
@@ -357,7 +353,7 @@ func (d *decrypter) DecryptPremaster(ctx context.Context, ciphertext []byte, off
 func (c *credential) signer(key sign.Signer, number int) sign.Signer {
 	prefs := key.Schemes()
 	if c.SigningPrefs != nil {
-		prefs = slices.DeleteFunc(schemes(c.SigningPrefs), func(x iana.SignatureScheme) bool { return !slices.Contains(key.Schemes(), x) })
+		prefs = slices.DeleteFunc(codes[iana.SignatureScheme](c.SigningPrefs), func(x iana.SignatureScheme) bool { return !slices.Contains(key.Schemes(), x) })
 		if old, ok := sign.Legacy(key.Public()); ok && !slices.Contains(prefs, old) {
 			prefs = append(prefs, old) // TLS 1.1 has no preferences
 		}

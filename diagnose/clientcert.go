@@ -1,0 +1,130 @@
+package diagnose
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// clientCertificate is for a server that asked for a certificate and then broke
+// off.
+func (d *diagnosis) clientCertificate(o *outcome) error {
+	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
+	alerted := o.ending == Alerted
+	switch {
+	case alerted && o.alert == iana.InternalError:
+		d.find("server-internal", Certain, "", evidence)
+	case !d.hasCertificate():
+		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
+	case o.info.ClientScheme == 0:
+		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
+	case alerted && o.alert == iana.UnknownCA:
+		d.find("client-cert-wrong-ca", Certain, d.shown()+wanted(o), evidence)
+	default:
+		d.find("client-cert-refused", Certain, d.shown(), evidence)
+	}
+	return nil
+}
+
+func (d *diagnosis) hasCertificate() bool {
+	return len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
+}
+
+// refusedAbove asks a server that wants a certificate something in HTTP, for there
+// are servers, nginx among them, that refuse the certificate, or that there is none,
+// only there.
+func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) {
+	if !o.info.ClientAuth || len(d.Findings) > 0 {
+		return false, nil
+	}
+	r, err := d.ask(ctx, "asking something in HTTP", func(r *reply) string { return "it answers " + r.status() })
+	if r == nil || err != nil || !r.wantsCertificate() {
+		return false, err
+	}
+	id, detail := "client-cert-refused", d.shown()
+	switch {
+	case !d.hasCertificate():
+		id, detail = "client-cert-required", "This client has none."+wanted(o)
+	case o.info.ClientScheme == 0:
+		id, detail = "client-cert-wrong-ca", "No certificate of this client is from an authority that the server names."+wanted(o)
+	}
+	d.find(id, Certain, detail, Evidence{Probe: "a request in HTTP", Outcome: r.status()})
+	return true, nil
+}
+
+// mostNames is how many authorities of a request are told.
+const mostNames = 4
+
+// wanted tells which authorities the server names in its request.
+func wanted(o *outcome) string {
+	list := authorities(o.request, o.info.Version)
+	if len(list) == 0 {
+		return " It names no authorities."
+	}
+	more := ""
+	if n := len(list) - mostNames; n > 0 {
+		list, more = list[:mostNames], fmt.Sprintf(", and %d more", n)
+	}
+	return " It names " + strings.Join(list, ", ") + more + "."
+}
+
+// authorities are the names in a CertificateRequest, by common name where there is
+// one. Escaped.
+func authorities(msg []byte, v iana.Version) (list []string) {
+	var names [][]byte
+	if v >= iana.TLS13 {
+		var m wire.CertificateRequest
+		if wire.Decode(msg, &m) == nil {
+			names = m.Authorities
+		}
+	} else {
+		m := wire.CertificateRequest12{Form: wire.Form{Version: v}}
+		if wire.Decode(msg, &m) == nil {
+			names = m.Authorities
+		}
+	}
+	for _, der := range names {
+		var seq pkix.RDNSequence
+		if _, err := asn1.Unmarshal(der, &seq); err != nil {
+			continue
+		}
+		var n pkix.Name
+		n.FillFromRDNSequence(&seq)
+		text := n.CommonName
+		if text == "" {
+			text = n.String()
+		}
+		list = append(list, fault.Quote([]byte(text)))
+	}
+	return list
+}
+
+// shown tells what is wrong with the certificate that the client shows, as far as it
+// can be seen from here.
+func (d *diagnosis) shown() string {
+	if len(d.o.Client.Certificates) == 0 {
+		return ""
+	}
+	chain := d.o.Client.Certificates[0].Chain()
+	leaf, now := chain[0], d.o.Client.Time()
+	switch {
+	case now.After(leaf.NotAfter):
+		return "It ended on " + leaf.NotAfter.UTC().Format(time.RFC3339) + "."
+	case now.Before(leaf.NotBefore):
+		return "It begins on " + leaf.NotBefore.UTC().Format(time.RFC3339) + "."
+	case len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
+		return "It is not for clients: its extended key usage lacks clientAuth."
+	case len(chain) == 1 && string(leaf.RawIssuer) != string(leaf.RawSubject):
+		return "It is sent without its issuer's certificate, that of " + fault.Quote([]byte(leaf.Issuer.String())) + "."
+	}
+	return "Its issuer is " + fault.Quote([]byte(leaf.Issuer.String())) + "."
+}
