@@ -565,4 +565,9 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // In TLS 1.3 a client's handshake is complete before the server has seen the
 // client's certificate, or that there is none. A server that refuses it says so
 // afterwards: the next Read, or WaitVerdict, returns that error.
-func (c *Conn) Handshake() error { return c.HandshakeContext(context.Background()) }
+func (c *Conn) Handshake() error {
+	if c.done.Load() { // as before each Read and Write
+		return nil
+	}
+	return c.HandshakeContext(context.Background())
+}

@@ -53,6 +53,9 @@ func (b *bench) runIdle(ctx context.Context) error {
 	}
 	rounds := min(b.rounds, 3) // it is memory, not time: there is little noise
 	var bare [2][]held
+	if _, err := b.idle(ctx, plain, n); err != nil { // the runtime keeps goroutines that have ended, and those of the first are paid for here
+		return err
+	}
 	for _, stack := range []string{plain, ours, looped, std} {
 		if stack == looped && runtime.GOOS != "linux" {
 			continue

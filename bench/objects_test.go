@@ -52,3 +52,27 @@ func TestObjects(t *testing.T) {
 		t.Errorf("no such case: %v", limits)
 	}
 }
+
+// TestIdleHeap: what a connection that waits may hold on the heap, at either end,
+// besides what TCP holds.
+func TestIdleHeap(t *testing.T) {
+	m, err := newMaterial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{material: m}
+	const n, most = 2000, 1500
+	var held [3][2]held
+	for i, stack := range []string{plain, plain, ours} { // the first makes the goroutines, which the others use again
+		if held[i], err = b.idle(t.Context(), stack, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for side, who := range []string{"server", "client"} {
+		got := held[2][side].Heap - held[1][side].Heap
+		t.Logf("%s: %.0f bytes", who, got)
+		if got > most {
+			t.Errorf("%s: at most %d bytes", who, most)
+		}
+	}
+}

@@ -130,25 +130,25 @@ func judgeChain(r Request) (*flow.Verdict, error) {
 // good is the verdict where nothing failed, without the verifier: a connection keeps
 // it.
 func (v *verifier) good() *flow.Verdict {
-	verdict := v.Verdict
-	verdict.Tell(&passed{verdict: &verdict, name: v.Name, now: v.Now, serverAuth: v.ServerAuth, stapled: len(v.OCSPStaple) > 0, scts: len(v.SCTs)})
-	return &verdict
+	p := &passed{Verdict: v.Verdict, name: v.Name, now: v.Now.UnixMilli(), serverAuth: v.ServerAuth, stapled: len(v.OCSPStaple) > 0, scts: uint16(min(len(v.SCTs), 1<<16-1))}
+	p.Tell(p)
+	return &p.Verdict
 }
 
-// passed is what it takes to tell of checks none of which failed.
+// passed is a verdict with what it takes to tell of checks none of which failed.
 type passed struct {
-	verdict    *flow.Verdict
+	flow.Verdict
 	name       string
-	now        time.Time
+	now        int64 // Unix milliseconds
+	scts       uint16
 	serverAuth bool
 	stapled    bool
-	scts       int
 }
 
 // Checks makes the verifier's notes again.
 func (p *passed) Checks() []flow.Check {
-	v := &verifier{Verdict: *p.verdict, leaf: p.verdict.Peer[0]}
-	v.Name, v.Now, v.ServerAuth, v.SCTs = p.name, p.now, p.serverAuth, make([][]byte, p.scts)
+	v := &verifier{Verdict: p.Verdict, leaf: p.Peer[0]}
+	v.Name, v.Now, v.ServerAuth, v.SCTs = p.name, time.UnixMilli(p.now), p.serverAuth, make([][]byte, p.scts)
 	if p.stapled {
 		v.OCSPStaple = []byte{0} // that there was one is all that is told
 	}

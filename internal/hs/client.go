@@ -47,20 +47,21 @@ var clientHellos = []edge[*client]{
 type client struct {
 	core
 	*clientWork
-	cfg           *config.ClientConfig
-	table         *[]edge[*client]
-	again         *[]edge[*client]    // how a renegotiation begins
-	past          *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
-	helloRequests int32               // TLS 1.2: that came meanwhile
-	resumption    keys.Secret         // what tickets make sessions of; nil: they are dropped
-	chain         []*x509.Certificate // the server's
-	later         laterAnswer         // TLS 1.3: to a request after the handshake
+	cfg        *config.ClientConfig
+	table      *[]edge[*client]
+	again      *[]edge[*client] // how a renegotiation begins
+	past       *past            // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
+	resumption keys.Secret      // what tickets make sessions of; nil: they are dropped
+	later      laterAnswer      // TLS 1.3: to a request after the handshake
 }
 
 // clientWork is what it needs while the handshake goes on.
 type clientWork struct {
 	common work
 	params config.Params
+	chain  []*x509.Certificate // the server's
+
+	helloRequests int // TLS 1.2: that came meanwhile
 
 	hello  wire.ClientHello // the last one sent
 	shares []*kex.Private   // for its key_share, in its order

@@ -93,6 +93,9 @@ func (c *client) wake() {
 		c.work = &c.clientWork.common
 		c.work.begin()
 		c.know(c.cfg.KeyLogWriter)
+		if c.info.Peer != nil {
+			c.chain = c.info.Peer.Peer
+		}
 	}
 }
 
