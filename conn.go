@@ -92,7 +92,7 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 // failures. It must be set before the handshake. Calls do not overlap. An event
 // lives only during the call, and f may not use the connection.
 func (c *Conn) Watch(f func(*Event)) {
-	if c.broken == nil && f != nil {
+	if c.broken == nil {
 		c.engine.Watch(f)
 	}
 }

@@ -100,9 +100,9 @@ func (c *Conn) driveAlone(far func() bool) error {
 	began := time.Now()
 	left := c.engine.Limits().HandshakeTime - c.spent
 	ctx := &patience{until: began.Add(left)}
-	stopped := make(chan struct{})
+	ctx.closing.Add(1)
 	timer := time.AfterFunc(left, func() {
-		defer close(stopped)
+		defer ctx.closing.Done()
 		c.conn.Close()
 	})
 	defer func() {
@@ -111,7 +111,7 @@ func (c *Conn) driveAlone(far func() bool) error {
 	}()
 	err := c.drive(ctx, far)
 	if !timer.Stop() {
-		<-stopped
+		ctx.closing.Wait()
 		if err == nil {
 			err = c.engine.Fail(c.broke(ctx, context.DeadlineExceeded))
 		}

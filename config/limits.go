@@ -110,9 +110,9 @@ func (l Limits) resolve() (*Limits, error) {
 	if l == (Limits{}) {
 		return &defaults, nil
 	}
-	given := l
+	full := l // which goes to the heap
 	for _, row := range limits {
-		v := row.of(&l)
+		v := row.of(&full)
 		switch n := v.Int(); {
 		case n == 0:
 			v.SetInt(row.Default)
@@ -122,13 +122,13 @@ func (l Limits) resolve() (*Limits, error) {
 			return nil, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
 		}
 	}
-	if given.MessageBytes == 0 {
-		l.MessageBytes = max(l.MessageBytes, l.CertificateBytes+frame)
+	if l.MessageBytes == 0 {
+		full.MessageBytes = max(full.MessageBytes, full.CertificateBytes+frame)
 	}
-	if given.HandshakeBytes == 0 {
-		l.HandshakeBytes = max(l.HandshakeBytes, 3*l.MessageBytes)
+	if l.HandshakeBytes == 0 {
+		full.HandshakeBytes = max(full.HandshakeBytes, 3*full.MessageBytes)
 	}
-	return &l, nil
+	return &full, nil
 }
 
 // span says what the field takes.

@@ -65,6 +65,9 @@ func (c *comparison) next(ctx context.Context, s *searched) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(s.triggers, func(old trigger) bool { return old.String() == t.String() }) {
+		return errUnsteady // it was avoided, and is found again
+	}
 	if s.triggers = append(s.triggers, t); len(s.triggers) == 1 {
 		if err := c.spared(ctx, s, shows); err != nil {
 			return err
@@ -132,7 +135,7 @@ func (c *comparison) apart(left, next hello, t trigger) (list []hello) {
 	fits := func(s set) bool {
 		n, err := c.p.model.amountsOf(hello{set: s})
 		for m, most := range t.over {
-			if m != segments && m != records && n[m] > most {
+			if n[m] > most {
 				return false
 			}
 		}

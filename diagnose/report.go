@@ -172,6 +172,18 @@ func (d *diagnosis) headline() string {
 	return "the handshake succeeds (" + agreed + "), but not all is well: " + why
 }
 
+// noticeLosses tells of connections that were lost, where others with the same hello
+// were not.
+func (d *diagnosis) noticeLosses() {
+	switch {
+	case d.losses == 0, len(d.Findings) > 0 && d.Findings[0].ID == "unstable":
+	case d.losses == 1:
+		d.notice("One connection got no answer, and the next with the same hello did: a packet was lost, or the server is slow at times.")
+	default:
+		d.notice("%d connections got no answer, and the next with the same hello did: packets are lost, or the server is slow at times.", d.losses)
+	}
+}
+
 // notice adds what was noticed besides.
 func (d *diagnosis) notice(format string, args ...any) {
 	d.Noticed = append(d.Noticed, fmt.Sprintf(format, args...))

@@ -41,8 +41,8 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	again     atomic.Bool               // a renegotiation is going on
-	info      atomic.Pointer[flow.Info] // from CONNECTED on
+	again     atomic.Bool                  // a renegotiation is going on
+	info      atomic.Pointer[flow.Settled] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
 
 	watch *watcher // nil if there is none
@@ -55,8 +55,11 @@ type watcher struct {
 }
 
 // NewClient is the client's end of a new connection. It fails if the
-// configuration can't be used. The first call of Output or Ask makes the ClientHello.
+// configuration can't be used; nil is the zero ClientConfig. The first call of Output or Ask makes the ClientHello.
 func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ClientConfig)
+	}
 	e := newEngine(fault.Client, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
@@ -66,8 +69,11 @@ func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
 }
 
 // NewServer is the server's end of a new connection. It fails if the
-// configuration can't be used.
+// configuration can't be used; nil is the zero ServerConfig.
 func NewServer(cfg *config.ServerConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ServerConfig)
+	}
 	e := newEngine(fault.Server, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
@@ -98,8 +104,12 @@ func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 }
 
 // Watch has f called with each event of the connection. It must be set before
-// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine.
+// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine. A
+// nil f is nobody.
 func (e *Engine) Watch(f func(*flow.Event)) {
+	if f == nil {
+		return
+	}
 	e.watch = &watcher{call: f}
 	e.options.Watch = e.tell
 }
@@ -139,7 +149,7 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
 	if info := e.info.Load(); info != nil {
-		return *info
+		return info.Info()
 	}
 	return *e.machine.Info()
 }
@@ -194,7 +204,7 @@ func (e *Engine) advanced() {
 	e.exporter.Store(e.machine.Exporter())
 	e.handshake.giveBack() // nothing of the handshake is kept
 	e.handshake = nil
-	e.info.Store(e.machine.Info()) // which does not change any more
+	e.info.Store(e.machine.Settled())
 	e.again.Store(false)
 	e.posts = 0 // MaxRenegotiations bounds how often
 	e.connected.Store(true)
@@ -286,7 +296,7 @@ func (e *Engine) state() fault.State {
 // CONNECTED.
 func (e *Engine) version() iana.Version {
 	if e.Connected() {
-		return e.info.Load().Version
+		return e.info.Load().Version()
 	}
 	return e.machine.Info().Version
 }

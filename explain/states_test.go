@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -127,6 +128,25 @@ func TestStatesOfStrangers(t *testing.T) {
 	}
 	if tried < 10 {
 		t.Errorf("only %d stories have a server that tells", tried)
+	}
+}
+
+// TestStatesOfRefused: a server that refuses the client in the end is not said to be
+// CONNECTED, nor to have waited for what it may never have read.
+func TestStatesOfRefused(t *testing.T) {
+	p := newPair(t)
+	p.alone = true
+	p.mutual(t, config.RequireAndVerifyClientCert, "")
+	s := p.run(t)
+	var got []string
+	for _, c := range cells(t, s) {
+		number, state, _ := strings.Cut(c, " ")
+		i, err := strconv.Atoi(number)
+		check(t, err)
+		got = append(got, state+" at "+s.Steps[i-1].Title)
+	}
+	if want := []string{"WAIT_CERT at Finished", "FAILED at Alert certificate_required"}; !slices.Equal(got, want) {
+		t.Errorf("the server: %q, want %q", got, want)
 	}
 }
 

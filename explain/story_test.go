@@ -540,7 +540,7 @@ func TestColor(t *testing.T) {
 	}
 }
 
-// TestData: a long connection's data becomes one step for each run.
+// TestData: a long connection's data, whose records are short at first, becomes one step for each run.
 func TestData(t *testing.T) {
 	p := newPair(t)
 	p.after = func(c, s *engine.Engine) {
@@ -559,7 +559,7 @@ func TestData(t *testing.T) {
 	if last.Kind != explain.KindData || last.Size != 60000 || last.Direction != explain.Received {
 		t.Errorf("last step %+v", last)
 	}
-	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 6 records") {
+	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 45 records") {
 		t.Error(out)
 	}
 }

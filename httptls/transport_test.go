@@ -192,6 +192,17 @@ type closing struct {
 
 func (c *closing) Close() error { c.closed = true; return nil }
 
+// TestTransportFromNothing: a nil Transport is the zero one.
+func TestTransportFromNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})})
+	tr := httptls.NewTransportFrom(nil, clientConfig())
+	defer tr.CloseIdleConnections()
+	if res, _, err := get(tr, s.url); err != nil || res.StatusCode != http.StatusOK {
+		t.Error(err)
+	}
+}
+
 // TestErrors: what goes wrong below HTTP arrives as what it is.
 func TestErrors(t *testing.T) {
 	t.Parallel()

@@ -101,13 +101,32 @@ func enter(s *explain.Story, rows []row) {
 	if len(s.Others) > 0 {
 		return
 	}
-	m := machine{story: s}
+	m, known := machine{story: s}, heard(s)
 	for i := range rows {
-		if entered := m.after(rows[i].Step); entered != none {
+		entered := m.after(rows[i].Step)
+		switch r := &rows[i]; {
+		case s.Error != nil && s.Error.Received && r.Number == s.Error.Step:
+			entered = fault.Failed
+		case i > known:
+			continue
+		}
+		if entered != none {
 			list := peer(&rows[i])
 			*list = append(*list, state{entered.String(), entered.Meaning()})
 		}
 	}
+}
+
+// heard is the index of the last step that the other side is known to have got to:
+// when a connection fails, nobody can say which of our messages it still took.
+func heard(s *explain.Story) int {
+	last := len(s.Steps) - 1
+	for ; s.Error != nil && last >= 0; last-- {
+		if step := &s.Steps[last]; step.Kind == explain.KindMessage && step.Direction == explain.Received {
+			break
+		}
+	}
+	return last
 }
 
 // glossary are the states on the rows, each once, in order.

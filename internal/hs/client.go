@@ -48,10 +48,10 @@ type client struct {
 	core
 	*clientWork
 	cfg           *config.ClientConfig
-	table         []edge[*client]
-	again         []edge[*client]     // how a renegotiation begins
+	table         *[]edge[*client]
+	again         *[]edge[*client]    // how a renegotiation begins
 	past          *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
-	helloRequests int                 // TLS 1.2: that came meanwhile
+	helloRequests int32               // TLS 1.2: that came meanwhile
 	resumption    keys.Secret         // what tickets make sessions of; nil: they are dropped
 	chain         []*x509.Certificate // the server's
 	later         laterAnswer         // TLS 1.3: to a request after the handshake
@@ -112,10 +112,11 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, table: clientHellos, again: clientAgain}
+	c := &client{cfg: cfg, table: &clientHellos, again: &clientAgain}
 	o.Limits = params.Limits
-	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Client}}
+	c.core = core{Options: o, role: fault.Client}
 	c.wake()
+	c.info.Role = fault.Client
 	c.params = params
 	return c, nil
 }
@@ -377,11 +378,11 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 	}
 	if c.info.Version < iana.TLS13 {
 		c.dropOffers(nil)
-		c.table = client12
+		c.table = &client12
 		return c.serverHello12(msg, sh)
 	}
 	c.refuseOld()
-	c.table = client13
+	c.table = &client13
 	return c.serverHello13(msg, sh)
 }
 

@@ -126,7 +126,8 @@ func (c *core) sendFinished12() error {
 		return err
 	}
 	c.noteFinished(c.role, verify)
-	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
+	c.end.VerifyData = verify
+	_, err := c.send(&c.end, flow.Application)
 	return err
 }
 
@@ -136,7 +137,7 @@ func (c *core) sendFinished12() error {
 // have the same (RFC 7627, Section 6.2).
 func (c *core) noteFinished(of fault.Role, verify []byte) {
 	first := len(c.verify[fault.Client])+len(c.verify[fault.Server]) == 0
-	c.verify[of] = slices.Clone(verify)
+	c.verify[of] = verify
 	if !first {
 		return
 	}
@@ -184,6 +185,7 @@ func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
 // 7627, Section 6.3).
 func (c *core) keepExporter() {
 	if c.info.ExtendedMasterSecret {
+		c.secrets.main.Rest()
 		c.exporter = &Exporter{main: c.secrets.main}
 	} else {
 		c.secrets.main.Wipe()

@@ -154,7 +154,7 @@ func (s *server) rejudged12() (fault.State, error) {
 // another ticket: one ticket, shown again and again, would link its connections.
 func (s *server) keepOn() (fault.State, error) {
 	st := s.found.state
-	s.table = server12
+	s.table = &server12
 	s.info.Resumed = true
 	s.info.CipherSuite, s.info.Group = s.suite.ID, st.Group
 	s.info.SignatureScheme, s.info.ClientScheme = st.SignatureScheme, st.ClientScheme

@@ -54,7 +54,7 @@ type server struct {
 	core
 	*serverWork
 	cfg   *config.ServerConfig
-	table []edge[*server]
+	table *[]edge[*server]
 	later laterRequests // TLS 1.3: after the handshake
 }
 
@@ -108,10 +108,11 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 			return nil, err
 		}
 	}
-	s := &server{cfg: cfg, table: serverHellos}
+	s := &server{cfg: cfg, table: &serverHellos}
 	o.Limits = params.Limits
-	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Server, State: fault.WaitCH}}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH}
 	s.wake()
+	s.info.Role, s.info.State = fault.Server, fault.WaitCH
 	s.params = params
 	return s, nil
 }
@@ -213,7 +214,7 @@ func (s *server) answer12() (fault.State, error) {
 
 // full12 goes on without a session.
 func (s *server) full12() (fault.State, error) {
-	s.table = server12
+	s.table = &server12
 	if len(s.cfg.PSKs) == 0 {
 		if err := s.haveCertificate(); err != nil {
 			return 0, err
@@ -314,6 +315,9 @@ func (s *server) settleSuite13() error {
 	}
 	s.suite, s.info.CipherSuite = chosen, chosen.ID
 	s.decided(func() flow.Decision {
+		if s.found != nil {
+			why.reason = strings.TrimSuffix(why.reason, ".") + ", of those that have the hash of the pre-shared key, as they must (RFC 9846, Section 4.3.11)."
+		}
 		return why.from(offeredSuites(&s.hello, iana.TLS13), names(suitesFor(iana.TLS13, ours)))
 	})
 	return nil
@@ -338,7 +342,7 @@ func (s *server) settleGroup13() error {
 func (s *server) accept13() (fault.State, error) {
 	s.transcript.Write(s.first)
 	s.first = nil
-	s.table = server13
+	s.table = &server13
 	if err := s.settleALPN(); err != nil {
 		return 0, err
 	}
