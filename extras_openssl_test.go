@@ -336,7 +336,8 @@ func TestChannelBindingPython(t *testing.T) {
 
 // TestAuthoritiesOpenSSL: OpenSSL's server reads the authorities that our client names,
 // and our server of two certificates shows OpenSSL's client the one that it asks
-// for (RFC 9846, Section 4.3.4).
+// for (RFC 9846, Section 4.3.4). The names of who may vouch for clients reach it too,
+// in TLS 1.3 by the same extension.
 func TestAuthoritiesOpenSSL(t *testing.T) {
 	openssl(t)
 	t.Run("client", func(t *testing.T) {
@@ -353,6 +354,19 @@ func TestAuthoritiesOpenSSL(t *testing.T) {
 			t.Errorf("OpenSSL reads %q", line)
 		}
 	})
+	for _, v := range []string{"-tls1_3", "-tls1_2"} {
+		t.Run("asked for a certificate, "+v, func(t *testing.T) {
+			cfg := serverConfig()
+			cfg.ClientAuth, cfg.ClientCAs = handclasp.VerifyClientCertIfGiven, roots()
+			_, out := asks(t, cfg, "openssl", func(port string) []string {
+				return []string{"s_client", "-connect", "127.0.0.1:" + port, v}
+			})
+			text := out()
+			if _, names, _ := strings.Cut(text, "Acceptable client certificate CA names\n"); !strings.HasPrefix(names, "CN = Handclasp test root\n") {
+				t.Errorf("s_client says\n%s", text)
+			}
+		})
+	}
 	other, err := pki.NewAuthority("Root of others", pki.Options{Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
