@@ -386,6 +386,11 @@ func (c *Conn) flushAside() {
 		c.flushOut() // if the transport is gone, reading will say so
 	}
 	c.restoreDeadline()
+	if rest := c.unsent.Load(); rest != nil {
+		if err := engine.Unread(len(*rest)); err != nil {
+			c.engine.Fail(err)
+		}
+	}
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.

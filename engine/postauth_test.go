@@ -309,3 +309,33 @@ type brokenSigner struct{ sign.Signer }
 func (brokenSigner) Sign(context.Context, iana.SignatureScheme, []byte) ([]byte, error) {
 	return nil, io.ErrUnexpectedEOF
 }
+
+// TestUnreadAnswers: a server that asks again and again, and reads nothing, does not
+// have its client keep all its answers.
+func TestUnreadAnswers(t *testing.T) {
+	p := newPair(t, asksLater(t)).connect(t)
+	p.pump(t)
+	asked := 0
+	for ; p.client.Err() == nil && asked < 10_000; asked++ {
+		m := &wire.CertificateRequest{Context: []byte{byte(asked >> 8), byte(asked)}, SignatureSchemes: wire.MakeList16(iana.ECDSA_SECP256R1_SHA256)}
+		m.Extensions.Present = true
+		m.Extensions.Add(iana.ExtSignatureAlgorithms)
+		msg, err := wire.Append(nil, m)
+		must(t, err)
+		p.server.lock()
+		p.server.queue(msg)
+		p.server.unlock()
+		flight, err := p.server.Send(nil, []byte("x"))
+		must(t, err)
+		for len(flight) > 0 && p.client.Err() == nil {
+			n, _, _ := p.client.Recv(flight)
+			flight = flight[n:]
+			if ask, ok := p.client.Ask().(*flow.SignAsk); ok {
+				ask.Reply(ask.Signer.Sign(t.Context(), ask.Scheme, ask.Message))
+			}
+		}
+	}
+	if err := p.client.Err(); !errors.Is(err, fault.Flood) {
+		t.Errorf("after %d requests: %v", asked, err)
+	}
+}

@@ -54,7 +54,14 @@ type outbox struct {
 
 var outboxes = sync.Pool{New: func() any { return new(outbox) }}
 
-func (o *outbox) empty() bool { return o == nil || len(o.flight)+len(o.pending) == 0 }
+func (o *outbox) empty() bool { return o.size() == 0 }
+
+func (o *outbox) size() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.flight) + len(o.pending)
+}
 
 // box is where something may be put that waits.
 func (w *writer) box() *outbox {
