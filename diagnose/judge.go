@@ -22,8 +22,13 @@ const repeats = 2
 // worked judges a handshake that works.
 func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	all := []*outcome{first}
+	var short error // no more connections are allowed
 	for range repeats {
 		o, err := d.try(ctx, "the client's handshake again", d.mine(), false)
+		if errors.Is(err, errBudget) {
+			short = err
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -40,10 +45,14 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 		d.notice("Not every connection gets the same certificate, and all of them are good.")
 	}
 	d.judge(first)
-	if err := d.otherwise(ctx); err != nil {
+	if err := d.otherwise(ctx); errors.Is(err, errBudget) {
+		short = err
+	} else if err != nil {
 		return err
 	}
-	if done, err := d.refusedAbove(ctx, first); done || err != nil {
+	if done, err := d.refusedAbove(ctx, first); errors.Is(err, errBudget) {
+		short = err
+	} else if done || err != nil {
 		return err
 	}
 	d.asClient(first)
@@ -54,10 +63,14 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 		})
 	}
 	if len(d.Findings) == 0 {
-		d.find("nothing-wrong", Certain, first.String())
+		sure := Certain
+		if short != nil {
+			sure = Possible
+		}
+		d.find("nothing-wrong", sure, first.String())
 	}
 	d.remark(first)
-	return nil
+	return short
 }
 
 func sameLeaf(a, b *outcome) bool {

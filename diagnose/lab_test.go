@@ -378,7 +378,7 @@ func predicate(draw *rand.Rand) string {
 		return pick([]string{
 			fmt.Sprintf("length>%d", 300+draw.IntN(900)),
 			fmt.Sprintf("suites>%d", 3+draw.IntN(5)), fmt.Sprintf("groups>%d", 2+draw.IntN(4)),
-			fmt.Sprintf("sigalgs>%d", 5+draw.IntN(4)), fmt.Sprintf("extensions>%d", 6+draw.IntN(3)),
+			fmt.Sprintf("sigalgs>%d", 5+draw.IntN(4)), fmt.Sprintf("extensions>%d", 6+draw.IntN(3)), "shares>1",
 		})
 	}
 	two := func(one func() string, between string) string {

@@ -122,6 +122,18 @@ func TestLimits(t *testing.T) {
 			t.Errorf("of %d: %s", n, tell(r))
 		}
 	}
+	for name, want := range map[string]string{"good": "nothing-wrong", "expired": "cert-expired", "client-cert-optional": "nothing-wrong"} {
+		some, err := lab.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n < 4; n++ {
+			r := examine(t, some, func(o *diagnose.Options) { o.MaxConnections = n })
+			if found(r) != want || r.Works != (want == "nothing-wrong") || r.Connections > n {
+				t.Errorf("%s, of %d: works: %v; %s", name, n, r.Works, tell(r))
+			}
+		}
+	}
 	start := time.Now()
 	if r := examine(t, c, func(o *diagnose.Options) { o.MaxConnections, o.Rate = 6, 20 }); time.Since(start) < 5*50*time.Millisecond {
 		t.Errorf("%d connections in %v", r.Connections, time.Since(start))
