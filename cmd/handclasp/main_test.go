@@ -178,7 +178,7 @@ func TestStepsInterrupted(t *testing.T) {
 	if code := run(ctx, []string{"explain", "--steps"}, in, &out, asked); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if text := out.String(); !strings.Contains(text, "ServerHello") || strings.Contains(text, "EncryptedExtensions") {
+	if text := out.String(); !strings.Contains(text, "ServerHello") || strings.Contains(text, "← EncryptedExtensions") {
 		t.Error(text)
 	}
 }
