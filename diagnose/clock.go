@@ -54,7 +54,7 @@ func (d *diagnosis) theirTime(ctx context.Context) (time.Time, bool) {
 	if conn.HandshakeContext(ctx) != nil {
 		return time.Time{}, false
 	}
-	conn.SetDeadline(time.Now().Add(d.p.timeout))
+	conn.SetDeadline(time.Now().Add(min(d.p.timeout, 3*time.Second))) // who speaks no HTTP may wait for ever
 	if _, err := conn.Write([]byte("HEAD / HTTP/1.1\r\nHost: " + d.o.Host + "\r\nConnection: close\r\n\r\n")); err != nil {
 		return time.Time{}, false
 	}

@@ -41,12 +41,14 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if c.better(wide) {
-		enough, err := c.enough(ctx)
-		switch {
-		case err != nil:
-			return err
-		case enough:
-			return c.dislikes(ctx)
+		if c.first.alert != iana.NoApplicationProtocol { // then what it speaks tells more than that it goes on without
+			enough, err := c.enough(ctx)
+			switch {
+			case err != nil:
+				return err
+			case enough:
+				return c.dislikes(ctx)
+			}
 		}
 		c.pass = c.wide
 		return c.lacks(ctx, c.wide, wide)
@@ -222,12 +224,15 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.otherOrder(ctx); done || err != nil {
 		return err
 	}
+	if done, err := c.strange(ctx); done || err != nil {
+		return err
+	}
 	tried := 0
 	for _, all := range c.p.known {
 		tried += len(all)
 	}
 	confidence := Likely
-	if id := c.always(c.first); id == "no-common-version" || id == "server-internal" {
+	if c.always(c.first) == "server-internal" {
 		confidence = Certain
 	}
 	c.find(c.always(c.first), confidence, c.first.String()+".", Evidence{Probe: "every hello that was tried, wide and least, old and new", Outcome: c.first.String(), Times: tried})
@@ -290,8 +295,14 @@ func (d *diagnosis) always(o *outcome) string {
 // something not in common.
 func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error {
 	additions := c.p.model.list(with.without(c.p.model.list(c.user)...))
+	slices.SortStableFunc(additions, nearest)
+	whole, err := c.once(ctx, "the client's hello with all additions", hello{set: c.user.with(additions...)})
+	if err != nil {
+		return err
+	}
 	needed, err := minimal(ctx, additions, func(ctx context.Context, some []atom) (bool, error) {
-		return c.passes(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
+		o, err := c.once(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
+		return err == nil && c.better(o) && (o.good() || !whole.good()), err // half the way is no help
 	})
 	if err != nil {
 		return err

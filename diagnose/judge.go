@@ -263,6 +263,8 @@ func (d *diagnosis) clientCertificate(o *outcome) error {
 		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names.", evidence)
 	case o.alert == iana.UnknownCA && o.ending == Alerted:
 		d.find("client-cert-wrong-ca", Certain, "", evidence)
+	case d.stray != "":
+		d.find("client-cert-wrong-ca", Certain, d.stray, evidence)
 	default:
 		d.find("client-cert-refused", Certain, "", evidence)
 	}
@@ -282,7 +284,7 @@ func (d *diagnosis) breaksOff(o *outcome) error {
 // remark notices what is no fault.
 func (d *diagnosis) remark(o *outcome) {
 	if o.info.ClientAuth && o.info.ClientScheme == 0 {
-		d.notice("The server asks for a client certificate and goes on without.")
+		d.notice("The server asks for a client certificate and goes on without. What is behind it may still refuse who has none (nginx answers 400).")
 	}
 	if o.info.Retried {
 		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)

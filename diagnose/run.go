@@ -14,6 +14,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -100,7 +101,24 @@ type diagnosis struct {
 	wide set     // what can be offered
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
+
+	stray string // why the certificate that a hook shows is none that the server asks for; "" if it is
 }
+
+// overhear notes what a hook shows whom, for it may show what nobody asked for. (Of
+// Certificates none is shown that does not fit.)
+func (d *diagnosis) overhear(choose chooser) chooser {
+	return func(r *handclasp.CertificateRequestInfo) (*handclasp.Certificate, error) {
+		c, err := choose(r)
+		d.stray = ""
+		if err == nil && c != nil && len(r.Authorities) > 0 && cert.LeadsTo(c.Chain(), r.Authorities) == "" {
+			d.stray = "The server names authorities, and the certificate shown is from none of them: " + titles(c.Chain()) + "."
+		}
+		return c, err
+	}
+}
+
+type chooser = func(*handclasp.CertificateRequestInfo) (*handclasp.Certificate, error)
 
 // Run finds out why a handshake fails. An error says that it could not be done at
 // all: a configuration that can't be used, or a context that ended. That a server
@@ -112,6 +130,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
+	if choose := o.Client.GetClientCertificate; choose != nil {
+		o.Client.GetClientCertificate = d.overhear(choose)
+	}
 	if err := d.prepare(); err != nil {
 		return nil, err
 	}
