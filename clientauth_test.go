@@ -412,6 +412,23 @@ func TestWaitVerdict(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+	t.Run("somebody else reads", func(t *testing.T) {
+		us, _ := meet(t, iana.TLS13)
+		reading := make(chan error, 1)
+		go func() { _, err := us.Read(make([]byte, 1)); reading <- err }()
+		time.Sleep(10 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		within(t, 10*time.Second, "WaitVerdict", func() {
+			if err := us.WaitVerdict(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+		us.Close()
+		if err := <-reading; !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
 	t.Run("the user's deadline stays", func(t *testing.T) {
 		us, _ := meet(t, iana.TLS13)
 		us.SetReadDeadline(time.Now().Add(80 * time.Millisecond))

@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/handclasp/handclasp/engine"
@@ -204,7 +203,7 @@ func (c *Conn) readError(err error) error {
 func transport(err error) *fault.Error {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+	case isReset(err), errors.Is(err, io.ErrClosedPipe):
 		return fault.PeerReset.Because(err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.ClosedEarly.Because(err)
@@ -248,8 +247,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // sealedLen is how much room n bytes of data take as records, in nearly all cases.
 func sealedLen(n int) int {
-	const frame = 64 // with the longest tag, and an IV
-	return n + frame*(1+n/record.MaxPlaintext)
+	const frame, short = 64, 1 << 10 // with the longest tag, and an IV; at first records have little more than that
+	return n + frame*(1+n/short)
 }
 
 // lock takes the write lock, unless the connection is closed. Who comes after Close

@@ -55,7 +55,9 @@ func (c *Conn) EarlyOffer(ctx context.Context) (flow.EarlyData, error) {
 	if c.broken != nil {
 		return flow.EarlyData{}, c.broken
 	}
-	c.handshaking.Lock()
+	if err := c.handshaking.lockUntil(ctx); err != nil {
+		return flow.EarlyData{}, err
+	}
 	defer c.handshaking.Unlock()
 	if c.client == nil {
 		return flow.EarlyData{}, c.unavailable("a server has nothing to offer")
@@ -139,7 +141,9 @@ func (c *Conn) HandshakeEarly(ctx context.Context) (early bool, err error) {
 	if c.broken != nil {
 		return false, c.broken
 	}
-	c.handshaking.Lock()
+	if err := c.handshaking.lockUntil(ctx); err != nil {
+		return false, err
+	}
 	defer c.handshaking.Unlock()
 	if c.done.Load() || c.failed != nil {
 		return false, c.failed

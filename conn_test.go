@@ -13,6 +13,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
 )
 
 // TestBothWrite: two sides that both write much, while both change keys and ask
@@ -161,6 +162,42 @@ func TestHandshakeContext(t *testing.T) {
 	time.AfterFunc(30*time.Millisecond, cancel)
 	if err := handclasp.Client(c, clientConfig()).HandshakeContext(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("cancelled: %v", err)
+	}
+}
+
+// TestWaitsWithContext: who waits for what another goroutine is at gives up when its
+// context ends, and the other goes on.
+func TestWaitsWithContext(t *testing.T) {
+	c, s := loopback(t)
+	client := handclasp.Client(c, clientConfig())
+	first := make(chan error, 1)
+	sent := make(chan struct{}, 1)
+	client.Watch(func(e *handclasp.Event) {
+		if e.Kind == flow.Record && e.Sent {
+			select {
+			case sent <- struct{}{}:
+			default:
+			}
+		}
+	})
+	go func() { first <- client.Handshake() }()
+	<-sent // it waits for the server now, and holds what others wait for
+	offer := func(ctx context.Context) error { _, err := client.EarlyOffer(ctx); return err }
+	early := func(ctx context.Context) error { _, err := client.HandshakeEarly(ctx); return err }
+	for name, wait := range map[string]func(context.Context) error{
+		"HandshakeContext": client.HandshakeContext, "EarlyOffer": offer, "HandshakeEarly": early,
+		"WaitVerdict": client.WaitVerdict, "RequestClientCertificate": client.RequestClientCertificate,
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		within(t, 10*time.Second, name, func() {
+			if err := wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		cancel()
+	}
+	if err := errors.Join(handclasp.Server(s, serverConfig()).Handshake(), <-first); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -71,7 +71,7 @@ func ClientFromTLS(c *tls.Config) (*ClientConfig, error) {
 	cfg := &ClientConfig{
 		ServerName: strings.Trim(c.ServerName, "[]"), RootCAs: c.RootCAs, InsecureSkipVerify: c.InsecureSkipVerify,
 		VerifyPeerCertificate: c.VerifyPeerCertificate, NextProtos: c.NextProtos,
-		KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,
+		KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time, DynamicRecordSizingDisabled: c.DynamicRecordSizingDisabled,
 	}
 	cfg.MinVersion, cfg.MaxVersion = lost.versions(c)
 	cfg.CipherSuites, cfg.CurvePreferences = lost.suites(c.CipherSuites), lost.groups(c.CurvePreferences)
@@ -105,6 +105,7 @@ func ServerFromTLS(c *tls.Config) (*ServerConfig, error) {
 	cfg := &ServerConfig{
 		NextProtos: c.NextProtos, KeyLogWriter: c.KeyLogWriter, Rand: c.Rand, Time: c.Time,
 		ClientAuth: ClientAuthType(c.ClientAuth), VerifyPeerCertificate: c.VerifyPeerCertificate,
+		DynamicRecordSizingDisabled: c.DynamicRecordSizingDisabled,
 	}
 	var err error
 	if cfg.Certificates, err = lost.certificates(c.Certificates); err != nil {

@@ -76,9 +76,10 @@ type pkg struct {
 	Imports      []string
 }
 
-func list(t *testing.T) []pkg {
+func list(t *testing.T, env ...string) []pkg {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Name,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -246,7 +247,28 @@ func deeds(t *testing.T, tree *ast.File) (found []string) {
 	return found
 }
 
-// TestDeeds: the walk above would see what it looks for.
+// TestErrno: what the root needs builds where the system's errors have no numbers; all
+// other systems have those that are named.
+func TestErrno(t *testing.T) {
+	above := strings.Fields(aboveRoot)
+	for _, p := range list(t, "GOOS=plan9", "GOARCH=amd64") {
+		if slices.Contains(above, p.ImportPath) {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			ast.Inspect(parse(t, filepath.Join(p.Dir, file)), func(n ast.Node) bool {
+				if n, ok := n.(*ast.SelectorExpr); ok && strings.HasPrefix(n.Sel.Name, "E") && strings.ToUpper(n.Sel.Name) == n.Sel.Name {
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == "syscall" {
+						t.Errorf("%s: syscall.%s", path.Join(p.ImportPath, file), n.Sel.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// TestDeeds: the walk of TestSansIO would see what it looks for.
 func TestDeeds(t *testing.T) {
 	const source = `package p
 		import clock "time"

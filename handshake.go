@@ -17,12 +17,15 @@ import (
 // HandshakeContext does the handshake within a context, if it has not happened.
 // When the context ends first, the connection is closed and the error wraps the
 // context's own. The configuration's Limits.HandshakeTime holds besides. After the
-// handshake the context has no effect.
+// handshake the context has no effect. Who comes while another goroutine does the
+// handshake waits for it until the context ends, which then closes nothing.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.done.Load() {
 		return nil
 	}
-	c.handshaking.Lock()
+	if err := c.handshaking.lockUntil(ctx); err != nil {
+		return err
+	}
 	defer c.handshaking.Unlock()
 	if c.done.Load() || c.failed != nil {
 		return c.failed

@@ -211,10 +211,11 @@ func TestFromTLS(t *testing.T) {
 	id := identities[pki.P256]()
 	server, err := handclasp.ServerFromTLS(&tls.Config{
 		Certificates: []tls.Certificate{id.std}, NextProtos: []string{"a"}, MinVersion: tls.VersionSSL30, //lint:ignore SA1019 that it is refused is the point
-		CipherSuites: []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384},
+		CipherSuites:                []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384},
+		DynamicRecordSizingDisabled: true,
 	})
 	var lost *handclasp.NotCarried
-	if !errors.As(err, &lost) || len(lost.Fields) != 2 {
+	if !errors.As(err, &lost) || len(lost.Fields) != 2 || !server.DynamicRecordSizingDisabled {
 		t.Fatalf("lost: %v", err)
 	}
 	for _, name := range []string{"MinVersion (SSL 3.0", "CipherSuites (TLS_RSA_WITH_RC4_128_SHA"} {
@@ -224,10 +225,10 @@ func TestFromTLS(t *testing.T) {
 	}
 	client, err := handclasp.ClientFromTLS(&tls.Config{
 		ServerName: "localhost", RootCAs: roots(), NextProtos: []string{"a"}, MaxVersion: tls.VersionTLS12,
-		CurvePreferences: []tls.CurveID{tls.CurveP384},
+		CurvePreferences: []tls.CurveID{tls.CurveP384}, DynamicRecordSizingDisabled: true,
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || !client.DynamicRecordSizingDisabled {
+		t.Fatalf("%+v, %v", client, err)
 	}
 	conn, err, serverErr := handshake(t, client, server)
 	if err != nil || serverErr != nil {

@@ -23,7 +23,7 @@ func (c *Conn) fill() error {
 	if len(c.raw) == 0 && c.inbox.waits(c.conn) {
 		c.returnInbox()
 		var err error
-		c.raw, err = c.inbox.idleRead(c.engine)
+		c.raw, err = c.inbox.idleRead(c.conn, c.engine)
 		return err
 	}
 	c.makeRoom()

@@ -11,4 +11,4 @@ import (
 // waits is false: here nothing tells when there is something to read.
 func (*inbox) waits(net.Conn) bool { return false }
 
-func (*inbox) idleRead(*engine.Engine) ([]byte, error) { panic("nobody waits here") }
+func (*inbox) idleRead(net.Conn, *engine.Engine) ([]byte, error) { panic("nobody waits here") }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,6 +15,12 @@ import (
 
 // overTCP is a connection over the loopback interface, both ends connected.
 func overTCP(t *testing.T) (client, server *Conn) {
+	t.Helper()
+	return over(t, "tcp", "127.0.0.1:0")
+}
+
+// over is a connection over a network, both ends connected.
+func over(t *testing.T, network, address string) (client, server *Conn) {
 	t.Helper()
 	o := pki.Options{Now: time.Now(), Key: pki.P256}
 	root, err := pki.NewAuthority("Root", o)
@@ -32,28 +39,33 @@ func overTCP(t *testing.T) (client, server *Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	raw, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw, other := transports(t, network, address)
 	client = Client(raw, &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()})
 	server = Server(other, &ServerConfig{Certificates: []Certificate{cert}})
-	t.Cleanup(func() { client.Close(); server.Close() })
 	done := make(chan error)
 	go func() { done <- server.Handshake() }()
 	if err := errors.Join(client.Handshake(), <-done); err != nil {
 		t.Fatal(err)
 	}
 	return client, server
+}
+
+// transports are two ends of what lies below.
+func transports(t *testing.T, network, address string) (dialed, accepted net.Conn) {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if dialed, err = net.Dial(network, l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if accepted, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dialed.Close(); accepted.Close() })
+	return dialed, accepted
 }
 
 // TestIdleHoldsNothing: who has read all there is, or has found nothing, holds no
@@ -109,5 +121,58 @@ func TestIdleClosed(t *testing.T) {
 	server.NetConn().Close()
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
+	}
+}
+
+// TestIdleErrors: what a Read of ours fails with below is what a Read of the transport
+// itself fails with.
+func TestIdleErrors(t *testing.T) {
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")} {
+		for name, spoil := range map[string]func(ours, peer net.Conn){
+			"a deadline that passed": func(ours, _ net.Conn) { ours.SetReadDeadline(time.Unix(1, 0)) },
+			"a deadline that passes": func(ours, _ net.Conn) { ours.SetReadDeadline(time.Now().Add(10 * time.Millisecond)) },
+			"closed":                 func(ours, _ net.Conn) { ours.Close() },
+			"closed below": func(ours, _ net.Conn) {
+				if c, ok := ours.(*Conn); ok {
+					ours = c.NetConn()
+				}
+				ours.Close()
+			},
+			"reset": func(_, peer net.Conn) {
+				if c, ok := peer.(*Conn); ok {
+					peer = c.NetConn()
+				}
+				if tcp, ok := peer.(*net.TCPConn); ok {
+					tcp.SetLinger(0)
+				}
+				peer.Close()
+			},
+		} {
+			if name == "reset" && network == "unix" {
+				continue // there is no such thing
+			}
+			plain, peer := transports(t, network, address)
+			spoil(plain, peer)
+			client, server := over(t, network, address)
+			spoil(client, server)
+			var want, got *net.OpError
+			if _, err := plain.Read(make([]byte, 1)); !errors.As(err, &want) {
+				t.Fatalf("%s, %s: %v", network, name, err)
+			}
+			_, err := client.Read(make([]byte, 1))
+			if !errors.As(err, &got) {
+				t.Errorf("%s, %s: %v", network, name, err)
+				continue
+			}
+			for _, g := range []struct{ what, got, want any }{
+				{"operation", got.Op, want.Op}, {"network", got.Net, want.Net}, {"timeout", got.Timeout(), want.Timeout()},
+				{"cause", got.Err.Error(), want.Err.Error()},
+				{"source", got.Source.String(), client.LocalAddr().String()}, {"address", got.Addr.String(), client.RemoteAddr().String()},
+			} {
+				if g.got != g.want {
+					t.Errorf("%s, %s: the %s is %v, want %v", network, name, g.what, g.got, g.want)
+				}
+			}
+		}
 	}
 }

@@ -35,19 +35,27 @@ func (b *inbox) waits(conn net.Conn) bool {
 }
 
 // idleRead waits until there is something to read, and only then borrows a buffer.
-// The poller tells of changes alone, so the first attempt comes before any wait.
-func (b *inbox) idleRead(e *engine.Engine) ([]byte, error) {
+// The poller tells of changes alone, so the first attempt comes before any wait. Its
+// errors are those of conn.Read.
+func (b *inbox) idleRead(conn net.Conn, e *engine.Engine) ([]byte, error) {
 	b.waiting = e
-	if err := b.raw.Read(b.try); err != nil {
-		return nil, err // a deadline, or the connection is closed
-	}
-	switch {
+	err := b.raw.Read(b.try)
+	switch inner, ok := err.(*net.OpError); {
+	case ok: // a deadline, or the connection is closed
+		err = inner.Err
+	case err != nil:
 	case b.n < 0:
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.Errno(-b.n))}
+		err = os.NewSyscallError("read", syscall.Errno(-b.n))
 	case b.n == 0:
 		return nil, io.EOF
+	default:
+		return b.buf[:b.n], nil
 	}
-	return b.buf[:b.n], nil
+	failed := &net.OpError{Op: "read", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: err}
+	if failed.Source != nil {
+		failed.Net = failed.Source.Network()
+	}
+	return nil, failed
 }
 
 // attempt reads into a borrowed buffer, which goes back if nothing has come.

@@ -33,9 +33,15 @@ import (
 // openssl is where the program is; without it there is nothing to test.
 func openssl(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("openssl")
+	return installed(t, "openssl")
+}
+
+// installed is where a program is.
+func installed(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
 	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("openssl is not on this machine; CI has it")
+		t.Skip(program + " is not on this machine; CI has it")
 	}
 	if err != nil {
 		t.Fatal(err)

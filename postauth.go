@@ -50,13 +50,21 @@ func (g *gate) enter() bool {
 	return g.state.Swap(gateAwaited) == gateOpen
 }
 
-func (g *gate) Lock() {
+func (g *gate) Lock() { g.lockUntil(context.Background()) }
+
+// lockUntil takes the gate unless ctx ends before, whose error it returns then.
+func (g *gate) lockUntil(ctx context.Context) error {
 	if g.state.CompareAndSwap(gateOpen, gateTaken) {
-		return
+		return nil
 	}
 	for !g.enter() {
-		<-g.left()
+		select {
+		case <-g.left():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 func (g *gate) Unlock() {

@@ -100,13 +100,7 @@ type captured struct {
 // protection, each way to resume and each version has a part in it; the log is the client's and the
 // server's in turn.
 func TestTshark(t *testing.T) {
-	tshark, err := exec.LookPath("tshark")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("tshark is not on this machine; CI has it")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	tshark := installed(t, "tshark")
 	cases := []captured{
 		{v: iana.TLS13, id: iana.TLS_AES_128_GCM_SHA256}, {v: iana.TLS13, id: iana.TLS_AES_256_GCM_SHA384},
 		{v: iana.TLS13, id: iana.TLS_CHACHA20_POLY1305_SHA256}, {v: iana.TLS13, id: iana.TLS_AES_128_CCM_8_SHA256},

@@ -24,7 +24,7 @@ import (
 //
 // When ctx ends, its error is returned and the connection stays usable, as after
 // a read deadline that passed. While another goroutine is in Read, that one
-// learns of the verdict, and WaitVerdict waits for it to return.
+// learns of the verdict, and WaitVerdict waits for it to return, or for ctx to end.
 func (c *Conn) WaitVerdict(ctx context.Context) error {
 	if err := c.HandshakeContext(ctx); err != nil {
 		return err
@@ -32,7 +32,9 @@ func (c *Conn) WaitVerdict(ctx context.Context) error {
 	if info := c.Info(); info.Role != fault.Client || info.Version != iana.TLS13 || !info.ClientAuth {
 		return nil
 	}
-	c.reading.Lock()
+	if err := c.reading.lockUntil(ctx); err != nil {
+		return err
+	}
 	defer c.reading.Unlock()
 	stop := c.wakeReader(ctx)
 	defer stop()

@@ -140,6 +140,12 @@ type ClientConfig struct {
 	// nothing in TLS 1.2.
 	PadRecords int
 
+	// DynamicRecordSizingDisabled sends data in records as long as they may be from
+	// the beginning. By default those of the first 128 kB, and after a second without
+	// much data, each fit one TCP segment, so that the peer can use what has come
+	// instead of waiting for the rest of 16 kB.
+	DynamicRecordSizingDisabled bool
+
 	// PadHello fills the ClientHello up to at least so many bytes, its 4-byte
 	// header included, with the padding extension (RFC 7685); at most 16,384.
 	// Some old servers hang at a ClientHello of 256 to 511 bytes, so write 512 or
@@ -310,8 +316,10 @@ type ServerConfig struct {
 	// for a client certificate, and in its tickets (RFC 8701, Section 4).
 	GREASE bool
 
-	// PadRecords pads the records of TLS 1.3 as in ClientConfig.
-	PadRecords int
+	// PadRecords pads the records of TLS 1.3, and DynamicRecordSizingDisabled makes
+	// the first ones long, as in ClientConfig.
+	PadRecords                  int
+	DynamicRecordSizingDisabled bool
 
 	// AllowPSKWithoutDHE goes on with a PSK or session alone (psk_ke) if a client
 	// of TLS 1.3 offers nothing better. It costs forward secrecy, as in

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -211,7 +212,7 @@ func list[T interface {
 	}
 	for i, v := range values {
 		if !contains(known, v) {
-			return nil, fault.ConfigValue.In(field).Saw(v, join(known))
+			return nil, fault.ConfigValue.In(field).Saw(v, some(known))
 		}
 		if contains(values[:i], v) {
 			return nil, fault.ConfigValue.In(field).Saw(v.String()+" twice", "each value once")
@@ -231,6 +232,17 @@ func ids(suites []*suite.Suite) (ids []iana.CipherSuite) {
 }
 
 func contains[T comparable](list []T, v T) bool { return slices.Contains(list, v) }
+
+// some is join for lists that may be long: of the 90 cipher suites it names the
+// first, which are the default ones.
+func some[T interface{ String() string }](list []T) string {
+	const enough = 20
+	if len(list) <= enough {
+		return join(list)
+	}
+	const first = 9
+	return fmt.Sprintf("%s, or one of %d others ('handclasp features' lists them)", join(list[:first]), len(list)-first)
+}
 
 func join[T interface{ String() string }](list []T) string {
 	names := make([]string, len(list))

@@ -295,6 +295,10 @@ const (
 	notLast               // before one that means nothing
 )
 
+func (p place) String() string {
+	return [...]string{"", "its extensions in the other order", "another extension first", "another extension last"}[p]
+}
+
 // closed is the hello's set with what key shares can't be without: TLS 1.3, and
 // their groups in the list.
 func (h hello) closed() set {
@@ -447,15 +451,20 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 // last.
 func beforeLast(h *wire.ClientHello) int { return max(h.Extensions.Len()-1, 0) }
 
-// pad fills the hello up to a length with the padding extension (RFC 7685).
+// pad fills the hello up to a length with the padding extension (RFC 7685); if it is
+// too little for one, with a session ID, if there is none.
 func (m *model) pad(length int, out *wire.ClientHello) error {
 	if length == 0 {
 		return nil
 	}
 	n, err := size(out)
-	if short := length - n - paddingFrame; err == nil && short >= 0 {
-		out.Padding = make([]byte, short)
+	switch short := length - n; {
+	case err != nil, short <= 0:
+	case short >= paddingFrame:
+		out.Padding = make([]byte, short-paddingFrame)
 		out.Extensions.Insert(m.paddingAt(out), iana.ExtPadding)
+	case len(out.SessionID) == 0:
+		out.SessionID = out.Random[:short:short]
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/fault"
@@ -48,8 +49,12 @@ func Causes() []Cause { return append([]Cause(nil), causes...) }
 
 // of is the cause that a rule of the fault catalogue already words.
 func of(r *fault.Rule, who Party, tell string, l ...Line) Cause {
-	text := strings.NewReplacer("The peer's", "The server's", "the peer's", "the server's", "The peer", "The server", "the peer", "the server").Replace(r.Text)
-	return Cause{r.ID, text, tell, who, strings.ReplaceAll(r.Hint, "the peer", "the server"), l}
+	return Cause{r.ID, ofServer(r.Text), tell, who, ofServer(r.Hint), l}
+}
+
+// ofServer is a text of the fault catalogue, where the peer is a server.
+func ofServer(text string) string {
+	return strings.NewReplacer("The peer", "The server", "the peer", "the server").Replace(text)
 }
 
 func lines(pairs ...string) (l []Line) {
@@ -89,6 +94,14 @@ var (
 		"Go", "cfg.MinVersion = tls.VersionTLS12",
 		"Java", "-Djdk.tls.server.protocols=TLSv1.3,TLSv1.2",
 		"OpenSSL", "MinProtocol = TLSv1.2")
+	newVersions = lines(
+		"Go", "cfg.MaxVersion = 0  // the newest that Go knows",
+		"OpenSSL", "MaxProtocol = TLSv1.3",
+		"Java", "-Djdk.tls.client.protocols=TLSv1.3,TLSv1.2",
+		"Node", "node --tls-max-v1.3 app.js",
+		"Python", "context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED",
+		"curl", "curl --tls-max 1.3 …",
+		"nginx", "ssl_protocols TLSv1.2 TLSv1.3;")
 	commonSuites = lines(
 		"nginx", "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
 		"Apache", "SSLCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
@@ -102,6 +115,10 @@ var (
 		"Go", "cfg.CurvePreferences = nil  // all that Go knows",
 		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
 		"OpenSSL", "Groups = X25519:P-256")
+	longModulus = slices.Concat(commonSuites, []Line{
+		{"nginx", "ssl_dhparam /path/ffdhe2048.pem;"},
+		{"HAProxy", "tune.ssl.default-dh-param 2048"},
+		{"Java", "-Djdk.tls.ephemeralDHKeySize=2048"}})
 	fewerOf = map[kind][]Line{
 		version: lines(
 			"Go", "cfg.MaxVersion = tls.VersionTLS12",
@@ -130,7 +147,7 @@ var (
 		"Java", "-Djdk.tls.namedGroups=x25519,secp256r1",
 		"curl", "curl --curves X25519 …")
 	commonProtocols = lines(
-		"nginx", "listen 443 ssl; http2 on;  # offers h2 and http/1.1",
+		"nginx", "listen 443 ssl http2;  # since 1.25.1: listen 443 ssl; http2 on;",
 		"Apache", "Protocols h2 http/1.1",
 		"HAProxy", "bind :443 ssl crt … alpn h2,http/1.1",
 		"Go", `cfg.NextProtos = []string{"h2", "http/1.1"}`,
@@ -150,7 +167,8 @@ var causes = []Cause{
 	of(fault.CertUnknownRoot, Client, "The server sends the root itself, and the trust store does not have it. If unrelated sites show the same root, a proxy or virus scanner intercepts TLS.", trustAuthority...),
 	{"interception", "Something between this machine and the server ends TLS and begins it anew with certificates of its own: a proxy, a virus scanner, a captive portal.", "Unrelated sites show certificates of one and the same issuer, or another network shows another certificate.",
 		Machine, "Have the administrator give you the authority's certificate and trust it, or leave the network.", trustAuthority},
-	of(fault.CertSelfSigned, Server, "The server sends one certificate whose issuer and subject are the same.", trustAuthority...),
+	{fault.CertSelfSigned.ID, ofServer(fault.CertSelfSigned.Text), "The server sends one certificate whose issuer and subject are the same.",
+		Server, "Get a certificate from an authority that clients trust; or have each client trust exactly this one.", trustAuthority},
 	of(fault.CertOtherAuthority, Server, "A root of the issuer's name is trusted, and its key does not fit the signature.", serveFullChain...),
 	of(fault.CertWrongName, Server, "The names in the certificate (subjectAltName) do not hold the one that was asked for, however the server is asked.", lines(
 		"nginx", "server_name NAME;  ssl_certificate /path/of/NAME.pem;", "Apache", "ServerName NAME", "HAProxy", "bind :443 ssl crt /directory/of/certificates/")...),
@@ -162,7 +180,7 @@ var causes = []Cause{
 	of(fault.CertPathLength, Server, "An authority's pathLenConstraint is smaller than the number of authorities below it.", lines("OpenSSL", "basicConstraints = critical, CA:TRUE, pathlen:1")...),
 	of(fault.CertNameConstraint, Server, "An authority's nameConstraints leave the name out.", lines("OpenSSL", "nameConstraints = critical, permitted;DNS:NAME")...),
 	of(fault.CertWeakKey, Server, "The RSA key of a certificate is shorter than 2048 bits. OpenSSL refuses it by its security level, which other programs lack.", lines("OpenSSL", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")...),
-	of(fault.CertWeakSignature, Server, "A certificate other than the root is signed with SHA-1 or MD5.", lines("OpenSSL", "openssl req -sha256 …")...),
+	of(fault.CertWeakSignature, Server, "A certificate other than the root is signed with SHA-1 or MD5.", lines("OpenSSL", "openssl x509 -req -sha256 -CA authority.pem …")...),
 	of(fault.CertBadSignature, Server, "An intermediate certificate has the name of the issuer, and not its key.", serveFullChain...),
 	of(fault.CertCriticalExtension, Server, "A certificate has a critical extension that nobody here knows."),
 	of(fault.CertPolicy, Server, "An authority's policyConstraints demand a certificate policy that the leaf lacks."),
@@ -195,7 +213,12 @@ var causes = []Cause{
 	{"no-common-group", "The client and the server have no key-exchange group in common.", "With all groups offered (openssl s_client -groups …) the server goes on.",
 		Server, "Enable x25519 and secp256r1 beside any other group.", commonGroups},
 	{"no-common-sigalg", "The server's certificate has a kind of key, or a signature, that the client does not take.", "With all signature algorithms offered (openssl s_client -sigalgs …) the server goes on.",
-		Server, "Give the server a second certificate, with an ECDSA P-256 or an RSA key.", lines("nginx", "ssl_certificate ecdsa.pem; ssl_certificate rsa.pem;", "Apache", "SSLCertificateFile ecdsa.pem", "Java", "keytool -genkeypair -keyalg EC -groupname secp256r1 …")},
+		Server, "Have the server sign with what the client takes: with other signature algorithms, or with a second certificate, for an ECDSA P-256 or an RSA key.", lines(
+			"nginx", "ssl_certificate /path/ecdsa.pem; ssl_certificate_key /path/ecdsa.key; ssl_certificate /path/rsa.pem; ssl_certificate_key /path/rsa.key;",
+			"Apache", "SSLCertificateFile /path/ecdsa.pem\nSSLCertificateKeyFile /path/ecdsa.key\nSSLCertificateFile /path/rsa.pem\nSSLCertificateKeyFile /path/rsa.key",
+			"HAProxy", "bind :443 ssl crt /path/site.pem  # which are site.pem.ecdsa and site.pem.rsa",
+			"Java", "keytool -genkeypair -keyalg EC -groupname secp256r1 …",
+			"OpenSSL", "SignatureAlgorithms = ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256")},
 	{"alpn-mismatch", "The client and the server have no application protocol in common.", "With another --alpn, or with none, the server goes on.",
 		Server, "Offer h2 and http/1.1 on both sides.", commonProtocols},
 	{"weak-parameters", "One side demands stronger parameters than the other has: the security level of OpenSSL, a short Diffie-Hellman modulus, SHA-1 in TLS 1.0 and 1.1.", "With the client's level lowered for a test (openssl s_client -cipher DEFAULT@SECLEVEL=0) it goes on.",
@@ -206,7 +229,7 @@ var causes = []Cause{
 		Path, "Find out what breaks the first handshake.", nil},
 
 	// Names.
-	{"sni-required", "The server goes on only with clients that name the host they want (server_name, SNI).", "With the name it works, without it does not. Java names no host without a dot, and nobody names an IP address.",
+	{"sni-required", "The server wants to be told which host the client means (server_name, SNI).", "With the name it works, without it does not. Java names no host without a dot, and nobody names an IP address.",
 		Client, "Connect by the server's name.", lines("OpenSSL", "openssl s_client -connect HOST:443 -servername NAME", "curl", "curl --connect-to ::ADDRESS: https://NAME/", "Go", `cfg.ServerName = "NAME"`)},
 	{"name-unknown", "The server has nothing under the name that the client asked for.", "Without a name, or with one that the server knows, it goes on.",
 		Server, "Add the name to the server, or correct it in the client or in DNS.", lines("nginx", "server_name NAME;", "Apache", "ServerAlias NAME", "HAProxy", "bind :443 ssl crt /directory/ (without strict-sni)")},
@@ -228,7 +251,7 @@ var causes = []Cause{
 	{"plain-http", "The port speaks plain HTTP, not TLS.", "The first bytes of the answer are HTTP/; http://HOST:PORT/ works.",
 		Client, "Use the port of HTTPS (443), or http:// for this one, or turn TLS on in the server.", lines("nginx", "listen 443 ssl;", "Apache", "SSLEngine on", "HAProxy", "bind :443 ssl crt /path/chain-and-key.pem")},
 	{"plain-text", "The port speaks another protocol in the clear, in which TLS begins only when asked for, or never.", "The server greets first, before any byte of the client (nc HOST PORT).",
-		Client, "Ask for TLS in that protocol (STARTTLS), or use the port where TLS begins at once.", lines("OpenSSL", "openssl s_client -starttls smtp -connect HOST:25", "curl", "curl --ssl-reqd smtp://HOST:25")},
+		Client, "Ask for TLS in that protocol (STARTTLS), or use the port where TLS begins at once.", upgrades("smtp", "HOST:25")},
 	{"proxy-protocol", "The server expects a line of the PROXY protocol before TLS, as a balancer in front of it sends.", "With such a line before the ClientHello the handshake goes on.",
 		Client, "Connect through the balancer, or have the port opened without the PROXY protocol.", lines("nginx", "listen 443 ssl;  # without proxy_protocol", "Apache", "RemoteIPProxyProtocol Off", "HAProxy", "bind :443 ssl crt …  # without accept-proxy", "curl", "curl --haproxy-protocol https://HOST/")},
 	{"not-tls", "What the port answers is not TLS, nor any other protocol that is known here.", "The first bytes of the answer are neither a TLS record nor a greeting.",
@@ -265,7 +288,7 @@ var causes = []Cause{
 	{"unstable", "The same handshake sometimes works and sometimes does not.", "Repeated without any change, the outcome changes.",
 		Server, "Look at load, at the health of each node behind the balancer, and at packet loss.", nil},
 	{"rate-limited", "The server, or a device before it, refuses clients that connect too often.", "The first connections work, then all fail; after a pause they work again.",
-		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn …; limit_req …;")},
+		Nobody, "Connect less often (--rate), or have the limit raised for this client.", lines("nginx", "limit_conn per_address 100;  # and likewise limit_req")},
 	{"beyond-us", "The server chose something that this client offers and Handclasp cannot do, so the handshake was not completed here.", "The server answered the ClientHello and went on; with the client itself the handshake may work.",
 		Nobody, "Leave out of the hello what was chosen (--without), or try the client itself.", nil},
 	{"nothing-wrong", "Nothing is wrong.", "The handshake works, and the certificate is good.", Nobody, "If a program of yours fails all the same, compare it with this one: its trust store, its clock, its proxy.", nil},

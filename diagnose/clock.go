@@ -20,13 +20,17 @@ func (d *diagnosis) clock(ctx context.Context) error {
 	if d.o.StartTLS != "" {
 		return nil
 	}
-	if err := d.p.pace(ctx); err != nil {
+	const what = "asking the server for the time"
+	if err := d.begin(ctx, what); err != nil {
 		return err
 	}
+	start := time.Now()
 	theirs, ok := d.theirTime(ctx)
 	if !ok {
+		d.looked(what, start, "it does not tell")
 		return nil
 	}
+	d.looked(what, start, "by its Date it is "+theirs.UTC().Format(time.RFC3339))
 	ours := d.o.Client.Time()
 	if diff := theirs.Sub(ours).Abs(); diff > far {
 		d.Findings = nil

@@ -181,8 +181,7 @@ func (c *comparison) leastThatPasses(ctx context.Context) (*outcome, error) {
 			continue
 		}
 		if named && !s[nameAtom] && c.first.alert == iana.UnrecognizedName {
-			c.unknownName(o)
-			return nil, nil
+			return nil, c.unknownName(ctx, hello{set: s})
 		}
 		c.pass = s
 		return o, c.canary(ctx)
@@ -197,10 +196,13 @@ func (c *comparison) byName(ctx context.Context) (done bool, err error) {
 	return len(c.Findings) > before, err
 }
 
-func (c *comparison) unknownName(without *outcome) {
+func (c *comparison) unknownName(ctx context.Context, without hello) error {
+	if steady, err := c.confirm(ctx, c.mine(), without, c.better); err != nil || !steady {
+		return err
+	}
 	name := fault.Quote([]byte(c.o.Client.ServerName))
-	c.find("name-unknown", Certain, "The name is "+name+".",
-		Evidence{Probe: "with the name " + name, Outcome: c.first.String()}, Evidence{Probe: "without a name", Outcome: without.String()})
+	c.find("name-unknown", Certain, "The name is "+name+".", c.evidence("with the name "+name, c.mine()), c.evidence("without a name", without))
+	return nil
 }
 
 // refusesAll is for a server that nothing pleases.
@@ -227,15 +229,11 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.strange(ctx); done || err != nil {
 		return err
 	}
-	tried := 0
-	for _, all := range c.p.known {
-		tried += len(all)
-	}
 	confidence := Likely
 	if c.always(c.first) == "server-internal" {
 		confidence = Certain
 	}
-	c.find(c.always(c.first), confidence, c.first.String()+".", Evidence{Probe: "every hello that was tried, wide and least, old and new", Outcome: c.first.String(), Times: tried})
+	c.find(c.always(c.first), confidence, c.first.String()+".", c.everywhere(c.first))
 	return nil
 }
 
@@ -246,7 +244,7 @@ func (c *comparison) otherOrder(ctx context.Context) (bool, error) {
 	if ok, err := c.passes(ctx, "the extensions in the other order", h); err != nil || !ok {
 		return false, err
 	}
-	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
+	if steady, err := c.confirm(ctx, c.mine(), h, c.better); err != nil || !steady {
 		return true, err
 	}
 	f := c.find("hello-content", Certain, "What it refuses is the order of the extensions.", c.evidence("the client's hello", c.mine()),
@@ -263,8 +261,10 @@ func (c *comparison) balancer(ctx context.Context) (bool, error) {
 	if err != nil || !c.better(o) {
 		return false, err
 	}
-	c.find("proxy-protocol", Certain, "", Evidence{Probe: "the client's hello", Outcome: c.first.String()},
-		Evidence{Probe: "the same behind a line of the PROXY protocol", Outcome: o.String()})
+	if steady, err := c.confirm(ctx, c.mine(), h, c.better); err != nil || !steady {
+		return true, err
+	}
+	c.find("proxy-protocol", Certain, "", c.evidence("the client's hello", c.mine()), c.evidence("the same behind a line of the PROXY protocol", h))
 	return true, nil
 }
 
@@ -312,13 +312,16 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 		passed = known[0] // with other additions it may have chosen more that the client lacks
 	}
 	id, chosen := c.missing(passed, needed)
-	if steady, err := c.confirm(ctx, c.mine(), h); err != nil || !steady {
+	if steady, err := c.confirm(ctx, c.mine(), h, c.better); err != nil || !steady {
 		return err
 	}
 	detail := fmt.Sprintf("The server takes %s, which this client does not offer.", chosen)
 	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), c.evidence("the same with "+trigger{atoms: needed}.String(), h))
 	f.Trigger = trigger{atoms: needed}.String()
 	f.Prove = c.prove(f)
+	if v := passed.info.Version; id == "no-common-version" && v >= iana.TLS12 {
+		f.Who, f.Fix, f.Lines = Client, fmt.Sprintf("Have the client offer %v, or the server take an older one too.", v), newVersions
+	}
 	return nil
 }
 
@@ -338,45 +341,14 @@ func (c *comparison) missing(passed *outcome, needed []atom) (id, chosen string)
 		{"alpn-mismatch", atom{kind: protocol, text: i.ALPN}, i.ALPN != ""},
 	} {
 		if x.ok && !c.user[x.atom] {
-			return x.id, x.atom.String()
+			return x.id, x.atom.words()
 		}
 	}
 	ids := map[kind]string{version: "no-common-version", cipher: "no-common-suite", group: "no-common-group", sigalg: "no-common-sigalg", protocol: "alpn-mismatch"}
 	for _, a := range needed {
 		if id := ids[a.kind]; id != "" {
-			return id, a.String()
+			return id, a.words()
 		}
 	}
-	return "hello-lacks", trigger{atoms: needed}.String()
-}
-
-// evidence says what came of a hello each time.
-func (c *comparison) evidence(probe string, h hello) Evidence {
-	known := c.p.known[c.p.model.key(h)]
-	return Evidence{Probe: probe, Outcome: known[0].String(), Times: len(known)}
-}
-
-// rounds is how often the hello that fails and the one that passes are repeated, in
-// turn.
-const rounds = 2
-
-// confirm repeats the hello that fails and the one that passes. If the outcomes
-// change, it finds out how the server is unsteady, and reports false.
-func (c *comparison) confirm(ctx context.Context, fails, passes hello) (bool, error) {
-	for i := range rounds {
-		for _, h := range []hello{fails, passes} {
-			o, err := c.try(ctx, "a decisive probe again", h, false)
-			if errors.Is(err, errBudget) && i > 0 {
-				return true, nil
-			}
-			if err != nil {
-				return false, err
-			}
-			if c.better(o) != c.better(c.p.known[c.p.model.key(h)][0]) {
-				return false, c.unsteady(ctx, h)
-			}
-		}
-	}
-	c.decide(fails, passes)
-	return true, nil
+	return "hello-lacks", trigger{atoms: needed}.words()
 }

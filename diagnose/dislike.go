@@ -22,7 +22,7 @@ func (c *comparison) dislikes(ctx context.Context) error {
 	if err := c.findMore(ctx); err != nil {
 		return err
 	}
-	s := &searched{open: []hello{c.mine()}, passes: hello{set: c.pass}}
+	s := &searched{open: []hello{c.mine()}, rest: hello{set: c.pass}}
 	for len(s.open) > 0 && len(s.triggers) < mostTriggers {
 		if err := c.next(ctx, s); errors.Is(err, errBudget) && len(s.triggers) > 0 {
 			c.conclude(s, Possible)
@@ -31,7 +31,7 @@ func (c *comparison) dislikes(ctx context.Context) error {
 			return err
 		}
 	}
-	if steady, err := c.confirm(ctx, s.fails, s.passes); err != nil || !steady {
+	if steady, err := c.confirm(ctx, s.fails, s.passes, c.better); err != nil || !steady {
 		return err
 	}
 	c.conclude(s, Certain)
@@ -42,7 +42,9 @@ func (c *comparison) dislikes(ctx context.Context) error {
 type searched struct {
 	open          []hello // what may be refused, beginning with the client's own
 	triggers      []trigger
-	fails, passes hello // that show it
+	fails, passes hello  // that decide: they differ in one thing of the first trigger
+	less          string // which one, in words
+	rest          hello  // what of the client's hello passes
 }
 
 // next looks whether the next hello is refused, and for what.
@@ -54,8 +56,8 @@ func (c *comparison) next(ctx context.Context, s *searched) error {
 	}
 	s.open = s.open[1:]
 	if !refused {
-		if len(s.passes.set) < len(left.set) {
-			s.passes = left
+		if len(s.rest.set) < len(left.set) {
+			s.rest = left
 		}
 		return nil
 	}
@@ -64,12 +66,61 @@ func (c *comparison) next(ctx context.Context, s *searched) error {
 		return err
 	}
 	if s.triggers = append(s.triggers, t); len(s.triggers) == 1 {
-		s.fails = shows
+		if err := c.spared(ctx, s, shows); err != nil {
+			return err
+		}
 	}
 	if next, ok := c.avoid(left, t); ok {
 		s.open = append(append(s.open, next), c.apart(left, next, t)...)
 	}
 	return nil
+}
+
+// spared finds the hello that passes with one thing of the first trigger less than
+// one that shows it.
+func (c *comparison) spared(ctx context.Context, s *searched, shows hello) error {
+	s.fails, s.passes, s.less = shows, hello{set: c.pass}, "a least hello"
+	for _, x := range c.spares(s.triggers[0], shows) {
+		ok, err := c.passes(ctx, "the same "+x.less, x.hello)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.passes, s.less = x.hello, "the same "+x.less
+			return nil
+		}
+	}
+	return nil
+}
+
+// A spare is a hello with one thing less than another one.
+type spare struct {
+	hello
+	less string
+}
+
+// spares are the hellos with one thing of a trigger less than one that shows it,
+// the smallest thing first.
+func (c *comparison) spares(t trigger, shows hello) (list []spare) {
+	for _, m := range slices.Backward(measures) {
+		if n, ok := t.over[m]; ok {
+			h := hello{set: shows.set, much: maps.Clone(shows.much), place: shows.place}
+			h.much[m] = n
+			list = append(list, spare{h, fmt.Sprintf("with %s=%d", m, n)})
+		}
+	}
+	if t.order != anyOrder {
+		where := map[order]place{first: notFirst, last: notLast, inOrder: turned}[t.order]
+		h := shows
+		h.place = where
+		list = append(list, spare{h, "with " + where.String()})
+	}
+	byCost := slices.Clone(t.atoms)
+	slices.SortStableFunc(byCost, func(a, b atom) int { return slices.Index(costs, a.kind) - slices.Index(costs, b.kind) })
+	for _, a := range byCost {
+		list = append(list, spare{hello{set: shows.closed().rid(a), much: shows.much, place: shows.place}, "without " + a.String()})
+	}
+	return list
 }
 
 // apart are hellos with what was left out because it was too much, so little at a
@@ -271,11 +322,7 @@ func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amount
 		if much[m] == 0 {
 			continue
 		}
-		low := bare[m]
-		if m == length {
-			low += paddingFrame - 1
-		}
-		n, err := least(low, much[m], func(n int) (bool, error) {
+		n, err := least(bare[m], much[m], func(n int) (bool, error) {
 			some := maps.Clone(much)
 			some[m] = n
 			return c.refuses(ctx, hello{set: h.set, much: some})
@@ -357,7 +404,7 @@ func (c *comparison) avoid(left hello, t trigger) (hello, bool) {
 
 // conclude says what was found.
 func (c *comparison) conclude(s *searched, sure Confidence) {
-	triggers, fails, passes := s.triggers, s.fails, s.passes
+	triggers := s.triggers
 	id, detail := "hello-content", "What it refuses is a ClientHello with "+words(triggers)+"."
 	switch only := triggers[0]; {
 	case len(triggers) > 1:
@@ -369,20 +416,33 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
 	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
-		id, detail = "alpn-mismatch", "Without application protocols the server goes on."
+		id, detail = "alpn-mismatch", "Without application protocols the server goes on"+c.protocolTaken()+"."
 	case only.order != anyOrder:
 	case len(only.atoms) == 1 && only.atoms[0] == nameAtom:
 		id, detail = "name-unknown", "Without a name the server goes on."
 	}
-	shows := c.evidence("a hello with "+join(triggers[:1]), fails)
-	c.locate(&shows, triggers[0], fails)
-	f := c.find(id, sure, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence("the same without", passes))
+	shows := c.evidence("a hello with "+join(triggers[:1]), s.fails)
+	c.locate(&shows, triggers[0], s.fails)
+	f := c.find(id, sure, detail, c.evidence("the client's hello", c.mine()), shows, c.evidence(s.less, s.passes))
 	f.Trigger = join(triggers)
-	f.Lines = triggers[0].lines(f.Lines)
-	f.Prove = c.prove(f)
-	if (id == "hello-content" || id == "hello-length") && len(passes.without(c.p.model.list(c.user)...)) == 0 {
-		f.Prove = c.proveWithout(passes.set)
+	if id == "hello-content" {
+		f.Lines = triggers[0].lines(f.Lines)
 	}
+	f.Prove = c.prove(f)
+	if (id == "hello-content" || id == "hello-length") && len(s.rest.without(c.p.model.list(c.user)...)) == 0 {
+		f.Prove = c.proveWithout(s.rest.set)
+	}
+}
+
+// protocolTaken says which application protocol the server chose where it had the
+// choice; "" if it never did.
+func (c *comparison) protocolTaken() string {
+	for _, o := range c.p.known[c.p.model.key(hello{set: c.wide})] {
+		if o.good() && o.info.ALPN != "" {
+			return ", and of more than the client's it takes " + atom{kind: protocol, text: o.info.ALPN}.name()
+		}
+	}
+	return ""
 }
 
 // locate says where in the hello that was sent the trigger stands.
@@ -396,16 +456,20 @@ func (c *comparison) locate(e *Evidence, t trigger, h hello) {
 	if err != nil {
 		return
 	}
-	for _, s := range spans {
-		if spanOf(t.atoms[0], s) {
+	in := "" // the list in which a span stands
+	for i, s := range spans {
+		if i > 0 && s.Depth > spans[i-1].Depth {
+			in = spans[i-1].Name
+		}
+		if spanOf(t.atoms[0], s, in) {
 			e.Offset, e.Bytes = &s.Off, hex.EncodeToString(sent[s.Off:s.Off+min(s.Len, 8)])
 			return
 		}
 	}
 }
 
-// spanOf reports whether a span is the atom's.
-func spanOf(a atom, s wire.Span) bool {
+// spanOf reports whether a span that stands in a list is the atom's.
+func spanOf(a atom, s wire.Span, in string) bool {
 	fields := map[kind]string{cipher: "cipher_suite", group: "group", share: "group", sigalg: "signature_scheme", version: "version",
 		protocol: "protocol_name", extension: "extension_type", sessionID: "legacy_session_id"}
 	switch a.kind {
@@ -413,6 +477,8 @@ func spanOf(a atom, s wire.Span) bool {
 		return s.Name == fields[a.kind]
 	case grease:
 		return strings.HasPrefix(s.Value, "GREASE")
+	case share:
+		return s.Name == fields[a.kind] && s.Value == a.name() && in == "client_shares"
 	}
 	return s.Name == fields[a.kind] && s.Value == a.name()
 }

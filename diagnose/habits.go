@@ -33,6 +33,9 @@ var habits = []habit{
 	{"chromium", "Chromium", []string{"cert-weak-key", "legacy-renegotiation"}},
 }
 
+// levelTwo are the clients with OpenSSL's security level 2: no SHA-1, no short keys.
+var levelTwo = []string{"openssl", "curl", "python"}
+
 // differing are the causes about which clients differ; about all others they agree.
 var differing = []string{"cert-no-san", "cert-key-usage", "cert-weak-key", "cert-weak-signature", "ocsp-bad", "cert-revoked", "legacy-renegotiation"}
 
@@ -42,6 +45,9 @@ func (d *diagnosis) asClient(o *outcome) {
 	i := slices.IndexFunc(habits, func(h habit) bool { return h.as == d.o.As })
 	var kept []Finding
 	for _, f := range d.Findings {
+		if f.ID == "weak-parameters" && slices.Contains(levelTwo, d.o.As) {
+			f.Detail = strings.TrimSuffix(f.Detail, opensslDoesNot)
+		}
 		if !slices.Contains(differing, f.ID) {
 			kept = append(kept, f)
 			continue
@@ -59,7 +65,7 @@ func (d *diagnosis) asClient(o *outcome) {
 		}
 	}
 	d.Findings = kept
-	if v := o.info.Version; slices.Contains([]string{"openssl", "curl"}, d.o.As) && v != 0 && v < iana.TLS12 {
+	if v := o.info.Version; slices.Contains(levelTwo, d.o.As) && v != 0 && v < iana.TLS12 {
 		d.find("no-common-version", Certain, "It offers "+v.String()+", and then refuses the server's signature, for it comes with SHA-1 (OpenSSL's security level 2).",
 			Evidence{Probe: "the client's handshake", Outcome: o.String()})
 	}

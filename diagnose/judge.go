@@ -46,7 +46,9 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	d.asClient(first)
 	d.Works = len(first.failed()) == 0
 	if d.o.As != "" { // it may take what we don't, and the other way round
-		d.Works = !slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.ID != "chain-reversed" && f.ID != "weak-parameters" })
+		d.Works = !slices.ContainsFunc(d.Findings, func(f Finding) bool {
+			return f.ID != "chain-reversed" && (f.ID != "weak-parameters" || slices.Contains(levelTwo, d.o.As))
+		})
 	}
 	if len(d.Findings) == 0 {
 		d.find("nothing-wrong", Certain, first.String())
@@ -94,7 +96,7 @@ func (d *diagnosis) nodesDiffer(all []*outcome) {
 	for i, o := range all {
 		what := "the certificate is good"
 		if f := o.failed(); len(f) > 0 {
-			what = f[0].Text + " " + f[0].Got
+			what = ofServer(f[0].Text) + " " + f[0].Got
 		}
 		if o.leaf != nil {
 			what = fmt.Sprintf("certificate with serial number %x: %s", o.leaf.SerialNumber, what)
@@ -110,7 +112,7 @@ func (d *diagnosis) judge(o *outcome) {
 	for _, f := range o.failed() {
 		if id := causeOf(f); !seen[id] {
 			seen[id] = true
-			d.find(id, Certain, f.Got, Evidence{Probe: "the certificates that the server sent", Outcome: f.Text})
+			d.find(id, Certain, f.Got, Evidence{Probe: "the certificates that the server sent", Outcome: titles(o.info.Peer.Peer)})
 		}
 	}
 	if o.info.Peer == nil {
@@ -120,13 +122,14 @@ func (d *diagnosis) judge(o *outcome) {
 		d.find(fault.CertWeakKey.ID, Certain, cert.Describe(o.info.Peer.Peer[i])+opensslDoesNot)
 	}
 	if len(d.Findings) == 0 && !ordered(o.info.Peer.Peer) {
-		d.find("chain-reversed", Certain, "sent: "+titles(o.info.Peer.Peer)+"; this client copes")
+		d.find("chain-reversed", Certain, "this client copes", Evidence{Probe: "the certificates that the server sent", Outcome: titles(o.info.Peer.Peer)})
 	}
 	if v := o.info.Version; v > 0 && v < iana.TLS13 && !o.info.SecureRenegotiation {
 		d.find("legacy-renegotiation", Certain, "this client takes it, since it never renegotiates")
 	}
 	if n := o.info.DHBits; n > 0 && n < 2048 {
-		d.find("weak-parameters", Certain, fmt.Sprintf("Diffie-Hellman with a modulus of %d bits", n))
+		f := d.find("weak-parameters", Certain, fmt.Sprintf("Diffie-Hellman with a modulus of %d bits", n)+opensslDoesNot)
+		f.Fix, f.Lines = "Take suites with ECDHE, or a modulus of 2048 bits or more.", longModulus
 	}
 }
 
@@ -183,9 +186,12 @@ func (d *diagnosis) withName(ctx context.Context, does func(*outcome) bool) erro
 			return err
 		}
 		if does(o) {
+			if steady, err := d.confirm(ctx, d.mine(), h, does); err != nil || !steady {
+				return err
+			}
 			d.Findings = nil
-			d.find("sni-required", Certain, d.nameless(),
-				Evidence{Probe: "without a name", Outcome: d.Outcome}, Evidence{Probe: "with the name " + fault.Quote([]byte(name)), Outcome: o.String()})
+			f := d.find("sni-required", Certain, d.nameless(), d.evidence("without a name", d.mine()), d.evidence("with the name "+fault.Quote([]byte(name)), h))
+			f.Prove = d.command("explain", "--name "+name)
 			return nil
 		}
 	}
@@ -229,7 +235,7 @@ func (m *model) name(name string) {
 
 // refusedByUs is for what this side found wrong besides the certificate.
 func (d *diagnosis) refusedByUs(o *outcome) error {
-	evidence := Evidence{Probe: "the client's handshake", Outcome: o.err.Text}
+	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
 	detail := o.err.Got
 	switch {
 	case errors.Is(o.err, fault.SigInvalid), errors.Is(o.err, fault.SigSchemeKeyMismatch), errors.Is(o.err, fault.SuiteKeyMismatch):
@@ -249,42 +255,31 @@ func (d *diagnosis) refusedByUs(o *outcome) error {
 	return nil
 }
 
-// clientCertificate is for a server that asked for a certificate and then broke
-// off.
-func (d *diagnosis) clientCertificate(o *outcome) error {
-	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
-	have := len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
-	switch {
-	case o.alert == iana.InternalError && o.ending == Alerted:
-		d.find("server-internal", Certain, "", evidence)
-	case !have:
-		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none.", evidence)
-	case o.info.ClientScheme == 0:
-		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names.", evidence)
-	case o.alert == iana.UnknownCA && o.ending == Alerted:
-		d.find("client-cert-wrong-ca", Certain, "", evidence)
-	case d.stray != "":
-		d.find("client-cert-wrong-ca", Certain, d.stray, evidence)
-	default:
-		d.find("client-cert-refused", Certain, "", evidence)
-	}
-	return nil
-}
-
 // breaksOff is for a server that takes any hello and ends the handshake later.
 func (d *diagnosis) breaksOff(o *outcome) error {
 	id := "breaks-off"
 	if o.ending == Alerted && o.alert == iana.InternalError {
 		id = "server-internal"
 	}
-	d.find(id, Certain, o.String()+".", Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2})
+	d.find(id, Certain, o.String()+".", d.everywhere(o))
 	return nil
+}
+
+// everywhere says how often it came out so, with the client's hello or with all.
+func (d *diagnosis) everywhere(o *outcome) Evidence {
+	probe, times := "the client's handshake", 0
+	for key, all := range d.p.known {
+		if times += len(all); key != d.p.model.key(d.mine()) {
+			probe = "every hello that was tried, wide and least, old and new"
+		}
+	}
+	return Evidence{Probe: probe, Outcome: o.String(), Times: times}
 }
 
 // remark notices what is no fault.
 func (d *diagnosis) remark(o *outcome) {
 	if o.info.ClientAuth && o.info.ClientScheme == 0 {
-		d.notice("The server asks for a client certificate and goes on without. What is behind it may still refuse who has none (nginx answers 400).")
+		d.notice("The server asks for a client certificate and goes on without. It may refuse later, in the protocol above TLS, as nginx does in HTTP.")
 	}
 	if o.info.Retried {
 		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)

@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,12 +35,18 @@ func examine(t *testing.T, c *lab.Case, change func(*diagnose.Options)) *diagnos
 	if err != nil {
 		t.Fatal(err)
 	}
+	return examineAt(t, s, change)
+}
+
+// examineAt has a case's own client diagnosed, at a server of it.
+func examineAt(t *testing.T, s *lab.Server, change func(*diagnose.Options)) *diagnose.Report {
+	t.Helper()
 	cfg, err := s.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := serve(t, s)
-	o := diagnose.Options{Host: c.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
+	o := diagnose.Options{Host: s.Address(), Port: fmt.Sprint(at.Port()), Client: cfg, Timeout: 5 * time.Second, Linger: time.Second, Pause: 200 * time.Millisecond,
 		Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
 		Reverse: func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil },
 	}
@@ -114,8 +122,12 @@ func TestLab(t *testing.T) {
 			} else if testing.Verbose() {
 				t.Log(tell(r))
 			}
-			if r.Connections > 60 {
-				t.Errorf("%d connections", r.Connections)
+			if r.Connections > 60 || len(r.Probes) != r.Connections {
+				t.Errorf("%d connections, %d probes", r.Connections, len(r.Probes))
+			}
+			accepted := !strings.Contains(r.Outcome, "the certificate is not accepted: ")
+			if !r.Works && strings.HasPrefix(r.Outcome, "the handshake worked") || accepted && !r.Works && strings.HasPrefix(c.Cause, "cert-") {
+				t.Errorf("it does not work, and is headed %q", r.Outcome)
 			}
 			if c.Cause == "nothing-wrong" && (r.Connections > 5 || !r.Works) {
 				t.Errorf("%d connections for a good server; works: %v", r.Connections, r.Works)
@@ -146,21 +158,58 @@ func TestTriggers(t *testing.T) {
 				if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
 					t.Errorf("%d connections\n%s", r.Connections, tell(r))
 				}
-				var pass, fail int
-				for _, p := range r.Probes {
-					switch {
-					case p.Decides && p.Works:
-						pass++
-					case p.Decides:
-						fail++
-					}
-				}
-				if len(r.Probes) != r.Connections || pass < 3 || fail < 3 {
-					t.Errorf("of %d probes %d decide that pass, and %d that fail", len(r.Probes), pass, fail)
-				}
+				decided(t, r)
 			})
 		}
 	}
+}
+
+// TestOffset: the evidence says where in the hello the thing stands.
+func TestOffset(t *testing.T) {
+	t.Parallel()
+	for condition, before := range map[string][]byte{
+		"group=secp521r1": {0, 25}, "sigalg=ed25519": {8, 7}, "extension=status_request": {0, 5}, "suite=TLS_CHACHA20_POLY1305_SHA256": {0x13, 3},
+		"share=X25519MLKEM768": {0x11, 0xec, 4, 0xc0}, // and how long it is, which the list of groups does not say
+	} {
+		c, err := lab.Find("closes-if " + condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := make(chan []byte, 100)
+		r := examine(t, c, func(o *diagnose.Options) {
+			o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+				return &tapped{raw, sent, false}, err
+			}
+		})
+		close(sent)
+		e := r.Findings[0].Evidence[1]
+		if e.Offset == nil || !strings.HasPrefix(fmt.Sprintf("%x", before), e.Bytes) {
+			t.Fatalf("%s: %v", condition, e)
+		}
+		there := false
+		for hello := range sent {
+			there = there || len(hello) > *e.Offset && bytes.HasPrefix(hello[*e.Offset:], before)
+		}
+		if !there {
+			t.Errorf("%s: nothing of the kind stands at %d", condition, *e.Offset)
+		}
+	}
+}
+
+// tapped is a connection whose first record is kept, without its header.
+type tapped struct {
+	net.Conn
+	sent chan<- []byte
+	done bool
+}
+
+func (c *tapped) Write(b []byte) (int, error) {
+	if !c.done {
+		c.done = true
+		c.sent <- bytes.Clone(b[5:])
+	}
+	return c.Conn.Write(b)
 }
 
 // TestOrder: so is an order that many hellos have, or all.
@@ -197,8 +246,64 @@ func TestCombinations(t *testing.T) {
 			if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
 				t.Errorf("%d connections\n%s", r.Connections, tell(r))
 			}
+			decided(t, r)
 		})
 	}
+}
+
+// TestLengths: a length is found to the byte, also where it is little more than what
+// the least hello has, and padding does not fit between.
+func TestLengths(t *testing.T) {
+	t.Parallel()
+	for n := 190; n < 260; n++ {
+		condition := fmt.Sprintf("length>%d", n)
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+			c, err := lab.Find("resets-if " + condition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := examine(t, c, nil)
+			if len(r.Findings) != 1 || r.Findings[0].Trigger != condition || r.Connections > 60 {
+				t.Errorf("%d connections\n%s", r.Connections, tell(r))
+			}
+			decided(t, r)
+		})
+	}
+}
+
+// decided sees that the probes that decide were repeated, and differ in one thing of
+// what is blamed and in nothing else.
+func decided(t *testing.T, r *diagnose.Report) {
+	t.Helper()
+	var pass, fail []diagnose.Probe
+	for _, p := range r.Probes {
+		switch {
+		case p.Decides && p.Works:
+			pass = append(pass, p)
+		case p.Decides:
+			fail = append(fail, p)
+		}
+	}
+	if len(pass) < 3 || len(fail) < 3 {
+		t.Fatalf("of %d probes %d decide that pass, and %d that fail", len(r.Probes), len(pass), len(fail))
+	}
+	gone := apart(fail[0].With, pass[0].With) // of the client's hello, beyond what a least one has
+	more := apart(pass[0].Without, fail[0].Without)
+	if gone = append(gone, more...); len(gone) > 1 || len(apart(pass[0].With, fail[0].With)) > 1 {
+		t.Errorf("they differ in %q:\n%+v\n%+v", gone, fail[0], pass[0])
+	}
+	for _, what := range gone {
+		kind, _, _ := strings.Cut(what, "=")
+		if trigger := r.Findings[0].Trigger; !strings.Contains(trigger, what) && !strings.Contains(trigger, kind+">") {
+			t.Errorf("they differ in %s, and %s is blamed", what, trigger)
+		}
+	}
+}
+
+// apart is what stands in a and not in b.
+func apart(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }
 
 // Another seed, or more servers: go test ./diagnose -run Random -seed 7 -servers 2000

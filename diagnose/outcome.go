@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -47,8 +48,11 @@ type outcome struct {
 	info   handclasp.Info    // as far as it came
 	leaf   *x509.Certificate // what the server showed
 	took   time.Duration
+	hungUp bool   // the server closed after a long silence
 	length int    // of the ClientHello sent, in bytes
 	sent   []byte // it
+
+	request []byte // the server's CertificateRequest; nil if none came
 }
 
 // good reports whether the handshake worked and stayed.
@@ -78,9 +82,13 @@ func (o *outcome) String() string {
 	case Reset:
 		return "the connection was reset " + after
 	case Silent:
-		return "no answer came within " + o.took.Round(time.Millisecond).String() + ", " + after
+		s := "no answer came within " + o.took.Round(time.Millisecond).String() + ", " + after
+		if o.hungUp {
+			s += "; then the server closed the connection"
+		}
+		return s
 	case Refused, Garbled:
-		return o.err.Text
+		return ofServer(o.err.Text)
 	}
 	return "no connection"
 }
@@ -115,7 +123,9 @@ func (o *outcome) watch(ev *flow.Event) {
 		if ev.Retry {
 			o.last = "hello_retry_request"
 		}
-		o.stage, o.warned = max(o.stage, answered), false
+		if o.stage, o.warned = max(o.stage, answered), false; ev.Type == iana.CertificateRequest && o.request == nil {
+			o.request = bytes.Clone(ev.Bytes)
+		}
 	case ev.Kind == flow.Alert && !ev.Sent:
 		o.alert, o.clear, o.warned = ev.Alert, ev.Epoch == flow.Clear, true
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/handclasp/handclasp"
@@ -93,11 +94,8 @@ func missing[T comparable](have, want []T) (list []T) {
 }
 
 // try makes one connection with h, and waits after the handshake for what the
-// server has to say if linger. Its error says that no more can be made.
+// server has to say if linger. Its error is the context's.
 func (p *prober) try(ctx context.Context, h hello, linger bool) (*outcome, error) {
-	if err := p.pace(ctx); err != nil {
-		return nil, err
-	}
 	h.set = h.closed()
 	o := p.connect(ctx, h, linger)
 	if ctx.Err() != nil {
@@ -135,14 +133,26 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// long is after how much time a server that closes has been waiting for something,
+// which is not the same as to close in answer to what came.
+const long = 3 * time.Second
+
 func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 	o := new(outcome)
 	start := time.Now()
-	defer func() { o.took = time.Since(start) }()
+	defer func() {
+		if o.took = time.Since(start); o.took >= long && o.ending == Closed && o.stage < connected {
+			o.ending, o.hungUp = Silent, true
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	raw, err := p.o.Dial(ctx, "tcp", p.addr.String())
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ECONNRESET): // at once after it was taken
+		o.end(fault.PeerReset.Because(err))
+		return o
+	case err != nil:
 		o.ending, o.err = NoAnswer, fault.TransportFailed.Because(err)
 		return o
 	}

@@ -5,18 +5,28 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // prove is a command that shows a finding.
 func (d *diagnosis) prove(f *Finding) string {
 	at := net.JoinHostPort(d.o.Host, d.o.Port)
 	switch id := f.ID; {
-	case strings.HasPrefix(id, "cert-"), id == "chain-reversed", id == "key-mismatch", id == "nodes-differ", id == "ocsp-bad":
+	case leafShows[id] != "":
+		return d.sClient("") + " | openssl x509 -noout " + leafShows[id]
+	case id == "nodes-differ":
+		return "for i in 1 2 3 4; do " + d.sClient("") + " 2>&1 | openssl x509 -noout -serial -dates; done"
+	case id == "ocsp-bad", id == "cert-revoked":
+		return d.sClient("-status")
+	case strings.HasPrefix(id, "cert-"), id == "chain-reversed", id == "key-mismatch", id == "weak-parameters", id == "legacy-renegotiation":
 		return d.sClient("-showcerts")
-	case id == "client-cert-required", id == "client-cert-wrong-ca", id == "client-cert-refused":
+	case id == "client-cert-required":
 		return d.command("explain", "--cert me.pem", "--key me.key")
-	case id == "sni-required":
-		return d.command("explain", "--name NAME")
+	case id == "name-unknown":
+		return d.command("diagnose", "--without "+nameAtom.String())
+	case id == "proxy-protocol":
+		return "curl --haproxy-protocol" + d.authorities(" --cacert ") + " https://" + at + "/"
 	case id == "plain-http":
 		return "curl http://" + at + "/"
 	case id == "plain-text", id == "not-tls", id == "refused", id == "unreachable":
@@ -37,19 +47,45 @@ func (d *diagnosis) prove(f *Finding) string {
 	return d.command("explain")
 }
 
+// leafShows are the options of openssl x509 that print what is wrong with the
+// server's own certificate.
+var leafShows = map[string]string{
+	fault.CertExpired.ID:   "-dates",
+	fault.CertWrongName.ID: "-ext subjectAltName",
+	fault.CertNoSAN.ID:     "-subject -ext subjectAltName",
+	fault.CertUsage.ID:     "-ext extendedKeyUsage",
+	fault.CertKeyUsage.ID:  "-ext keyUsage",
+}
+
+// word is s as a shell takes it for one word.
+func word(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,=+@[]%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // command is one of handclasp's, with the client's flags and some in their place.
 func (d *diagnosis) command(name string, flags ...string) string {
 	words := []string{"handclasp " + name}
 	for _, given := range d.o.Flags {
-		flag, _, _ := strings.Cut(given, " ")
+		flag, value, has := strings.Cut(given, " ")
 		if (flag == "--as" || flag == "--hello") && name == "explain" && slices.ContainsFunc(flags, offering) {
 			continue // it says what is offered, too
 		}
 		if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, flag+" ") }) {
-			words = append(words, given)
+			if words = append(words, flag); has {
+				words = append(words, word(value))
+			}
 		}
 	}
-	words = append(words, flags...)
+	for _, f := range flags {
+		flag, value, _ := strings.Cut(f, " ")
+		words = append(words, flag, word(value))
+	}
 	if d.o.StartTLS != "" && !slices.Contains(d.o.Flags, "--starttls "+d.o.StartTLS) {
 		words = append(words, "--starttls "+d.o.StartTLS)
 	}
@@ -63,18 +99,29 @@ func offering(flag string) bool {
 
 func (d *diagnosis) sClient(flags string) string {
 	cmd := "openssl s_client -connect " + net.JoinHostPort(d.o.Host, d.o.Port)
-	if name := d.o.Client.ServerName; name != "" && d.user[nameAtom] {
-		cmd += " -servername " + name
+	switch name := d.o.Client.ServerName; {
+	case name != "" && d.user[nameAtom]:
+		cmd += " -servername " + word(name)
+	case !address(d.o.Host): // which it would name by itself
+		cmd += " -noservername"
 	}
 	if d.o.StartTLS != "" {
 		cmd += " -starttls " + d.o.StartTLS
 	}
+	if cmd += d.authorities(" -CAfile "); flags != "" {
+		cmd += " " + flags
+	}
+	return cmd + " </dev/null"
+}
+
+// authorities are the files of --ca, each behind another program's flag.
+func (d *diagnosis) authorities(flag string) (s string) {
 	for _, given := range d.o.Flags {
 		if file, ok := strings.CutPrefix(given, "--ca "); ok {
-			cmd += " -CAfile " + file
+			s += flag + word(file)
 		}
 	}
-	return cmd + " " + flags + " </dev/null"
+	return s
 }
 
 // flagOf are the flags that name what a client offers of a kind.

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type Report struct {
 	Outcome     string    `json:"outcome"`   // of this client's handshake
 	Findings    []Finding `json:"findings"`  // what is wrong, the main thing first; "nothing-wrong" if nothing is
 	Noticed     []string  `json:"noticed,omitempty"`
-	Probes      []Probe   `json:"probes,omitempty"` // the handshakes that were tried, in order
+	Probes      []Probe   `json:"probes,omitempty"` // the connections that were made, in order
 	Connections int       `json:"connections"`
 	Seconds     float64   `json:"seconds"`
 }
@@ -75,8 +76,8 @@ func (e Evidence) String() string {
 	return s
 }
 
-// A Probe is a handshake that was tried, and what its hello had beyond the
-// client's, and lacked of it.
+// A Probe is a connection, with what its hello had beyond the client's, and lacked
+// of it.
 type Probe struct {
 	What    string   `json:"what"`
 	With    []string `json:"with,omitempty"`    // as triggers name them
@@ -84,9 +85,9 @@ type Probe struct {
 	Length  int      `json:"length,omitempty"`  // of the ClientHello, in bytes
 	Outcome string   `json:"outcome"`
 	Works   bool     `json:"works"`             // the handshake did
-	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"
+	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"; "none": it was for something else than a handshake
 	Took    int64    `json:"took_us"`           // microseconds
-	Decides bool     `json:"decides,omitempty"` // between it and another one of them lies the smallest change that was found
+	Decides bool     `json:"decides,omitempty"` // its hello, or the one that differs from it in one thing of what is blamed, and in nothing else
 	key     string
 }
 
@@ -107,7 +108,15 @@ func (d *diagnosis) note(what string, h hello, o *outcome) {
 			p.With = append(p.With, fmt.Sprintf("%s=%d", m, n))
 		}
 	}
+	if h.place != asUsual {
+		p.With = append(p.With, h.place.String())
+	}
 	d.Probes = append(d.Probes, p)
+}
+
+// looked keeps a connection that was for something else than a handshake.
+func (d *diagnosis) looked(what string, start time.Time, outcome string) {
+	d.Probes = append(d.Probes, Probe{What: what, Outcome: outcome, Stage: "none", Took: time.Since(start).Microseconds()})
 }
 
 // decide marks the probes of two hellos.
@@ -125,6 +134,30 @@ func (d *diagnosis) find(id string, c Confidence, detail string, evidence ...Evi
 	f.Prove = d.prove(&f)
 	d.Findings = append(d.Findings, f)
 	return &d.Findings[len(d.Findings)-1]
+}
+
+// headline is the outcome of the client's handshake. Where the handshake itself
+// succeeds and all is not well, it says so, and what is the matter.
+func (d *diagnosis) headline() string {
+	if d.first == nil {
+		return d.Outcome
+	}
+	if len(d.Findings) > 0 && d.Findings[0].ID == "unstable" {
+		return "not always the same: " + d.Findings[0].Evidence[0].Outcome + ", or " + d.Findings[0].Evidence[1].Outcome
+	}
+	if !d.first.good() || len(d.Findings) == 0 || d.Findings[0].ID == "nothing-wrong" {
+		return d.first.String()
+	}
+	agreed := fmt.Sprintf("%v, %v", d.first.info.Version, d.first.info.CipherSuite)
+	why := d.Findings[0].Text
+	why = strings.ToLower(why[:1]) + strings.TrimSuffix(why[1:], ".")
+	switch {
+	case d.Works:
+		return "the handshake worked: " + agreed + ". Others may refuse this server: " + why
+	case len(d.first.failed()) > 0 && d.Findings[0].ID != "nodes-differ" && d.Findings[0].ID != "addresses-differ":
+		return "the handshake succeeds (" + agreed + "), but the certificate is not accepted: " + why
+	}
+	return "the handshake succeeds (" + agreed + "), but not all is well: " + why
 }
 
 // notice adds what was noticed besides.

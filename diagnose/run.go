@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -14,7 +15,6 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -102,23 +102,9 @@ type diagnosis struct {
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
 
-	stray string // why the certificate that a hook shows is none that the server asks for; "" if it is
+	first  *outcome            // of the client's handshake; nil if none was made
+	hooked []*x509.Certificate // what the client's hook showed a server that asked
 }
-
-// overhear notes what a hook shows whom, for it may show what nobody asked for. (Of
-// Certificates none is shown that does not fit.)
-func (d *diagnosis) overhear(choose chooser) chooser {
-	return func(r *handclasp.CertificateRequestInfo) (*handclasp.Certificate, error) {
-		c, err := choose(r)
-		d.stray = ""
-		if err == nil && c != nil && len(r.Authorities) > 0 && cert.LeadsTo(c.Chain(), r.Authorities) == "" {
-			d.stray = "The server names authorities, and the certificate shown is from none of them: " + titles(c.Chain()) + "."
-		}
-		return c, err
-	}
-}
-
-type chooser = func(*handclasp.CertificateRequestInfo) (*handclasp.Certificate, error)
 
 // Run finds out why a handshake fails. An error says that it could not be done at
 // all: a configuration that can't be used, or a context that ended. That a server
@@ -146,6 +132,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.Outcome = d.headline()
 	d.Connections, d.Seconds = d.p.used, elapsed(start)
 	return d.Report, nil
 }
@@ -216,17 +203,25 @@ func (d *diagnosis) mine() hello { return hello{set: d.user, much: d.much} }
 
 // try makes a connection, and says so.
 func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) (*outcome, error) {
-	if d.o.Progress != nil {
-		d.o.Progress(what, d.p.used+1)
+	if err := d.begin(ctx, what); err != nil {
+		return nil, err
 	}
 	o, err := d.p.try(ctx, h, linger)
 	if err == nil {
 		d.note(what, h, o)
 	}
 	if err == nil && o.ending == Silent { // once is enough to learn that it takes long
-		d.p.timeout = min(d.p.timeout, 3*time.Second)
+		d.p.timeout = min(d.p.timeout, long)
 	}
 	return o, err
+}
+
+// begin says what is tried next, and waits until the connection for it may be made.
+func (d *diagnosis) begin(ctx context.Context, what string) error {
+	if d.o.Progress != nil {
+		d.o.Progress(what, d.p.used+1)
+	}
+	return d.p.pace(ctx)
 }
 
 // maxAddresses is how many addresses of a name are compared.
@@ -242,12 +237,12 @@ func (d *diagnosis) run(ctx context.Context) error {
 	if err != nil || first == nil {
 		return err
 	}
-	d.Outcome = first.String()
 	return d.explain(ctx, first)
 }
 
 // explain finds out why the client's handshake ended as it did.
 func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
+	d.first = first
 	if first.good() {
 		return d.worked(ctx, first)
 	}
@@ -396,7 +391,7 @@ func (d *diagnosis) sameEverywhere(ctx context.Context, at []netip.AddrPort, fir
 		evidence = append(evidence, Evidence{Probe: at[i].String(), Outcome: d.atAddress(o)})
 	}
 	d.find("addresses-differ", Certain, "", evidence...)
-	d.Outcome = first.String()
+	d.first = first
 	return nil, nil
 }
 
@@ -432,37 +427,63 @@ func (d *diagnosis) guess() string {
 // plainText is for a port that speaks something else.
 func (d *diagnosis) plainText(o *outcome) error {
 	cause, protocol, _ := strings.Cut(plain[o.err.Rule], " ")
-	detail := o.err.Text
+	detail, said := o.String(), o.String()
 	if o.err.Got != "" {
-		detail += " It said " + o.err.Got + "."
+		detail, said = detail+" It said "+o.err.Got+".", o.err.Got
 	}
 	if protocol == "smtp" && (strings.Contains(o.err.Got, "FTP") || d.o.Port == "21") {
 		protocol = "ftp"
 	}
-	if protocol != "" && d.o.StartTLS == "" {
-		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
-	}
 	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
-		cause, detail = "plain-text", "It speaks "+tongues[i].name+": "+o.err.Got+"."
+		cause, protocol, detail = "plain-text", tongues[i].protocol, "It speaks "+tongues[i].name+". It said "+o.err.Got+"."
 	}
-	f := d.find(cause, Certain, detail, Evidence{Probe: "the first bytes of the answer", Outcome: o.err.Got})
-	if protocol != "" && d.o.StartTLS == "" {
-		f.Prove = d.command("explain", "--starttls "+protocol)
-	}
+	d.speaks(cause, protocol, detail, Evidence{Probe: "the first bytes of the answer", Outcome: said})
 	return nil
 }
 
-// A tongue is a protocol whose servers answer what they don't understand.
-type tongue struct{ begins, name string }
+// speaks is for a port that speaks something else, in which TLS can begin if
+// protocol is not "".
+func (d *diagnosis) speaks(cause, protocol, detail string, evidence Evidence) {
+	if d.o.StartTLS != "" {
+		protocol = ""
+	}
+	if protocol != "" {
+		detail += fmt.Sprintf(" Try --starttls %s.", protocol)
+	}
+	f := d.find(cause, Certain, detail, evidence)
+	if cause == "plain-text" {
+		f.Lines = upgrades(protocol, net.JoinHostPort(d.o.Host, d.o.Port))
+	}
+	if protocol != "" {
+		f.Prove = d.command("explain", "--starttls "+protocol)
+	}
+}
+
+// upgrades are how other programs ask for TLS in a protocol; nil if there is no TLS
+// in it.
+func upgrades(protocol, at string) []Line {
+	list := lines("OpenSSL", "openssl s_client -starttls "+protocol+" -connect "+at)
+	switch protocol {
+	case "":
+		return nil
+	case "smtp", "imap", "pop3", "ftp":
+		list = append(list, Line{"curl", "curl --ssl-reqd " + protocol + "://" + at})
+	}
+	return list
+}
+
+// A tongue is a protocol whose servers answer what they don't understand; protocol
+// is what --starttls calls it.
+type tongue struct{ begins, name, protocol string }
 
 var tongues = []tongue{
-	{`"<?xml`, "XMPP; try --starttls xmpp"},
-	{`"<stream`, "XMPP; try --starttls xmpp"},
-	{`"-ERR `, "Redis, or POP3"},
-	{`"-DENIED `, "Redis"},
-	{`"AMQP`, "AMQP"},
-	{`"RFB `, "VNC"},
-	{`"RTSP/`, "RTSP"},
-	{`"ERROR\r\n`, "memcached"},
-	{`"EFATAL`, "PostgreSQL; try --starttls postgres"},
+	{`"<?xml`, "XMPP", "xmpp"},
+	{`"<stream`, "XMPP", "xmpp"},
+	{`"-ERR `, "Redis, or POP3", ""},
+	{`"-DENIED `, "Redis", ""},
+	{`"AMQP`, "AMQP", ""},
+	{`"RFB `, "VNC", ""},
+	{`"RTSP/`, "RTSP", ""},
+	{`"ERROR\r\n`, "memcached", ""},
+	{`"EFATAL`, "PostgreSQL", "postgres"},
 }

@@ -44,7 +44,7 @@ func (d *diagnosis) unsteady(ctx context.Context, h hello) error {
 		return err
 	}
 	d.find("hello-content", Likely, "What it refuses depends on more than what a ClientHello has: a least one passes, and what is added to it does not tell why the client's fails.",
-		Evidence{Probe: "the client's hello", Outcome: d.Outcome})
+		Evidence{Probe: "the client's hello", Outcome: d.first.String()})
 	return nil
 }
 
@@ -123,7 +123,6 @@ func (d *diagnosis) slowly(ctx context.Context, h hello, calm int, wait time.Dur
 	if err != nil {
 		return err
 	}
-	d.Outcome = first.String()
 	if err := d.explain(ctx, first); err != nil {
 		return err
 	}
@@ -157,55 +156,56 @@ func (d *diagnosis) other(ctx context.Context) (bool, error) {
 }
 
 // greets waits for a server that speaks first, in the clear.
-func (d *diagnosis) greets(ctx context.Context) (bool, error) {
-	raw, err := d.plain(ctx, "listening, without a word")
-	if raw == nil || err != nil {
-		return false, err
-	}
-	defer raw.Close()
-	raw.SetReadDeadline(time.Now().Add(d.o.Linger))
-	buf := make([]byte, 512)
-	n, _ := raw.Read(buf)
-	if n == 0 {
-		return false, nil
-	}
-	if f := record.Sniff(buf[:n]); f != nil && plain[f.Rule] != "" {
-		return true, d.plainText(&outcome{ending: Garbled, err: f})
-	}
-	d.notice("Before any byte of ours the server says %s.", fault.Quote(buf[:n]))
-	return false, nil
+func (d *diagnosis) greets(ctx context.Context) (done bool, err error) {
+	const what = "listening, without a word"
+	err = d.plain(ctx, what, func(raw net.Conn) string {
+		raw.SetReadDeadline(time.Now().Add(d.o.Linger))
+		buf := make([]byte, 512)
+		n, _ := raw.Read(buf)
+		if n == 0 {
+			return "it says nothing"
+		}
+		says := "the server says " + fault.Quote(buf[:n])
+		if f := record.Sniff(buf[:n]); f != nil && plain[f.Rule] != "" {
+			done = true
+			d.plainText(&outcome{ending: Garbled, err: f})
+		} else {
+			d.notice("Before any byte of ours %s.", says)
+		}
+		return says
+	})
+	return done, err
 }
 
 // waits asks for TLS in a protocol in which the client speaks first.
-func (d *diagnosis) waits(ctx context.Context, protocol string) (bool, error) {
-	raw, err := d.plain(ctx, "asking for TLS in "+protocol)
-	if raw == nil || err != nil {
-		return false, err
-	}
-	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(d.p.timeout))
-	if err := starttls.Upgrade(raw, protocol, d.o.Client.ServerName, nil); err != nil {
-		return false, nil
-	}
-	f := d.find("plain-text", Certain, "It speaks "+protocol+", in which TLS begins when it is asked for. Try --starttls "+protocol+".",
-		Evidence{Probe: "asking for TLS in " + protocol, Outcome: "the server agrees"})
-	f.Prove = d.command("explain", "--starttls "+protocol)
-	return true, nil
+func (d *diagnosis) waits(ctx context.Context, protocol string) (agrees bool, err error) {
+	what := "asking for TLS in " + protocol
+	err = d.plain(ctx, what, func(raw net.Conn) string {
+		raw.SetDeadline(time.Now().Add(d.p.timeout))
+		if err := starttls.Upgrade(raw, protocol, d.o.Client.ServerName, nil); err != nil {
+			return "the server does not agree"
+		}
+		agrees = true
+		d.speaks("plain-text", protocol, "It speaks "+protocol+", in which TLS begins when it is asked for.", Evidence{Probe: what, Outcome: "the server agrees"})
+		return "the server agrees"
+	})
+	return agrees, err
 }
 
-// plain makes a connection without TLS; nil if it can't be made.
-func (d *diagnosis) plain(ctx context.Context, what string) (net.Conn, error) {
-	if d.o.Progress != nil {
-		d.o.Progress(what, d.p.used+1)
+// plain makes a connection without TLS, and notes what look says of it.
+func (d *diagnosis) plain(ctx context.Context, what string, look func(net.Conn) string) error {
+	if err := d.begin(ctx, what); err != nil {
+		return err
 	}
-	if err := d.p.pace(ctx); err != nil {
-		return nil, err
-	}
+	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.p.timeout)
 	defer cancel()
 	raw, err := d.o.Dial(ctx, "tcp", d.p.addr.String())
 	if err != nil {
-		return nil, nil // that is no finding here
+		d.looked(what, start, "no connection") // that is no finding here
+		return nil
 	}
-	return raw, nil
+	defer raw.Close()
+	d.looked(what, start, look(raw))
+	return nil
 }

@@ -25,14 +25,14 @@ func (c *comparison) strange(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	h := hello{set: c.user.with(a)}
-	for range rounds {
-		o, err := c.try(ctx, "the client's hello with what it took of that", h, false)
-		if err != nil {
-			return false, err
-		}
-		if b, ok := c.chosen(o, h.set); !ok || b != a {
-			return false, nil // it takes more than one thing to please it
-		}
+	if o, err = c.try(ctx, "the client's hello with what it took of that", h, false); err != nil {
+		return false, err
+	}
+	if b, ok := c.chosen(o, h.set); !ok || b != a {
+		return false, nil // it takes more than one thing to please it
+	}
+	if steady, err := c.confirm(ctx, c.mine(), h, func(o *outcome) bool { _, ok := c.chosen(o, h.set); return ok }); err != nil || !steady {
+		return true, err
 	}
 	id := map[kind]string{cipher: "no-common-suite", group: "no-common-group", sigalg: "no-common-sigalg"}[a.kind]
 	f := c.find(id, Certain, fmt.Sprintf("The server takes %s, which this client does not offer, and with which Handclasp can't go on.", a),

@@ -33,7 +33,7 @@ func (l *layer) ShapeRecords(s hs.Shape) {
 	if s.Write > 0 {
 		(*Engine)(l).sealFlight()
 	}
-	l.outShape, l.pad = shape{s.Write, s.Clear}, s.Pad
+	l.outShape, l.pad, l.pace.long = shape{s.Write, s.Clear}, s.Pad, s.Long
 }
 
 // padding is how many bytes fill n bytes of content up.

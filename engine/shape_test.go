@@ -53,7 +53,7 @@ func TestRecordSize(t *testing.T) {
 	} {
 		for _, v := range []iana.Version{iana.TLS12, iana.TLS13} {
 			t.Run(fmt.Sprintf("%d,%d,%d/%v", c.client, c.fragment, c.server, v), func(t *testing.T) {
-				p := newPair(t, mutual(t, pki.P256), upTo(v), func(cc *config.ClientConfig, s *config.ServerConfig) {
+				p := newPair(t, mutual(t, pki.P256), upTo(v), long, func(cc *config.ClientConfig, s *config.ServerConfig) {
 					cc.RecordSizeLimit, cc.MaxFragmentLength, s.RecordSizeLimit = c.client, c.fragment, c.server
 				})
 				p.connect(t).exchange(t, 40000)
@@ -183,7 +183,7 @@ func TestPadRecords(t *testing.T) {
 		v          iana.Version
 	}{{512, 0, iana.TLS13}, {16384, 0, iana.TLS13}, {100, 0, iana.TLS13}, {1000, 501, iana.TLS13}, {512, 0, iana.TLS12}} {
 		t.Run(fmt.Sprintf("%d,%d/%v", c.pad, c.limit, c.v), func(t *testing.T) {
-			p := newPair(t, mutual(t, pki.P256), upTo(c.v), func(cc *config.ClientConfig, s *config.ServerConfig) {
+			p := newPair(t, mutual(t, pki.P256), upTo(c.v), long, func(cc *config.ClientConfig, s *config.ServerConfig) {
 				cc.PadRecords, s.PadRecords, cc.RecordSizeLimit, s.RecordSizeLimit = c.pad, c.pad, c.limit, c.limit
 			})
 			p.connect(t).exchange(t, 700)

@@ -163,7 +163,7 @@ func TestAutomaticKeyUpdate(t *testing.T) {
 	for _, c := range []struct {
 		limit, each uint64 // records in all, and before the key is changed
 	}{{64, 56}, {16, 8}, {2, 1}} {
-		p := newPair(t)
+		p := newPair(t, long)
 		p.client.limit = c.limit
 		p.connect(t)
 		const data = 100
@@ -337,7 +337,7 @@ func TestOutOfOrderCalls(t *testing.T) {
 
 // Send appends to what it is given, cuts at 2^14 bytes and sends no empty record.
 func TestSendRecords(t *testing.T) {
-	p := newPair(t).connect(t)
+	p := newPair(t, long).connect(t)
 	for size, want := range map[int]int{0: 0, 1: 1, record.MaxPlaintext: 1, record.MaxPlaintext + 1: 2} {
 		out, err := p.client.Send([]byte("dst"), make([]byte, size))
 		must(t, err)

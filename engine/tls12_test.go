@@ -240,6 +240,19 @@ func TestLegacyVersion12(t *testing.T) {
 	}
 }
 
+// A hello that leads to TLS 1.3 says 0x0303, no less and no more: anything else the
+// server "MUST abort" (RFC 9846, Section 4.2.2, where RFC 8446 had it look away).
+func TestLegacyVersion13(t *testing.T) {
+	for _, v := range []iana.Version{iana.SSL30, iana.TLS11, iana.TLS13, 0x0400, 0x1234} {
+		p := newPair(t).editHello(func(h *wire.ClientHello) { h.LegacyVersion = v })
+		p.pump(t)
+		refused(t, p.server, p.client, fault.ClientLegacyVersion)
+		if alert := fault.ClientLegacyVersion.Alert; alert != iana.ProtocolVersion {
+			t.Errorf("%v is told of with %v", v, alert)
+		}
+	}
+}
+
 // Old clients are told apart by name.
 func TestOldClients(t *testing.T) {
 	for v, want := range map[iana.Version]struct {
@@ -492,7 +505,7 @@ func TestHalfClose12(t *testing.T) {
 func TestLimit12(t *testing.T) {
 	const limit, kept = 64, 8 // records in all, and those kept for the end
 	for _, each := range []int{1, 7, 100} {
-		p := newPair(t, old)
+		p := newPair(t, old, long)
 		p.client.limit = limit
 		p.connect(t)
 		var sent int

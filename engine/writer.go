@@ -29,6 +29,7 @@ type writer struct {
 	limit     uint64 // records under one key, if below the suite's own; for tests
 
 	outShape  shape
+	pace      pace
 	pad       int    // TLS 1.3: content is padded to a multiple of so many bytes
 	earlySent uint64 // bytes of 0-RTT data
 
@@ -96,8 +97,10 @@ func (w *writer) take(dst []byte) []byte {
 // Pending reports whether Output would give anything.
 func (e *Engine) Pending() bool { return e.due.Load() }
 
-// Send appends p to dst as records of at most 16,384 bytes each, fewer if that was agreed, after whatever
-// else is due. It fails with rule NotConnected before the handshake is complete and while another goes on,
+// Send appends p to dst as records, after whatever else is due. They have 16,384 bytes of it each, or what was
+// agreed; the first 128 kB of a connection, and those after a second without data that takes more than one of
+// them, go in records of one TCP segment, unless the configuration has DynamicRecordSizingDisabled. An Engine
+// without a clock (see WithClock) never sees such a pause. It fails with rule NotConnected before the handshake is complete and while another goes on,
 // WriteClosed after Close, and with the error that ended the connection. If the
 // error is new, dst comes back as it was, and Output has what was sealed before.
 func (e *Engine) Send(dst, p []byte) ([]byte, error) {
@@ -107,10 +110,11 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 		return dst, err
 	}
 	e.settle()
+	e.pace.again(len(p), e.options.Clock)
 	before := len(dst)
 	dst = e.take(dst)
 	for len(p) > 0 {
-		n := min(len(p), e.outShape.binds(e.outEpoch))
+		n := e.next(len(p))
 		var err error
 		if dst, err = e.sealData(dst, p[:n]); err != nil {
 			// What is sealed already has its number, and its place before the alert.

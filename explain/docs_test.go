@@ -14,14 +14,17 @@ import (
 func TestDocumented(t *testing.T) {
 	b, err := os.ReadFile("../docs/explain-json.md")
 	check(t, err)
-	if !strings.Contains(string(b), explain.Schema) {
-		t.Errorf("the schema %s is not documented", explain.Schema)
+	for _, schema := range []string{explain.Schema, explain.CompareSchema} {
+		if !strings.Contains(string(b), schema) {
+			t.Errorf("the schema %s is not documented", schema)
+		}
 	}
 	story, events, ok := strings.Cut(string(b), "\n## Events")
 	if !ok {
 		t.Fatal("no section on events")
 	}
 	documented(t, story, reflect.TypeFor[explain.Story](), map[reflect.Type]bool{})
+	documented(t, story, reflect.TypeFor[explain.Comparison](), map[reflect.Type]bool{})
 	documented(t, events, reflect.TypeOf(explain.EventLine), map[reflect.Type]bool{
 		reflect.TypeFor[explain.Choice](): true, reflect.TypeFor[explain.Key](): true,
 		reflect.TypeFor[explain.Check](): true, reflect.TypeFor[explain.Failure](): true,
@@ -47,6 +50,9 @@ func documented(t *testing.T, doc string, typ reflect.Type, seen map[reflect.Typ
 	section, _, _ = strings.Cut(section, "\n### ")
 	for _, f := range reflect.VisibleFields(typ) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || !f.IsExported() {
+			continue
+		}
 		if !strings.Contains(section, "| `"+name+"` |") {
 			t.Errorf("%s: field %s is not documented", typ.Name(), name)
 		}

@@ -25,10 +25,9 @@ func (g Group) Known() bool { _, ok := find(groups, uint16(g)); return ok }
 func (g Group) Status() Status { return status(groups, uint16(g)) }
 
 // ParseGroup understands the registry's names and familiar ones, such as
-// "P-256" and "prime256v1", in any case, and "0x001d".
-func ParseGroup(s string) (Group, error) {
-	c, err := registry{"group", "x25519", groups}.parse(s)
-	return Group(c), err
+// "P-256" and "prime256v1", in any case, and "0x001d". For among see ParseVersion.
+func ParseGroup(s string, among ...Group) (Group, error) {
+	return parseAmong(registry{"group", "x25519", groups}, s, among)
 }
 
 // Groups with two NIST names are the Koblitz (K) and pseudo-random (B) curves

@@ -105,7 +105,7 @@ var versions = []entry{
 }
 
 // ParseVersion understands "TLS 1.3", "tls1.3", "TLSv1.3", "1.3" and "0x0304".
-func ParseVersion(s string) (Version, error) {
-	c, err := registry{"TLS version", "1.3", versions}.parse(s)
-	return Version(c), err
+// An error suggests names that are near, only of the values among, if there are any.
+func ParseVersion(s string, among ...Version) (Version, error) {
+	return parseAmong(registry{"TLS version", "1.3", versions}, s, among)
 }

@@ -28,6 +28,17 @@ func (r registry) parse(s string) (uint16, error) {
 	return 0, r.unknown(s)
 }
 
+// parseAmong is parse for who can use only some of the values, if among names any:
+// no others are suggested.
+func parseAmong[T ~uint16](r registry, s string, among []T) (T, error) {
+	v, err := r.parse(s)
+	if err != nil && len(among) > 0 {
+		r.rows = slices.DeleteFunc(slices.Clone(r.rows), func(e entry) bool { return !slices.Contains(among, T(e.code)) })
+		err = r.unknown(s)
+	}
+	return T(v), err
+}
+
 func match(rows []entry, s string) (*entry, bool) {
 	want := fold(s)
 	if want == "" {

@@ -14,10 +14,9 @@ func (s SignatureScheme) Status() Status { return status(schemes, uint16(s)) }
 
 // ParseSignatureScheme understands the registry's names, and those of OpenSSL
 // ("ECDSA+SHA256", "RSA-PSS+SHA256") and of Go ("PSSWithSHA256"), in any case,
-// and "0x0804".
-func ParseSignatureScheme(s string) (SignatureScheme, error) {
-	c, err := registry{"signature scheme", "ecdsa_secp256r1_sha256", schemes}.parse(s)
-	return SignatureScheme(c), err
+// and "0x0804". For among see ParseVersion.
+func ParseSignatureScheme(s string, among ...SignatureScheme) (SignatureScheme, error) {
+	return parseAmong(registry{"signature scheme", "ecdsa_secp256r1_sha256", schemes}, s, among)
 }
 
 // In TLS 1.2 the first byte is a hash and the second a signature algorithm

@@ -35,10 +35,9 @@ func (s CipherSuite) OpenSSL() string {
 func (s CipherSuite) Status() Status { return status(suites, uint16(s)) }
 
 // ParseCipherSuite understands the registry's names and OpenSSL's, in any
-// case, and "0x1301".
-func ParseCipherSuite(s string) (CipherSuite, error) {
-	c, err := registry{"cipher suite", "TLS_AES_128_GCM_SHA256", suites}.parse(s)
-	return CipherSuite(c), err
+// case, and "0x1301". For among see ParseVersion.
+func ParseCipherSuite(s string, among ...CipherSuite) (CipherSuite, error) {
+	return parseAmong(registry{"cipher suite", "TLS_AES_128_GCM_SHA256", suites}, s, among)
 }
 
 // Signalling values: they stand in the client's list and are no suites.

@@ -35,6 +35,7 @@ var areas = []area{
 	{"large", largeCases},
 	{"1-byte", wireCases},
 	{"close", closeCases},
+	{"shape", shapeCases},
 	{diagnosed, func(bool) []testCase { return nil }}, // see trouble
 }
 

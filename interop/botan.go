@@ -17,6 +17,7 @@ var botanCan = except([]lack{
 	{certified(pki.Ed25519), "Botan 2 has no Ed25519 in TLS"},
 	{asks, "botan's commands neither ask for client certificates nor show any"},
 	{hasSecret, "botan's commands take no pre-shared key"},
+	{shapedAs(limited, cut), "Botan 2 has no record_size_limit, and botan's commands no word for max_fragment_length"},
 	{ownDH, "botan tls_server takes no Diffie-Hellman parameters"},
 	{as(peerCalls, resumed), "botan tls_client keeps sessions only where Botan is built with SQLite"},
 	{as(peerCalls, groups(iana.FFDHE4096, iana.FFDHE6144, iana.FFDHE8192)), "botan tls_client takes longer to look at so large a prime than a case may"},

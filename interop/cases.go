@@ -31,6 +31,7 @@ type testCase struct {
 	early   early
 	then    deed // what happens after the handshake
 	wire    wire
+	shape   shape
 	bulk    bool // with much data
 }
 
@@ -59,6 +60,7 @@ func (c testCase) String() string {
 	note(c.early != noEarly, "%v", c.early)
 	note(c.then != nothing, "%v", c.then)
 	note(c.wire != whole, "%v", c.wire)
+	note(c.shape != unshaped, "%v", c.shape)
 	return s
 }
 
@@ -205,6 +207,9 @@ func (c testCase) settled(i handclasp.Info, n int) error {
 		return fmt.Errorf("the server signed with %v", i.SignatureScheme)
 	case c.scheme != 0 && c.mutual.proves() && i.ClientScheme != c.scheme:
 		return fmt.Errorf("the client signed with %v", i.ClientScheme)
+	}
+	if err := c.shaped(i); err != nil {
+		return err
 	}
 	if c.then.later() || i.Resumed && !c.server {
 		return nil // the client is not asked yet, or was asked before

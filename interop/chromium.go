@@ -20,6 +20,7 @@ import (
 // shares are for X25519MLKEM768 and X25519, so that other groups cost a
 // HelloRetryRequest.
 var chromiumCan = except([]lack{
+	{shapedAs(limited, cut), "BoringSSL has neither record_size_limit nor max_fragment_length"},
 	{certified(pki.P521, pki.Ed25519), "Chromium offers neither ecdsa_secp521r1_sha512 nor ed25519"},
 	{groups(iana.Secp521r1, iana.SecP256r1MLKEM768, iana.SecP384r1MLKEM1024), "Chromium offers X25519MLKEM768, x25519, secp256r1 and secp384r1 only"},
 	{func(c testCase) bool {

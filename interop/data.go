@@ -50,14 +50,17 @@ func random(n int) []byte {
 var errDiffers = errors.New("the data that arrived is not what was sent")
 
 // stream sends n bytes from each end at once; theirs is the peer's end.
-func stream(theirs io.ReadWriter, n int) talk {
+func stream(theirs io.ReadWriter, n int) talk { return streams(theirs, n, n) }
+
+// streams sends up bytes from our end and down bytes from the peer's.
+func streams(theirs io.ReadWriter, up, down int) talk {
 	return func(ours *ours) error {
-		data := random(n)
+		data := random(max(up, down))
 		errs := make(chan error, 4)
-		for _, end := range []io.ReadWriter{ours, theirs} {
-			go func() { _, err := end.Write(data); errs <- err }()
-			go func() { errs <- expect(end, data) }()
-		}
+		go func() { _, err := ours.Write(data[:up]); errs <- err }()
+		go func() { _, err := theirs.Write(data[:down]); errs <- err }()
+		go func() { errs <- expect(ours, data[:down]) }()
+		go func() { errs <- expect(theirs, data[:up]) }()
 		var err error
 		for range 4 {
 			err = errors.Join(err, <-errs)

@@ -29,6 +29,7 @@ var fetchLacks = []lack{
 
 var curlCan = except(opensslLacks, fetchLacks, []lack{
 	{as(below(iana.TLS13), func(c testCase) bool { return c.resume == byTicket }), "curl takes no tickets below TLS 1.3"},
+	{asksToCut, "curl can't ask for max_fragment_length"},
 	{hasScheme, "curl can't be told signature schemes"},
 	{macsFirst, "curl can't refuse encrypt-then-MAC"},
 })

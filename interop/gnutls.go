@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/handclasp/handclasp/iana"
@@ -15,11 +16,13 @@ var gnutlsLacks = []lack{
 	{func(c testCase) bool {
 		return c.entry().Exchange == iana.ECDHEPSK && !c.entry().CBC() && c.suite != iana.TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256
 	}, "GnuTLS does not have the suite"},
+	{asksToCut, "GnuTLS's clients offer record_size_limit, and ours takes that"},
 	{postQuantum, "GnuTLS has ML-KEM from 3.8.8 on, Debian 12 has 3.7"},
 }
 
 var gnutlsCommands = []lack{
 	{halfCloses, "gnutls-cli and gnutls-serv end when one side closes"},
+	{as(peerServes, shapedAs(cut), below(iana.TLS13)), "gnutls-serv agrees to max_fragment_length and sends longer records before TLS 1.3, to OpenSSL's client too"},
 	{func(c testCase) bool { return c.then == rekeyPeer && !c.server }, "gnutls-serv has no command for KeyUpdate"},
 	{as(usesEarly, func(c testCase) bool { return c.retry }), "GnuTLS 3.7 loses its way with 0-RTT data before a HelloRetryRequest: its servers try to decrypt them, its clients fall silent"},
 	{as(resumed, func(c testCase) bool { return c.alone }), "GnuTLS resumes with a key exchange"},
@@ -188,6 +191,9 @@ func (k *kit) gnutlsClient(ctx context.Context, c testCase) error {
 	if c.then == rekeyPeer {
 		args = append(args, "--inline-commands")
 	}
+	if c.shape == limited {
+		args = append(args, "--recordsize", strconv.Itoa(theirLimit))
+	}
 	if c.resume != never {
 		args = append(args, "--resume")
 		if c.version == iana.TLS13 {
@@ -219,7 +225,11 @@ func (k *kit) gnutlsClient(ctx context.Context, c testCase) error {
 				if o.n < c.rounds()-1 {
 					return ended(o)
 				}
-				return stream(p, min(k.amount(c), page))(o)
+				n := min(k.amount(c), page)
+				if c.shape == limited {
+					return streams(p, n, ourLimit/2)(o) // what does not fit into a record, gnutls-cli drops
+				}
+				return stream(p, n)(o)
 			}
 		}
 		return prodded(func(*ours) error {

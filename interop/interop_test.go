@@ -199,6 +199,11 @@ func TestSettled(t *testing.T) {
 			t.Errorf("another %s goes unnoticed", name)
 		}
 	}
+	for _, s := range []shape{limited, cut} {
+		if c.shape = s; c.settled(good, 0) == nil {
+			t.Errorf("no %v goes unnoticed", s)
+		}
+	}
 	c = usual(iana.TLS10, false)
 	c.mac = macLast
 	old := handclasp.Info{Version: c.version, CipherSuite: c.suite, Group: c.group, ForwardSecrecy: true}

@@ -16,6 +16,7 @@ import (
 var opensslLacks = []lack{
 	{postQuantum, "OpenSSL has ML-KEM from 3.5 on, Debian 12 has 3.0"},
 	{func(c testCase) bool { return c.suite.OpenSSL() == "" }, "OpenSSL does not have the suite"},
+	{shapedAs(limited), "OpenSSL has no record_size_limit"},
 	{tripleDES, "Debian builds OpenSSL without 3DES"},
 }
 
@@ -94,6 +95,7 @@ func (k *kit) opensslParams(c testCase) []string {
 	add(c.alone, "-allow_no_dhe_kex")
 	add(c.scheme != 0, "-sigalgs", joined(c.schemes(), ":", opensslScheme))
 	add(c.resume == byID, "-no_ticket")
+	add(c.shape == padded && c.version == iana.TLS13, "-record_padding", strconv.Itoa(padBytes))
 	return args
 }
 
@@ -165,6 +167,9 @@ func (k *kit) opensslClient(ctx context.Context, c testCase) error {
 	}
 	if c.then == askLater {
 		args = append(args, "-enable_pha")
+	}
+	if c.shape == cut {
+		args = append(args, "-maxfraglen", strconv.Itoa(fragmentBytes))
 	}
 	early, err := k.files.write("early", []byte(earlyWords))
 	if err != nil {

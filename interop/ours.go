@@ -224,6 +224,7 @@ func (f *files) clientConfig(c testCase) (*handclasp.ClientConfig, error) {
 	if c.mutual.proves() {
 		cfg.Certificates = []handclasp.Certificate{f.id(c.mutual.shows, c.chain).ours}
 	}
+	c.shapeClient(cfg)
 	if c.resume == never {
 		return cfg, nil
 	}
@@ -248,6 +249,7 @@ func (f *files) serverConfig(c testCase) (*handclasp.ServerConfig, error) {
 	if c.group == 0 {
 		cfg.CurvePreferences = nil
 	}
+	c.shapeServer(cfg)
 	if c.resume == never {
 		return cfg, nil
 	}

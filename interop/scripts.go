@@ -17,6 +17,8 @@ var javaCan = except([]lack{
 	{hasSecret, "JSSE has neither external pre-shared keys nor psk_ke"},
 	{func(c testCase) bool { return strings.Contains(c.suite.String(), "CCM") }, "JSSE has no CCM"},
 	{macsLast, "JSSE has no encrypt-then-MAC"},
+	{shapedAs(limited), "JSSE has no record_size_limit"},
+	{asksToCut, "JSSE asks for max_fragment_length only by a property of the whole process"},
 	{ownDH, "JSSE takes no Diffie-Hellman parameters"},
 	{usesEarly, "JSSE has no 0-RTT"},
 	{func(c testCase) bool { return c.then == askLater }, "JSSE has no post-handshake authentication"},
@@ -54,6 +56,7 @@ var javaOpen = residence{
 // nodeCan: Node is built with an OpenSSL of its own, or Debian's.
 var nodeCan = except(opensslLacks, []lack{
 	{func(c testCase) bool { return c.alone }, "Node can't allow psk_ke"},
+	{asksToCut, "Node can't ask for max_fragment_length"},
 	{usesEarly, "Node has no 0-RTT"},
 	{func(c testCase) bool { return c.then.later() || c.then == rekeyPeer }, "Node neither asks later nor sends KeyUpdate"},
 	{as(halfCloses, below(iana.TLS13)), "before TLS 1.3 a close_notify ends both directions (RFC 5246, Section 7.2.1)"},
@@ -76,6 +79,7 @@ var pythonCan = except(opensslLacks, []lack{
 	{hasSecret, "Python has pre-shared keys from 3.13 on, Debian 12 has 3.11"},
 	{func(c testCase) bool { return c.version == iana.TLS13 && kex.Finite(c.group) }, "Python takes curves alone"},
 	{func(c testCase) bool { return c.scheme != 0 && c.scheme != sign.All()[0] }, "Python can't choose signature schemes"},
+	{asksToCut, "Python can't ask for max_fragment_length"},
 	{usesEarly, "Python has no 0-RTT"},
 	{func(c testCase) bool { return c.then == rekeyPeer || c.then == renegotiate }, "Python neither sends KeyUpdate nor renegotiates"},
 	{as(peerServes, func(c testCase) bool { return c.mutual.asked() && !c.mutual.policy.Verifies() }), "Python verifies what clients show"},

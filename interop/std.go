@@ -18,6 +18,7 @@ var stdCan = except([]lack{
 	{func(c testCase) bool { return !stdSuite(c.suite) }, "crypto/tls does not have the suite"},
 	{func(c testCase) bool { return finite(c) || ownDH(c) }, "crypto/tls has no finite-field groups"},
 	{groups(iana.MLKEM768, iana.MLKEM1024), "crypto/tls has ML-KEM in hybrids alone"},
+	{shapedAs(limited, cut), "crypto/tls has neither record_size_limit nor max_fragment_length"},
 	{macsLast, "crypto/tls has no encrypt-then-MAC"},
 	{func(c testCase) bool { return c.psk || c.alone }, "crypto/tls has neither external pre-shared keys nor psk_ke"},
 	{func(c testCase) bool { return c.resume == byID }, "crypto/tls resumes by ticket alone"},

@@ -38,6 +38,10 @@ const diagnosed = "diagnose"
 // most is how many connections a diagnosis may make, and enough is more than that.
 const most, enough = 60, 100
 
+// diagnosedWithin is generous: these are many handshakes, each of which may wait for
+// an alert, and on a machine that does all else at once.
+const diagnosedWithin = 2 * time.Minute
+
 // A client is what is not as usual about the one that fails.
 type client func(*files, *diagnose.Options)
 
@@ -87,7 +91,7 @@ func (r *runner) diagnose(ctx context.Context, t *tally, k *kit, list []trouble,
 		all.Go(func() {
 			places <- true
 			defer func() { <-places }()
-			limited, cancel := context.WithTimeout(ctx, caseWithin)
+			limited, cancel := context.WithTimeout(ctx, diagnosedWithin)
 			defer cancel()
 			if reports[i], wrong[i] = diagnose.Run(limited, x.options(k.files, hosts[i].port)); wrong[i] == nil {
 				wrong[i] = x.judge(reports[i])

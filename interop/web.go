@@ -114,6 +114,7 @@ func realName(soname string) string {
 var mbedtlsCan = except([]lack{
 	{func(c testCase) bool { return c.version == iana.TLS13 }, "Mbed TLS has TLS 1.3 from 3.2 on, Debian 12 has 2.28"},
 	{certified(pki.Ed25519), "Mbed TLS has no Ed25519"},
+	{shapedAs(limited), "Mbed TLS 2.28 has no record_size_limit"},
 	{func(c testCase) bool { return c.chain == many }, "Mbed TLS sends no message that is longer than a record"},
 	{func(c testCase) bool { return c.wire == fragments }, "Mbed TLS 2.28 takes no ClientHello that comes in several records"},
 }, frontLacks, lighttpdLacks, otherLacks)
@@ -122,6 +123,7 @@ var mbedtlsCan = except([]lack{
 // NIST curve, so it takes its own list.
 var wolfsslCan = except([]lack{
 	{postQuantum, "Debian 12's wolfSSL has no ML-KEM"},
+	{shapedAs(limited), "wolfSSL has no record_size_limit"},
 	{certified(pki.Ed25519), "lighttpd's mod_wolfssl loads no Ed25519 certificate (\"inactive/expired\")"},
 	{func(c testCase) bool { return c.chain == deep }, "wolfSSL can't judge a chain of 10, its own neither"},
 	{func(c testCase) bool { return c.wire == fragments }, "wolfSSL 5.5 takes no message whose header comes in several records"},

@@ -126,3 +126,55 @@ func BenchmarkComb(b *testing.B) {
 		})
 	}
 }
+
+// TestCombEdges: where the two halves of the sum are the same point, or cancel out,
+// and where the x of the sum is not below the group's order.
+func TestCombEdges(t *testing.T) {
+	n := orderP256
+	number := func(b ...byte) *big.Int { return new(big.Int).SetBytes(b) }
+	mul := func(a, b *big.Int) *big.Int { c := new(big.Int).Mul(a, b); return c.Mod(c, n) }
+	inverse := func(a *big.Int) *big.Int { return new(big.Int).ModInverse(a, n) }
+	bytes32 := func(a *big.Int) []byte { return a.FillBytes(make([]byte, 32)) }
+	times := func(p *nistec.P256Point, k *big.Int) *nistec.P256Point {
+		return must(nistec.NewP256Point().ScalarMult(p, bytes32(k)))
+	}
+	g := nistec.NewP256Point().SetGenerator()
+	check := func(what string, want bool, q *nistec.P256Point, r, s, e *big.Int) {
+		t.Helper()
+		pub := must(ecdsa.ParseUncompressedPublicKey(elliptic.P256(), q.Bytes()))
+		sig := must(asn1.Marshal([]*big.Int{r, s}))
+		if std := ecdsa.VerifyASN1(pub, bytes32(e), sig); std != want {
+			t.Fatalf("%s: the standard library says %t", what, std)
+		}
+		if got := combOf(t, pub).verify(bytes32(e), sig); got != want {
+			t.Errorf("%s: %t, want %t", what, got, want)
+		}
+	}
+
+	// u1 G = u2 Q: the sum is a point doubled.
+	d, u1 := number(7, 7, 7), number(5, 4, 3, 2, 1)
+	r := new(big.Int).SetBytes(must(times(g, new(big.Int).Lsh(u1, 1)).BytesX()))
+	r.Mod(r, n)
+	s := mul(mul(r, d), inverse(u1))
+	check("doubled", true, times(g, d), r, s, mul(u1, s))
+
+	// u1 G = -u2 Q: the sum is the point at infinity, whose x is nothing.
+	e := mul(new(big.Int).Sub(n, r), d)
+	check("infinity", false, times(g, d), r, s, e)
+
+	// The sum is a point R with n <= x < p: r is x - n. Q is what R asks for.
+	lift := func(x *big.Int) (*nistec.P256Point, error) {
+		return nistec.NewP256Point().SetBytes(append([]byte{2}, bytes32(x)...))
+	}
+	x := new(big.Int).Set(n)
+	sum, err := lift(x)
+	for err != nil { // every other number is the x of a point
+		sum, err = lift(x.Add(x, big.NewInt(1)))
+	}
+	r.Sub(x, n)
+	q := times(sum, s)
+	q.Add(q, times(g, new(big.Int).Sub(n, e)))
+	q = times(q, inverse(r))
+	check("x above the order", true, q, r, s, e)
+	check("r above the order", false, q, x, s, e)
+}

@@ -125,6 +125,25 @@ func (s scheme) fits12(pub crypto.PublicKey) bool {
 	return false
 }
 
+// Kinds names the kinds of keys that sign, in the order of their schemes.
+func Kinds() (names []string) {
+	for _, s := range schemes {
+		name := "RSA"
+		switch {
+		case s.alg == eddsa:
+			name = "Ed25519"
+		case s.alg == ecdsaDER && s.curve == nil: // of SHA-1, for whatever curve another row has
+			continue
+		case s.alg == ecdsaDER:
+			name = "ECDSA " + s.curve.Params().Name
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // knownCurve reports whether some scheme stands for the curve.
 func knownCurve(curve elliptic.Curve) bool {
 	return curve != nil && slices.ContainsFunc(schemes, func(s scheme) bool { return s.curve == curve })

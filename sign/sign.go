@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -58,11 +59,11 @@ type Decrypter interface {
 	DecryptPremaster(ctx context.Context, ciphertext []byte, offered iana.Version, substitute []byte) []byte
 }
 
-// minRSABits is the least that crypto/rsa signs with.
-const minRSABits = 1024
+// MinRSABits is the least that crypto/rsa signs and verifies with.
+const MinRSABits = 1024
 
-// FromCrypto makes a Signer of a Go private key: RSA of at least 1024 bits,
-// ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
+// FromCrypto makes a Signer of a Go private key of one of the Kinds: RSA of at least
+// 1024 bits, ECDSA on P-256, P-384 or P-521, or Ed25519. An RSA key signs with the hashes
 // that it has room for. The schemes with SHA-1 and MD5 come last. A context that ends stops a signature only before it
 // begins, since a crypto.Signer knows no context.
 func FromCrypto(key crypto.Signer) (Signer, error) {
@@ -70,12 +71,12 @@ func FromCrypto(key crypto.Signer) (Signer, error) {
 		return nil, errors.New("sign: no private key given")
 	}
 	pub := key.Public()
-	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
+	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < MinRSABits {
 		return nil, fmt.Errorf("sign: an RSA key of %d bits is too short: use at least 2048 bits (1024 is the least that works)", pub.N.BitLen())
 	}
 	fit := fitting(pub)
 	if fit == nil {
-		return nil, fmt.Errorf("sign: a %s cannot sign here: use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519", describe(pub))
+		return nil, fmt.Errorf("sign: a %s cannot sign here: use one of %s", describe(pub), strings.Join(Kinds(), ", "))
 	}
 	s := &signer{key, fit}
 	if d, ok := key.(crypto.Decrypter); ok && isRSA(pub) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -245,5 +246,31 @@ func TestCertificateVerifyInput(t *testing.T) {
 	want = strings.Replace(want, fmt.Sprintf("%x", "server"), fmt.Sprintf("%x", "client"), 1)
 	if got := hex.EncodeToString(CertificateVerifyInput(false, hash)); got != want {
 		t.Errorf("client:\n got %s\nwant %s", got, want)
+	}
+}
+
+// Kinds are those of the keys that FromCrypto takes, no more and no fewer.
+func TestKinds(t *testing.T) {
+	kinds := make(map[string]bool)
+	for _, k := range Kinds() {
+		kinds[k] = true
+	}
+	taken := make(map[string]bool)
+	for _, key := range keys() {
+		kind := "RSA"
+		switch pub := key.Public().(type) {
+		case *ecdsa.PublicKey:
+			kind = "ECDSA " + pub.Curve.Params().Name
+		case ed25519.PublicKey:
+			kind = "Ed25519"
+		}
+		if _, err := FromCrypto(key); err == nil {
+			taken[kind] = true
+		} else if !kinds[kind] && !strings.Contains(err.Error(), strings.Join(Kinds(), ", ")) {
+			t.Errorf("%v does not say what there is", err)
+		}
+	}
+	if !maps.Equal(kinds, taken) {
+		t.Errorf("%v, but %v are taken", kinds, taken)
 	}
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +37,13 @@ func (a *app) compare(ctx context.Context, args []string, flags *client, form fo
 		}
 	}
 	c := explain.Compare(args[0], stories[0], args[1], stories[1])
-	if err := c.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out)}); err != nil || form.html == "" {
+	var err error
+	if form.json {
+		err = a.printJSON(c)
+	} else {
+		err = c.WriteText(a.out, explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out)})
+	}
+	if err != nil || form.html == "" {
 		return err
 	}
 	start := time.Now()
@@ -54,15 +58,17 @@ func (a *app) compare(ctx context.Context, args []string, flags *client, form fo
 // one too.
 func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain.Story, error) {
 	if strings.HasSuffix(arg, ".json") {
-		return saved(arg)
+		return a.saved("--compare", arg)
 	}
 	args := []string{arg}
 	var d *demo
 	if i := slices.IndexFunc(demos, func(d demo) bool { return d.name == arg }); i >= 0 {
 		args, d = nil, &demos[i]
-	} else if v, err := iana.ParseVersion(arg); err == nil {
+	} else if _, err := iana.ParseVersion(arg); err == nil {
 		args = nil
-		flags.min, flags.max = version(v), version(v)
+		if err := flags.only(arg); err != nil {
+			return nil, err
+		}
 	} else if slices.Contains(clients.Names, arg) {
 		args = nil // with the hello that compare chose
 	}
@@ -73,15 +79,11 @@ func (a *app) compared(ctx context.Context, arg string, flags *client) (*explain
 	return story, err
 }
 
-// saved is a story that --json has written.
-func saved(file string) (*explain.Story, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fileError("--compare", file, err)
+// only has the client speak one version.
+func (c *client) only(name string) error {
+	err := c.max.Set(name)
+	if c.min = c.max; err != nil {
+		return &usageError{sentence("--compare: " + err.Error()), "Compare versions that are, such as 1.0 and 1.3."}
 	}
-	story := new(explain.Story)
-	if err := json.Unmarshal(b, story); err != nil || story.Schema != explain.Schema {
-		return nil, &usageError{fmt.Sprintf("The file %s of --compare holds no story.", quote(file)), "Write one with 'handclasp explain --json --bytes > FILE.json'."}
-	}
-	return story, nil
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,8 @@ func aboutClient(f *pflag.FlagSet) (given []string) {
 			for _, v := range f.Value.(pflag.SliceValue).GetSlice() {
 				given = append(given, "--"+f.Name+" "+v)
 			}
+		case "min-version", "max-version":
+			given = append(given, "--"+f.Name+" "+versionNumbers([]string{f.Value.String()})[0])
 		default:
 			given = append(given, "--"+f.Name+" "+f.Value.String())
 		}
@@ -242,9 +245,13 @@ func (n *notes) finding(f *diagnose.Finding) {
 	n.copied("prove it", f.Prove)
 }
 
-// copied is a line that is to be copied, and so not wrapped.
+// copied is what is to be copied, and so not wrapped.
 func (n *notes) copied(label, text string) {
-	if text != "" {
-		fmt.Fprintf(&n.out, "  %-9s %s\n", label, text)
+	if text == "" {
+		return
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(&n.out, "  %-9s %s\n", label, line)
+		label = ""
 	}
 }

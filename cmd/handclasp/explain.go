@@ -43,6 +43,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --bytes | less -R            every byte with its meaning
   handclasp explain example.com --html page.html   a page to look at
   handclasp explain example.com --json           for programs
+  handclasp explain --from story.json --html page.html   what --json --bytes saved
   handclasp explain --max-version 1.2            how it was before TLS 1.3
   handclasp explain --suites TLS_CHACHA20_POLY1305_SHA256 --groups x25519
   handclasp explain --starttls smtp mail.example.com
@@ -55,14 +56,17 @@ Keys appear by name. Only with --keylog does the story show their values.`,
   handclasp explain --name wrong.example         a handshake that fails
   handclasp explain expired.badssl.com --insecure`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if form.compare {
-				return nil // it looks for itself
+			if form.compare || form.from != "" {
+				return nil // they look for themselves
 			}
 			return oneAddress(cmd, args, false)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(form.check(len(shows)), flags.replay.check(cmd.Flags())); err != nil {
 				return err
+			}
+			if form.from != "" {
+				return a.retell(args, form, cmd.Flags())
 			}
 			if form.compare {
 				return a.compare(cmd.Context(), args, &flags, form, cmd.Flags())
@@ -82,6 +86,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 	f.BoolVar(&form.bytes, "bytes", false, "show every byte, with its field's name, value and meaning")
 	f.BoolVar(&form.json, "json", false, "print the story as JSON; see docs/explain-json.md")
 	f.StringVar(&form.html, "html", "", "write a page to look at to `FILE`; with several demonstrations, one for each into that directory")
+	f.StringVar(&form.from, "from", "", "tell what --json --bytes has saved in `FILE`, and make no connection; - reads stdin")
 	f.BoolVar(&form.steps, "steps", false, "pause at each message, for teaching: Enter goes on")
 	f.BoolVar(&form.compare, "compare", false, "put two handshakes side by side: each a host, a version, a kind of demonstration, a client of --as, or a FILE.json")
 	f.Var(&shows, "demo", "tell kinds of handshakes, no network needed; `LIST` of "+strings.Join(demoNames(), ", ")+"; or all")
@@ -95,6 +100,7 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 type form struct {
 	bytes, json    bool
 	html           string // also as a page in this file
+	from           string // it was saved in this file
 	steps, compare bool
 }
 
@@ -103,8 +109,8 @@ func (f *form) check(demos int) error {
 	switch {
 	case f.steps && f.json:
 		return &usageError{"--steps and --json exclude each other.", "Leave out one of them."}
-	case f.compare && (f.steps || f.json || f.bytes || demos > 0):
-		return &usageError{"--compare excludes --steps, --json, --bytes and --demo.", "Leave those out; a kind of demonstration may be compared by its name: 'handclasp explain --compare tls13 ecdhe'."}
+	case f.compare && (f.steps || f.bytes || demos > 0):
+		return &usageError{"--compare excludes --steps, --bytes and --demo.", "Leave those out; a kind of demonstration may be compared by its name: 'handclasp explain --compare tls13 ecdhe'."}
 	}
 	return nil
 }

@@ -94,9 +94,14 @@ func supported() (*features, error) {
 		return nil, err
 	}
 	f := &features{
-		Keys:     []string{"ECDSA P-256", "ECDSA P-384", "ECDSA P-521", "Ed25519", fmt.Sprintf("RSA of %d to %d bits", cert.MinRSABits, cert.MaxRSABits)},
+		Keys:     sign.Kinds(),
 		Bindings: []string{engine.BindingExporter, engine.BindingEndPoint, engine.BindingUnique},
 		StartTLS: starttls.Protocols(),
+	}
+	for i, kind := range f.Keys {
+		if kind == "RSA" {
+			f.Keys[i] = fmt.Sprintf("RSA of %d to %d bits", cert.MinRSABits, cert.MaxRSABits)
+		}
 	}
 	for _, v := range widest.Versions {
 		f.Versions = append(f.Versions, feature{Name: v.String(), Number: int(v), ByName: !slices.Contains(plain.Versions, v)})

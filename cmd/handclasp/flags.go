@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/starttls"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // common are the flags that every command with a handshake has.
@@ -47,8 +50,10 @@ type client struct {
 
 // declareOffer declares what a hello offers.
 func (c *common) declareOffer(f *pflag.FlagSet) {
-	c.suites.parse, c.groups.parse = iana.ParseCipherSuite, iana.ParseGroup
-	c.schemes.parse, c.alpn.parse = iana.ParseSignatureScheme, parseProtocol
+	c.suites.parse = func(s string) (iana.CipherSuite, error) { return iana.ParseCipherSuite(s, suiteIDs()...) }
+	c.groups.parse = func(s string) (iana.Group, error) { return iana.ParseGroup(s, kex.All()...) }
+	c.schemes.parse = func(s string) (iana.SignatureScheme, error) { return iana.ParseSignatureScheme(s, sign.All()...) }
+	c.alpn.parse = parseProtocol
 	c.timeout = limit(10 * time.Second)
 	f.SortFlags = false
 	f.Var(&c.min, "min-version", "lowest `VERSION` of TLS to take, 1.0 to 1.3; 1.2 unless given")
@@ -135,8 +140,14 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 	if err := c.memory.configure(cfg); err != nil {
 		return nil, err
 	}
-	_, err = cfg.Params()
-	return cfg, err
+	p, err := cfg.Params()
+	if err != nil {
+		return nil, err
+	}
+	return cfg, checkVersioned(p.Versions,
+		versioned{"--post-handshake-auth", c.later, true}, versioned{"--cert-compression", len(c.compress.values) > 0, true},
+		versioned{"--early-data-file", c.earlyFile != "", true},
+		versioned{"--session-ids", c.ids, false}, versioned{"--renegotiation client", c.again > 0, false})
 }
 
 // config is what the flags say to a server.
@@ -149,6 +160,31 @@ func (c *common) config(certificates []handclasp.Certificate) (*handclasp.Server
 	}
 	_, err := cfg.Params()
 	return cfg, err
+}
+
+// A versioned flag is for TLS 1.3 alone, or for the versions below alone.
+type versioned struct {
+	flag  string
+	given bool
+	new   bool // TLS 1.3
+}
+
+// checkVersioned refuses flags for versions that are not spoken: who gives one
+// would wait in vain for what it does.
+func checkVersioned(spoken []iana.Version, flags ...versioned) error {
+	for _, f := range flags {
+		needs, bound := "TLS 1.3", "--max-version"
+		has := spoken[0] == iana.TLS13
+		if !f.new {
+			needs, bound = "TLS 1.2 and below", "--min-version"
+			has = spoken[len(spoken)-1] < iana.TLS13
+		}
+		if f.given && !has {
+			return &usageError{fmt.Sprintf("%s has no effect: it is for %s, which is left out.", f.flag, needs),
+				fmt.Sprintf("Leave out %s, or what leaves that version out: %s, or a list of --suites, --groups or --sigalgs with nothing for it.", f.flag, bound)}
+		}
+	}
+	return nil
 }
 
 // limits gives a handshake the time of the flag.
@@ -169,9 +205,18 @@ func fileError(flag, file string, err error) error {
 func flagError(cmd *cobra.Command, err error) error {
 	hint := fmt.Sprintf("Run '%s --help' for all flags.", cmd.CommandPath())
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return &usageError{sentence(fmt.Sprintf("--%s: %v", e.GetFlag().Name, e.Unwrap())), hint}
+		why := e.Unwrap().Error()
+		if errors.As(err, new(*strconv.NumError)) {
+			why = fmt.Sprintf("%s is not %s", quote(e.GetValue()), numbers[e.GetFlag().Value.Type()])
+		}
+		return &usageError{sentence(fmt.Sprintf("--%s: %s", e.GetFlag().Name, why)), hint}
 	}
 	return &usageError{sentence(strings.ToUpper(err.Error()[:1]) + err.Error()[1:]), hint}
+}
+
+// numbers say what the types of flags take that pflag reads itself.
+var numbers = map[string]string{
+	"int": "a whole number", "uint32": "a whole number from 0 to 4294967295", "float64": "a number, such as 0.5", "bool": "true or false",
 }
 
 // Names is a flag of names with commas, in order of preference. Given again, it
@@ -223,7 +268,7 @@ type version iana.Version
 
 func (v *version) Set(s string) error {
 	parsed, err := iana.ParseVersion(s)
-	if err == nil && parsed < iana.TLS10 {
+	if err == nil && (parsed < iana.TLS10 || parsed > iana.TLS13) {
 		err = fmt.Errorf("%v is never spoken; 1.0 to 1.3 are", parsed)
 	}
 	*v = version(parsed)

@@ -38,6 +38,14 @@ func (s *suites) String() string {
 	return s.names.String()
 }
 
+// suiteIDs are all that work.
+func suiteIDs() (ids []iana.CipherSuite) {
+	for _, x := range suite.All() {
+		ids = append(ids, x.ID)
+	}
+	return ids
+}
+
 // list is what the flag names. All are those that work but 3DES, and those with a
 // pre-shared key only if there is one.
 func (s *suites) list(keys psks) []iana.CipherSuite {

@@ -13,6 +13,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
+	"github.com/handclasp/handclasp/iana"
 	store "github.com/handclasp/handclasp/session"
 )
 
@@ -92,10 +93,11 @@ func (m *memory) sendLate(conn *handclasp.Conn, sent bool) error {
 
 // tickets are the flags of a server that can resume.
 type tickets struct {
-	count int
-	ids   bool
-	early uint32
-	store string
+	count    int
+	ids      bool
+	idsGiven bool // asked for, and not only the default
+	early    uint32
+	store    string
 }
 
 func (t *tickets) declare(f *pflag.FlagSet) {
@@ -113,6 +115,14 @@ func (t *tickets) configure(cfg *handclasp.ServerConfig) (close func() error, er
 	}
 	if t.count == 0 && t.early > 0 {
 		return close, &usageError{"--early-data needs tickets: only a resumed connection has 0-RTT.", "Leave out --tickets 0."}
+	}
+	p, err := cfg.Params()
+	if err != nil {
+		return close, err
+	}
+	old := p.Versions[len(p.Versions)-1] < iana.TLS13
+	if t.store != "" && t.count == 0 && !(t.ids && old) {
+		return close, &usageError{"--store has nothing to keep: no client gets a ticket, and no session has an ID.", "Leave out --store, or --tickets 0."}
 	}
 	if t.count == 0 && !t.ids {
 		return close, nil

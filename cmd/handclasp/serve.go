@@ -129,7 +129,18 @@ func (s *serve) check(f *pflag.FlagSet) error {
 	if f.Changed("half-open") && s.halfOpen < 1 {
 		return &usageError{fmt.Sprintf("--half-open %d leaves no room for a handshake.", s.halfOpen), "Give a number of 1 or more, or leave it out for 4096."}
 	}
+	s.idsGiven = s.ids && f.Changed("session-ids")
 	return checkListen(s.listen)
+}
+
+// checkVersions finds flags that the versions leave without effect.
+func (s *serve) checkVersions(cfg *handclasp.ServerConfig) error {
+	p, err := cfg.Params()
+	if err != nil {
+		return err
+	}
+	return checkVersioned(p.Versions, versioned{"--early-data", s.early > 0, true},
+		versioned{"--post-handshake-auth", s.later, true}, versioned{"--session-ids", s.idsGiven, false})
 }
 
 func (a *app) serve(ctx context.Context, flags *serve) (err error) {
@@ -144,6 +155,9 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	}
 	cfg, err := flags.config(certificates)
 	if err != nil {
+		return err
+	}
+	if err := flags.checkVersions(cfg); err != nil {
 		return err
 	}
 	forget, err := flags.tickets.configure(cfg)

@@ -10,23 +10,22 @@ import (
 // Compare writes a page that puts two stories side by side. Its error is w's, or
 // says that c can't be shown.
 func Compare(w io.Writer, c *explain.Comparison, o Options) error {
-	v := &comparison{Options: o, Frame: whole, names: c.Names}
-	v.Differ, v.Of = c.Differences()
+	v := &comparison{Options: o, Frame: whole, Comparison: c}
 	for i, s := range c.Stories {
 		x := side{Letter: string(rune('A' + i)), Name: c.Names[i], Figures: figures(s)}
 		x.Outcome, x.Word, x.Text = s.Outcome()
 		v.Sides = append(v.Sides, x)
 	}
 	for i := range c.Parts {
-		p := matter{Title: c.Parts[i].Title}
-		for j := range c.Parts[i].Rows {
-			r := &c.Parts[i].Rows[j]
+		p := matter{Part: &c.Parts[i]}
+		for j := range p.Part.Rows {
+			r := &p.Part.Rows[j]
 			if r.Differs {
 				p.Differ++
 			}
 			p.Rows = append(p.Rows, contrast{r, [2]cell{cellOf(r, 0), cellOf(r, 1)}})
 		}
-		v.Parts = append(v.Parts, p)
+		v.Matters = append(v.Matters, p)
 	}
 	return Execute(w, pages, "compare.html", v)
 }
@@ -35,10 +34,9 @@ func Compare(w io.Writer, c *explain.Comparison, o Options) error {
 type comparison struct {
 	Options
 	Frame
-	names      [2]string
-	Differ, Of int
-	Sides      []side
-	Parts      []matter
+	*explain.Comparison
+	Sides   []side
+	Matters []matter
 }
 
 // Heading is the page's title.
@@ -46,7 +44,7 @@ func (c *comparison) Heading() string {
 	if c.Title != "" {
 		return c.Title
 	}
-	return c.names[0] + " and " + c.names[1]
+	return c.Names[0] + " and " + c.Names[1]
 }
 
 // A side is one of two stories in short.
@@ -58,9 +56,9 @@ type side struct {
 
 // A matter is what both say of one.
 type matter struct {
-	Title  string
+	*explain.Part
 	Rows   []contrast
-	Differ int
+	Differ int // rows
 }
 
 type contrast struct {
@@ -72,6 +70,7 @@ type contrast struct {
 type cell struct {
 	Side   string
 	Values []value
+	Time   string
 	Chips  bool
 }
 
@@ -81,10 +80,9 @@ type value struct {
 }
 
 func cellOf(r *explain.Contrast, i int) cell {
-	c := cell{Side: string(rune('A' + i)), Chips: r.List}
-	only := r.Only(i)
+	c := cell{Side: string(rune('A' + i)), Time: r.Times[i], Chips: r.List}
 	for _, v := range short(r.Values[i]) {
-		c.Values = append(c.Values, value{v, slices.Contains(only, v)})
+		c.Values = append(c.Values, value{v, slices.Contains(r.Only[i], v)})
 	}
 	return c
 }

@@ -35,11 +35,12 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/session"
+	"github.com/handclasp/handclasp/sign"
 )
 
 const (
-	MaxRSABits = 8192 // of any key, as in crypto/tls
-	MinRSABits = 1024 // of any key; crypto/rsa refuses less
+	MaxRSABits = 8192            // of any key, as in crypto/tls
+	MinRSABits = sign.MinRSABits // of any key
 )
 
 // A Request is a chain to verify.

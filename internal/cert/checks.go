@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // keys looks at the key of every certificate that was sent, since any of them
@@ -48,7 +49,7 @@ func (v *verifier) key(c *x509.Certificate) *fault.Error {
 			return nil
 		}
 	}
-	return fault.CertUnsupportedKey.New().Saw(Describe(c), "ECDSA P-256, P-384 or P-521, Ed25519 or RSA")
+	return fault.CertUnsupportedKey.New().Saw(Describe(c), "one of "+strings.Join(sign.Kinds(), ", "))
 }
 
 // keyKind is the kind and size of a certificate's key.

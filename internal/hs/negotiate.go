@@ -177,6 +177,8 @@ func decision(what string, offered, accepted []string) flow.Decision {
 // checkClientHello13 checks what every ClientHello that leads to TLS 1.3 must
 // hold (RFC 9846, Sections 4.2.2, 4.3.8, 4.3.11 and 9.2).
 func checkClientHello13(h *wire.ClientHello) error {
+	// It plays no part in the choice of a version, but "MUST abort the handshake" is
+	// what RFC 9846 has a server do about another one; RFC 8446 had it look away.
 	if h.LegacyVersion != iana.TLS12 {
 		return fault.ClientLegacyVersion.In("legacy_version").Saw(h.LegacyVersion, "0x0303")
 	}

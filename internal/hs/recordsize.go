@@ -24,6 +24,7 @@ type Shape struct {
 	Read, Write int
 	Clear       bool // the lengths bind records without protection too
 	Pad         int  // TLS 1.3: content is padded to a multiple
+	Long        bool // records of data are not short at the beginning
 }
 
 const (
@@ -66,7 +67,7 @@ func (c *client) offerRecordSize() {
 
 // agreeRecordSize takes the server's answer, which x says was given.
 func (c *client) agreeRecordSize(x *wire.Extensions, limit uint16, fragment uint8) error {
-	shape := Shape{Pad: c.cfg.PadRecords}
+	shape := Shape{Pad: c.cfg.PadRecords, Long: c.cfg.DynamicRecordSizingDisabled}
 	sized, cut := x.Has(iana.ExtRecordSizeLimit), x.Has(iana.ExtMaxFragmentLength)
 	switch {
 	case sized && cut:
@@ -95,7 +96,7 @@ func (c *client) agreeRecordSize(x *wire.Extensions, limit uint16, fragment uint
 // answerRecordSize chooses what to say to the client's offers, and puts it into
 // x, limit and fragment. It binds us once it is sent: see shape.
 func (s *server) answerRecordSize(x *wire.Extensions, limit *uint16, fragment *uint8) (Shape, error) {
-	h, shape := &s.hello, Shape{Pad: s.cfg.PadRecords}
+	h, shape := &s.hello, Shape{Pad: s.cfg.PadRecords, Long: s.cfg.DynamicRecordSizingDisabled}
 	switch {
 	case h.Extensions.Has(iana.ExtRecordSizeLimit):
 		if err := checkLimit(h.RecordSizeLimit); err != nil {

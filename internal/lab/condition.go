@@ -47,7 +47,7 @@ type codes struct {
 	name  func(uint16) string
 }
 
-func code[T ~uint16](parse func(string) (T, error)) func(string) (uint16, error) {
+func code[T ~uint16](parse func(string, ...T) (T, error)) func(string) (uint16, error) {
 	return func(s string) (uint16, error) {
 		v, err := parse(s)
 		return uint16(v), err

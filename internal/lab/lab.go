@@ -208,8 +208,9 @@ func configured(change func(*bench, *handclasp.ServerConfig) error) func(*bench)
 	}
 }
 
-// patience is how long a server of the lab waits for its client.
-const patience = 10 * time.Second
+// patience is how long a server of the lab waits for its client: longer than clients
+// have patience with it.
+const patience = time.Minute
 
 // honest serves as the configuration says: a handshake, and an answer to whoever
 // asks something.

@@ -4,7 +4,8 @@
 // nothing may point into it from then on. Losing one harms nobody: it is left to
 // the collector, as is one that was outgrown. What a buffer held before is still
 // in it, so only what was written may be read. Nothing secret that outlives a
-// message is kept in one.
+// message is kept in one, and keys are cleared before it goes back. Builds with the
+// race detector, or the tag poison, find out who does otherwise: see watched.go.
 package pool
 
 import "sync"
@@ -17,22 +18,25 @@ const (
 )
 
 var (
-	message = sync.Pool{New: func() any { return new([Message]byte) }}
-	record  = sync.Pool{New: func() any { return new([Record]byte) }}
-	records = sync.Pool{New: func() any { return new([Records]byte) }}
+	message = sync.Pool{New: func() any { return (*[Message]byte)(fresh(make([]byte, Message))) }}
+	record  = sync.Pool{New: func() any { return (*[Record]byte)(fresh(make([]byte, Record))) }}
+	records = sync.Pool{New: func() any { return (*[Records]byte)(fresh(make([]byte, Records))) }}
 )
 
 // Get lends an empty buffer with room for n bytes at least.
-func Get(n int) []byte {
+func Get(n int) (b []byte) {
 	switch {
 	case n <= Message:
-		return message.Get().(*[Message]byte)[:0]
+		b = message.Get().(*[Message]byte)[:]
 	case n <= Record:
-		return record.Get().(*[Record]byte)[:0]
+		b = record.Get().(*[Record]byte)[:]
 	case n <= Records:
-		return records.Get().(*[Records]byte)[:0]
+		b = records.Get().(*[Records]byte)[:]
+	default:
+		return make([]byte, 0, n)
 	}
-	return make([]byte, 0, n)
+	lend(b)
+	return b[:0]
 }
 
 // Put gives a buffer back: what Get gave, at any length. One that append has
@@ -40,10 +44,13 @@ func Get(n int) []byte {
 func Put(b []byte) {
 	switch b = b[:cap(b)]; len(b) {
 	case Message:
+		giveBack(b)
 		message.Put((*[Message]byte)(b))
 	case Record:
+		giveBack(b)
 		record.Put((*[Record]byte)(b))
 	case Records:
+		giveBack(b)
 		records.Put((*[Records]byte)(b))
 	}
 }

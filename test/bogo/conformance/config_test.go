@@ -10,15 +10,13 @@ import (
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
-	"github.com/handclasp/handclasp/internal/hs"
-	"github.com/handclasp/handclasp/sign"
 )
 
-const config = "../config.json"
+const configFile = "../config.json"
 
 // TestReasons: each pattern has a reason of the list, and each reason is used.
 func TestReasons(t *testing.T) {
-	c, err := load(config)
+	c, err := load(configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,34 +52,6 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestNotBuilt: what is said not to be built is not. A feature that comes takes its
-// reason out of the list.
-func TestNotBuilt(t *testing.T) {
-	for reason, extensions := range map[string][]iana.ExtensionType{
-		noECH:          {iana.ExtEncryptedClientHello},
-		noRPK:          {iana.ExtClientCertificateType, iana.ExtServerCertificateType},
-		noDelegated:    {iana.ExtDelegatedCredential},
-		noTrustAnchors: {0xca34},
-		noAcrossNames:  {62}, // tls_flags
-	} {
-		for _, x := range extensions {
-			if slices.Contains(hs.Extensions(), x) {
-				t.Errorf("%q, but %v is spoken", reason, x)
-			}
-		}
-	}
-	for reason, schemes := range map[string][]iana.SignatureScheme{
-		noMLDSA:     {0x0904, 0x0905, 0x0906},
-		noLegacyRSA: {0x0420, 0x0520, 0x0620},
-	} {
-		for _, s := range schemes {
-			if sign.Supported(s) {
-				t.Errorf("%q, but %v is supported", reason, s)
-			}
-		}
-	}
-}
-
 var (
 	ofRule  = regexp.MustCompile(`^rule=([a-z0-9-]+);$`)
 	ofAlert = regexp.MustCompile(`^received=([a-z_]+);$`)
@@ -110,7 +80,7 @@ func shimRules(t *testing.T) map[string]bool {
 // TestErrorMap: BoringSSL's names lead to rules that exist, to alerts that were
 // received, or to what the shim itself refuses with.
 func TestErrorMap(t *testing.T) {
-	c, err := load(config)
+	c, err := load(configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +123,11 @@ func TestPage(t *testing.T) {
 		t.Errorf("%+v, %+v", n, table)
 	}
 	var page strings.Builder
-	if err := table.write(&page, "abc", "today"); err != nil {
+	if err := table.write(&page, source{"def", "abc", "today"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| TLS | 5 | 2 | 1 | 1 | 1 |", "| together | 6 | 2 | 1 | 1 | 2 |", "| groups and key shares | 2 | 1 | 1 | 0 | 0 |",
+		"Commit def was measured on today with revision abc", "| TLS | 5 | 2 | 1 | 1 | 1 |", "| together | 6 | 2 | 1 | 1 | 2 |", "| groups and key shares | 2 | 1 | 1 | 0 | 0 |",
 		"| 1 | " + choice + " |", "| Handclasp | abc | 2 | 1 | strict |",
 	} {
 		if !strings.Contains(page.String(), want) {

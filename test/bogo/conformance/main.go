@@ -1,6 +1,6 @@
 // Command conformance writes docs/conformance.md from what test suites reported:
 //
-//	go run ./test/bogo/conformance -revision a0689af -date 2026-11-21 -names NAMES.json RESULTS.json > docs/conformance.md
+//	go run ./test/bogo/conformance -commit 2156337 -revision a0689af -date 2026-11-21 -names NAMES.json RESULTS.json > docs/conformance.md
 //
 // RESULTS is what the runner of BoringSSL wrote with -json-output. NAMES is such a
 // file that holds all tests, for those that the configuration disables stand in no
@@ -20,20 +20,22 @@ import (
 )
 
 func main() {
-	revision := flag.String("revision", "", "of BoringSSL")
-	date := flag.String("date", "", "of the run, as 2026-11-21")
+	var from source
+	flag.StringVar(&from.commit, "commit", "", "of this repository, which was measured")
+	flag.StringVar(&from.revision, "revision", "", "of BoringSSL")
+	flag.StringVar(&from.date, "date", "", "of the run, as 2026-11-21")
 	names := flag.String("names", "", "result `FILE` that holds the names of all tests")
 	config := flag.String("config", "test/bogo/config.json", "the shim's configuration")
 	flag.Parse()
-	if err := run(os.Stdout, *revision, *date, *names, *config, flag.Arg(0)); err != nil {
+	if err := run(os.Stdout, from, *names, *config, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer, revision, date, names, config, results string) error {
-	if revision == "" || date == "" || names == "" || results == "" {
-		return fmt.Errorf("-revision, -date, -names and a result file are needed; see the command's doc comment")
+func run(w io.Writer, from source, names, config, results string) error {
+	if from.commit == "" || from.revision == "" || from.date == "" || names == "" || results == "" {
+		return fmt.Errorf("-commit, -revision, -date, -names and a result file are needed; see the command's doc comment")
 	}
 	all, err := read(names)
 	if err != nil {
@@ -51,7 +53,7 @@ func run(w io.Writer, revision, date, names, config, results string) error {
 	if err != nil {
 		return err
 	}
-	return t.write(w, revision, date)
+	return t.write(w, from)
 }
 
 // read gives the outcome of each test in a result file: PASS, FAIL or SKIP.

@@ -25,6 +25,9 @@ const (
 	noGroupHint     = "not built: a hint of the server's groups"
 	noFallback      = "not built: a client that says it fell back (RFC 7507)"
 	noStrictClient  = "not built: a client that refuses servers without renegotiation_info (RFC 5746, Section 4.1)"
+	noFalseStart    = "not built: false start (RFC 7918)"
+	noSRTP          = "not built: SRTP (RFC 5764), which is for DTLS"
+	noPeek          = "not built: a look at data that leaves it where it is"
 
 	// What only BoringSSL has.
 	testCompression = "BoringSSL's own: algorithms of certificate compression made for its tests"
@@ -32,8 +35,6 @@ const (
 	npn             = "BoringSSL's own: NPN"
 	alps            = "BoringSSL's own: ALPS"
 	pake            = "BoringSSL's own: PAKE"
-	falseSt         = "BoringSSL's own: false start"
-	srtp            = "BoringSSL's own: SRTP, which is for DTLS"
 	jdk11           = "BoringSSL's own: a way around a defect of JDK 11"
 	hints           = "BoringSSL's own: handshake hints"
 	padding         = "BoringSSL's own: padding of the server's flight"
@@ -46,8 +47,8 @@ const (
 var reasons = []string{
 	dtls, quic,
 	noECH, noRPK, noCompression, noDelegated, noTrustAnchors, noMLDSA, noLegacyRSA, onlyPSK, noAcrossNames, noEqual, noEarlyExporter,
-	noSendLimit, alwaysStaples, noGroupHint, noFallback, noStrictClient,
-	testCompression, channelID, npn, alps, pake, falseSt, srtp, jdk11, hints, padding, sha256, ticketForm, interfaces,
+	noSendLimit, alwaysStaples, noGroupHint, noFallback, noStrictClient, noFalseStart, noSRTP, noPeek,
+	testCompression, channelID, npn, alps, pake, jdk11, hints, padding, sha256, ticketForm, interfaces,
 
 	// What we do on purpose, and why.
 	"on purpose: 0-RTT data only where the session's application protocol is offered",
@@ -99,12 +100,13 @@ var absent = []struct{ reason, names string }{
 	{noGroupHint, `^KeyShareWithServerHint`},
 	{noFallback, `^SendFallbackSCSV`},
 	{noStrictClient, `^NoLegacyServerConnect|NoExt-Forbidden`},
+	{noFalseStart, `FalseStart`},
+	{noSRTP, `^SRTP`},
+	{noPeek, `^Peek`},
 	{channelID, `ChannelID`},
 	{npn, `NPN|NextProto|^ALPNServer-Preferred`},
 	{alps, `ALPS`},
 	{pake, `^PAKE`},
-	{falseSt, `FalseStart`},
-	{srtp, `^SRTP`},
 	{jdk11, `JDK11`},
 	{hints, `HintMismatch`},
 	{padding, `^ServerPadding`},

@@ -42,7 +42,8 @@ func (l *link) answer(ask flow.Ask) {
 	case *flow.VerifyAsk:
 		a.Reply(l.verify(a))
 	case *flow.HelloAsk:
-		a.Reply(a.Config, nil, l.welcome(a.Hello))
+		err := l.welcome(a.Hello)
+		a.Reply(l.staple(a), nil, err)
 	case *flow.ClientCertificateAsk:
 		a.Reply(nil, l.choose(a.Request))
 	case *flow.RenegotiateAsk:
@@ -114,6 +115,26 @@ func (l *link) welcome(h *config.HelloInfo) error {
 	return l.sees(h.SignatureSchemes)
 }
 
+// staple is the configuration with the OCSP answers as the callback leaves them, if
+// there is one and the client asks for any.
+func (l *link) staple(a *flow.HelloAsk) *config.ServerConfig {
+	if !l.UseOCSPCallback || !slices.Contains(a.Hello.Extensions, iana.ExtStatusRequest) {
+		return a.Config
+	}
+	cfg := *a.Config
+	cfg.Certificates = slices.Clone(cfg.Certificates)
+	for i := range cfg.Certificates {
+		c := &cfg.Certificates[i]
+		switch {
+		case l.DeclineOCSPCallback:
+			c.OCSPStaple = nil
+		case l.SetOCSPInCallback:
+			c.OCSPStaple = l.OCSPResponse
+		}
+	}
+	return &cfg
+}
+
 // choose looks at what a server asks of a client's certificate, and leaves the
 // choice to the engine.
 func (l *link) choose(r *config.CertificateRequestInfo) error {
@@ -143,7 +164,7 @@ func (l *link) choose(r *config.CertificateRequestInfo) error {
 
 // sees compares what the peer accepts with what it is expected to.
 func (l *link) sees(got []iana.SignatureScheme) error {
-	if want := schemes(l.ExpectPeerVerifyPref); len(want) > 0 && !slices.Equal(got, want) {
+	if want := codes[iana.SignatureScheme](l.ExpectPeerVerifyPref); len(want) > 0 && !slices.Equal(got, want) {
 		return brokenTest.New().Saw(got, want)
 	}
 	return nil

@@ -83,7 +83,7 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 		GetClientCertificate: func(*config.CertificateRequestInfo) (*config.Certificate, error) { return nil, errors.ErrUnsupported },
 	}
 	if s.KeyShares != nil || s.NoKeyShares {
-		cfg.KeyShares = groups(s.KeyShares)
+		cfg.KeyShares = codes[iana.Group](s.KeyShares)
 	}
 	switch {
 	case s.RenegotiateFreely, s.RenegotiateExplicit:
@@ -122,6 +122,8 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 		cfg.NextProtos = []string{s.SelectALPN}
 	case s.RejectALPN:
 		cfg.NextProtos = []string{"nothing that anybody offers"}
+	case s.DeclineALPN:
+		cfg.NextProtos, cfg.ALPNMismatch = []string{"nothing that anybody offers"}, config.ALPNGoOn
 	}
 	switch {
 	case s.VerifyPeer:
@@ -163,13 +165,14 @@ func (s *settings) groups() []iana.Group {
 		}
 		return defaultGroups
 	}
-	return groups(s.Curves)
+	return codes[iana.Group](s.Curves)
 }
 
-func groups(ids []uint16) []iana.Group {
-	list := make([]iana.Group, len(ids))
-	for i, id := range ids {
-		list[i] = iana.Group(id)
+// codes are numbers as the code points that they stand for.
+func codes[T ~uint16](numbers []uint16) []T {
+	list := make([]T, len(numbers))
+	for i, n := range numbers {
+		list[i] = T(n)
 	}
 	return list
 }
@@ -181,7 +184,7 @@ func (s *settings) schemes() []iana.SignatureScheme {
 	if s.VerifyPrefs == nil {
 		return defaultSchemes
 	}
-	return slices.DeleteFunc(schemes(s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
+	return slices.DeleteFunc(codes[iana.SignatureScheme](s.VerifyPrefs), func(x iana.SignatureScheme) bool { return !sign.Supported(x) })
 }
 
 // signing are what the shim signs with.
@@ -190,14 +193,6 @@ func (s *settings) signing() []iana.SignatureScheme {
 		return p.schemes
 	}
 	return sign.All()
-}
-
-func schemes(ids []uint16) []iana.SignatureScheme {
-	list := make([]iana.SignatureScheme, len(ids))
-	for i, id := range ids {
-		list[i] = iana.SignatureScheme(id)
-	}
-	return list
 }
 
 // psks are the keys of all versions, and those imported for TLS 1.3.
@@ -283,8 +278,8 @@ func (s *settings) certificates() (list []config.Certificate, err error) {
 		return list, nil
 	}
 	c, err := s.credential.load(defaultCredential)
-	if s.SetOCSPInCallback && !s.UseOCSPCallback || s.DeclineOCSPCallback {
-		c.OCSPStaple = nil
+	if s.SetOCSPInCallback {
+		c.OCSPStaple = nil // until link.staple
 	}
 	return append(list, c), err
 }
@@ -357,7 +352,7 @@ func (d *decrypter) DecryptPremaster(ctx context.Context, ciphertext []byte, off
 func (c *credential) signer(key sign.Signer, number int) sign.Signer {
 	prefs := key.Schemes()
 	if c.SigningPrefs != nil {
-		prefs = slices.DeleteFunc(schemes(c.SigningPrefs), func(x iana.SignatureScheme) bool { return !slices.Contains(key.Schemes(), x) })
+		prefs = slices.DeleteFunc(codes[iana.SignatureScheme](c.SigningPrefs), func(x iana.SignatureScheme) bool { return !slices.Contains(key.Schemes(), x) })
 		if old, ok := sign.Legacy(key.Public()); ok && !slices.Contains(prefs, old) {
 			prefs = append(prefs, old) // TLS 1.1 has no preferences
 		}

@@ -57,6 +57,11 @@ func (l *link) converse() error {
 	if err := l.checkOutcome(); err != nil {
 		return err
 	}
+	if l.NoOpExtraHandshake {
+		if err := l.shakeAgain(); err != nil {
+			return err
+		}
+	}
 	return l.talk()
 }
 
@@ -75,6 +80,15 @@ func (l *link) shakeHands() error {
 		l.errands() // tickets, before anything else is said
 	}
 	return l.flush()
+}
+
+// shakeAgain does the handshake once more, which must neither read nor write.
+func (l *link) shakeAgain() error {
+	before := l.traffic
+	if err := l.shakeHands(); err != nil {
+		return err
+	}
+	return is("the traffic after a second handshake", l.traffic, before)
 }
 
 // mayBeEarly reports whether application data can go out though the handshake is
@@ -121,6 +135,10 @@ func (l *link) speakEarly() error {
 	return l.flush()
 }
 
+func (l *link) firstWords() [][]byte {
+	return slices.Repeat([][]byte{[]byte(l.ShimInitialWrite)}, l.RepeatShimInitialWrite)
+}
+
 // sendEarly writes each of the first words until one does not fit into 0-RTT as a
 // whole.
 func (l *link) sendEarly() error {
@@ -132,7 +150,7 @@ func (l *link) sendEarly() error {
 		return nil
 	}
 	l.spoke = true
-	l.words = slices.Repeat([][]byte{[]byte(l.ShimInitialWrite)}, l.RepeatShimInitialWrite)
+	l.words = l.firstWords()
 	for left := int(l.engine.Info().EarlyData.Max); len(l.words) > 0 && left > 0; {
 		n := min(len(l.words[0]), left)
 		if err := l.write(l.words[0][:n]); err != nil {
@@ -250,13 +268,9 @@ func (l *link) speakFirst() error {
 	case l.ReadWithUnfinishedWrite && !l.spoke:
 		return l.halfWrite(l.engine.Send)
 	case l.ShimWritesFirst && !l.spoke:
-		for range l.RepeatShimInitialWrite {
-			if err := l.write([]byte(l.ShimInitialWrite)); err != nil {
-				return err
-			}
-		}
+		l.words = l.firstWords()
 	}
-	for _, w := range l.words { // that did not fit into 0-RTT
+	for _, w := range l.words { // all of them, or those that did not fit into 0-RTT
 		if err := l.write(w); err != nil {
 			return err
 		}

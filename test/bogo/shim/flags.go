@@ -17,33 +17,32 @@ type plan struct{ initial, resume, retry settings }
 type base64Bytes []byte
 
 // settings are the flags that count for one connection. Their meaning is that of
-// BoringSSL's own shim.
+// BoringSSL's own shim. A flag that nothing reads says beside it why it is true of
+// this engine whether it is given or not.
 type settings struct {
 	// What the runner is, and how often to come.
 	Port                  int    `flag:"-port"`
 	ShimID                uint64 `flag:"-shim-id"`
 	IPv6                  bool   `flag:"-ipv6"`
 	IsHandshakerSupported bool   `flag:"-is-handshaker-supported"`
-	TrustCert             string `flag:"-trust-cert"` // nobody is verified here: see verify
+	TrustCert             string `flag:"-trust-cert"` // nobody is verified unless -verify-fail says so, as in BoringSSL's
 	Server                bool   `flag:"-server"`
 	ResumeCount           int    `flag:"-resume-count"`
 	ResumptionDelay       int    `flag:"-resumption-delay"` // seconds
 
 	// How the connection is driven.
 	Async                 bool `flag:"-async"`
-	ImplicitHandshake     bool `flag:"-implicit-handshake"`
+	ImplicitHandshake     bool `flag:"-implicit-handshake"`           // an Engine has no call for a handshake: what reads and writes does it
 	UseEarlyCallback      bool `flag:"-use-early-callback"`           // our hooks are always early
 	UseOldClientCert      bool `flag:"-use-old-client-cert-callback"` // there is one kind of hook
 	UseCustomVerify       bool `flag:"-use-custom-verify-callback"`   // likewise
-	NoOpExtraHandshake    bool `flag:"-no-op-extra-handshake"`        // a handshake happens once
-	HandshakeTwice        bool `flag:"-handshake-twice"`
-	PartialWrite          bool `flag:"-partial-write"` // a matter of BoringSSL's interface
-	PeekThenRead          bool `flag:"-peek-then-read"`
+	NoOpExtraHandshake    bool `flag:"-no-op-extra-handshake"`
+	PartialWrite          bool `flag:"-partial-write"`
 	HandshakeNeverDone    bool `flag:"-handshake-never-done"`
-	CBCRecordSplitting    bool `flag:"-cbc-record-splitting"`
+	CBCRecordSplitting    bool `flag:"-cbc-record-splitting"` // TLS 1.0 always splits what CBC protects
 	UseExporterInBetween  bool `flag:"-use-exporter-between-reads"`
-	UseTicketCallback     bool `flag:"-use-ticket-callback"` // tickets are always opened by a hook
-	UseTicketAEADCallback bool `flag:"-use-ticket-aead-callback"`
+	UseTicketCallback     bool `flag:"-use-ticket-callback"`      // tickets are always opened by a hook
+	UseTicketAEADCallback bool `flag:"-use-ticket-aead-callback"` // likewise, with an AEAD
 
 	// Versions, suites, groups.
 	MinVersion       uint16   `flag:"-min-version"`
@@ -80,7 +79,7 @@ type settings struct {
 	InstallDDoSCallback  bool     `flag:"-install-ddos-callback"`
 	FailDDoSCallback     bool     `flag:"-fail-ddos-callback"`
 	EnableOCSPStapling   bool     `flag:"-enable-ocsp-stapling"`
-	EnableSCTs           bool     `flag:"-enable-signed-cert-timestamps"`
+	EnableSCTs           bool     `flag:"-enable-signed-cert-timestamps"` // a client always asks for them
 	UseOCSPCallback      bool     `flag:"-use-ocsp-callback"`
 	FailOCSPCallback     bool     `flag:"-fail-ocsp-callback"`
 	SetOCSPInCallback    bool     `flag:"-set-ocsp-in-callback"`
@@ -175,14 +174,14 @@ type credential struct {
 	SigningPrefs    []uint16    `flag:"-signing-prefs"`
 	OCSPResponse    base64Bytes `flag:"-ocsp-response"`
 	SCTs            base64Bytes `flag:"-signed-cert-timestamps"`
-	MustMatchIssuer bool        `flag:"-must-match-issuer"`
+	MustMatchIssuer bool        `flag:"-must-match-issuer"` // a client's always must; of a server's, the tests that need more than a wish are disabled
 
 	// Of a pre-shared key that is to be imported.
 	shared      bool        // -new-psk-credential
 	PSKKey      base64Bytes `flag:"-psk-importer-key"`
 	PSKIdentity base64Bytes `flag:"-psk-importer-identity"`
 	PSKContext  base64Bytes `flag:"-psk-importer-context"`
-	PSKSHA256   bool        `flag:"-psk-importer-sha256"`
+	PSKSHA256   bool        `flag:"-psk-importer-sha256"` // the hash unless it is the next one
 	PSKSHA384   bool        `flag:"-psk-importer-sha384"`
 }
 

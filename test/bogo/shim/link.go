@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,6 @@ type link struct {
 	conn   net.Conn
 	raw    []byte // received and not yet processed
 	held   []byte // sealed and not yet written: -read-with-unfinished-write
-	early  bool   // what next gave last came in 0-RTT
 	diary  diary
 
 	chosen   int      // the credential that signed or decrypted
@@ -37,7 +37,11 @@ type link struct {
 	secrets  strings.Builder
 
 	renegotiated int // handshakes that the engine asked for leave to do
+	traffic      traffic
 }
+
+// traffic is how many bytes went over the socket.
+type traffic struct{ in, out int }
 
 // dial connects to the runner and says which test this is.
 func dial(s *settings) (net.Conn, error) {
@@ -73,7 +77,7 @@ func (l *link) next() ([]byte, error) {
 		return nil, err
 	}
 	n, data, err := l.engine.Recv(l.raw)
-	l.raw, l.early = l.raw[n:], l.engine.Early()
+	l.raw = l.raw[n:]
 	if err == nil && n == 0 && l.engine.Ask() == nil {
 		return nil, l.fill()
 	}
@@ -109,6 +113,7 @@ func (l *link) fill() error {
 	}
 	n, err := l.conn.Read(b)
 	l.raw = append(l.raw, b[:n]...)
+	l.traffic.in += n
 	switch {
 	case n > 0 || err == nil:
 		return nil
@@ -143,6 +148,7 @@ func (l *link) put(b []byte) error {
 			return l.gone(err)
 		}
 		b = b[n:]
+		l.traffic.out += n
 	}
 	return nil
 }
@@ -198,15 +204,25 @@ func (l *link) reply(ask flow.Ask) error {
 }
 
 // write sends application data, before the handshake is complete in 0-RTT or, by a
-// server that took 0-RTT, half a round trip early.
+// server that took 0-RTT, half a round trip early. With -partial-write it is a
+// record's content at a time.
 func (l *link) write(p []byte) error {
 	send := l.engine.Send
 	if !l.engine.Connected() {
 		send = l.engine.SendEarly
 	}
-	b, err := send(nil, p)
-	if err != nil {
-		return err
+	piece := max(len(p), 1)
+	if l.PartialWrite {
+		piece = record.MaxPlaintext
 	}
-	return l.put(b)
+	for part := range slices.Chunk(p, piece) {
+		b, err := send(nil, part)
+		if err != nil {
+			return err
+		}
+		if err := l.put(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,9 +20,6 @@ func (l *link) checkOutcome() error {
 		return nil // a server that took 0-RTT: there is more to come
 	}
 	l.complete = true
-	if l.ImplicitHandshake {
-		return nil
-	}
 	info := l.engine.Info()
 	for _, check := range []func(*flow.Info) error{l.checkChoices, l.checkNames, l.checkPeer, l.checkSession, l.checkEarly} {
 		if err := check(&info); err != nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"net"
 	"os"
@@ -33,6 +36,44 @@ func TestFlags(t *testing.T) {
 		t.Errorf("credentials %+v, %+v", first.credential, first.credentials)
 	case first.AdvertiseALPN != "\x03foo" || p.retry.ExpectALPN != "-server" || !first.NoTicket || second.NoTicket:
 		t.Errorf("%+v", p.retry)
+	}
+}
+
+// A flag that the shim takes it heeds, or says beside it why there is nothing to do:
+// else its tests would pass without what they test.
+func TestFlagsHeeded(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags, read := make(map[string]*ast.Field), make(map[string]bool)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Field:
+				if n.Tag != nil && strings.HasPrefix(n.Tag.Value, "`flag:") {
+					flags[n.Names[0].Name] = n
+				}
+			case *ast.SelectorExpr:
+				read[n.Sel.Name] = true
+			}
+			return true
+		})
+	}
+	if len(flags) < 100 {
+		t.Fatalf("only %d flags were found", len(flags))
+	}
+	for name, field := range flags {
+		if !read[name] && field.Comment == nil {
+			t.Errorf("nothing heeds %s, and nothing says why", field.Tag.Value)
+		}
 	}
 }
 
@@ -68,6 +109,7 @@ func TestTogether(t *testing.T) {
 		"1.0, async":   "-max-version 769 -async",
 		"1.3, async":   "-max-version 772 -async -resume-count 1",
 		"a policy":     "-fips-202205",
+		"1.3, again":   "-max-version 772 -no-op-extra-handshake -resume-count 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			port := introduce(t)

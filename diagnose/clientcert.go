@@ -1,0 +1,133 @@
+package diagnose
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
+	"github.com/handclasp/handclasp/internal/wire"
+)
+
+// clientCertificate is for a server that asked for a certificate and then broke
+// off.
+func (d *diagnosis) clientCertificate(o *outcome) error {
+	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
+	have := len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
+	alerted := o.ending == Alerted
+	switch {
+	case alerted && o.alert == iana.InternalError:
+		d.find("server-internal", Certain, "", evidence)
+	case !have:
+		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
+	case o.info.ClientScheme == 0:
+		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
+	case alerted && o.alert == iana.UnknownCA || d.stray(o):
+		d.find("client-cert-wrong-ca", Certain, d.shown()+wanted(o), evidence)
+	default:
+		d.find("client-cert-refused", Certain, d.shown(), evidence)
+	}
+	return nil
+}
+
+// overhear notes what a hook shows, for it may show what nobody asked for. (Of
+// Certificates none is shown that does not fit.)
+func (d *diagnosis) overhear(choose chooser) chooser {
+	return func(r *handclasp.CertificateRequestInfo) (*handclasp.Certificate, error) {
+		c, err := choose(r)
+		if err == nil && c != nil {
+			d.hooked = c.Chain()
+		}
+		return c, err
+	}
+}
+
+type chooser = func(*handclasp.CertificateRequestInfo) (*handclasp.Certificate, error)
+
+// stray reports whether the hook showed a certificate that is from none of the
+// authorities which the server names. Few servers say that this was why.
+func (d *diagnosis) stray(o *outcome) bool {
+	names := distinguished(o.request, o.info.Version)
+	return len(names) > 0 && len(d.hooked) > 0 && cert.LeadsTo(d.hooked, names) == ""
+}
+
+// mostNames is how many authorities of a request are told.
+const mostNames = 4
+
+// wanted tells which authorities the server names in its request.
+func wanted(o *outcome) string {
+	list := authorities(o.request, o.info.Version)
+	if len(list) == 0 {
+		return " It names no authorities."
+	}
+	more := ""
+	if n := len(list) - mostNames; n > 0 {
+		list, more = list[:mostNames], fmt.Sprintf(", and %d more", n)
+	}
+	return " It names " + strings.Join(list, ", ") + more + "."
+}
+
+// distinguished are the names in a CertificateRequest, in DER.
+func distinguished(msg []byte, v iana.Version) [][]byte {
+	if v >= iana.TLS13 {
+		var m wire.CertificateRequest
+		if wire.Decode(msg, &m) == nil {
+			return m.Authorities
+		}
+		return nil
+	}
+	m := wire.CertificateRequest12{Form: wire.Form{Version: v}}
+	if wire.Decode(msg, &m) == nil {
+		return m.Authorities
+	}
+	return nil
+}
+
+// authorities are those names, by common name where there is one. Escaped.
+func authorities(msg []byte, v iana.Version) (list []string) {
+	for _, der := range distinguished(msg, v) {
+		var seq pkix.RDNSequence
+		if _, err := asn1.Unmarshal(der, &seq); err != nil {
+			continue
+		}
+		var n pkix.Name
+		n.FillFromRDNSequence(&seq)
+		text := n.CommonName
+		if text == "" {
+			text = n.String()
+		}
+		list = append(list, fault.Quote([]byte(text)))
+	}
+	return list
+}
+
+// shown tells what is wrong with the certificate that the client shows, as far as it
+// can be seen from here.
+func (d *diagnosis) shown() string {
+	chain := d.hooked
+	if len(chain) == 0 && len(d.o.Client.Certificates) > 0 {
+		chain = d.o.Client.Certificates[0].Chain()
+	}
+	if len(chain) == 0 {
+		return ""
+	}
+	leaf, now := chain[0], d.o.Client.Time()
+	switch {
+	case now.After(leaf.NotAfter):
+		return "It ended on " + leaf.NotAfter.UTC().Format(time.RFC3339) + "."
+	case now.Before(leaf.NotBefore):
+		return "It begins on " + leaf.NotBefore.UTC().Format(time.RFC3339) + "."
+	case len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
+		return "It is not for clients: its extended key usage lacks clientAuth."
+	case len(chain) == 1 && string(leaf.RawIssuer) != string(leaf.RawSubject):
+		return "It is sent without its issuer's certificate, that of " + fault.Quote([]byte(leaf.Issuer.String())) + "."
+	}
+	return "Its issuer is " + fault.Quote([]byte(leaf.Issuer.String())) + "."
+}

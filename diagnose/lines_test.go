@@ -1,0 +1,138 @@
+package diagnose_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp/diagnose"
+	"github.com/handclasp/handclasp/internal/pki"
+)
+
+// TestLines: nginx and HAProxy take the lines that the catalogue has for them.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	for server, check := range map[string]func(*testing.T, string, string) []byte{"nginx": nginxTakes, "haproxy": haproxyTakes} {
+		if _, err := exec.LookPath(server); err != nil && os.Getenv("CI") != "true" {
+			t.Logf("%s is not on this machine; CI has it", server)
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		dir := filled(t)
+		seen := map[string]bool{}
+		for _, c := range diagnose.Causes() {
+			for _, l := range c.Lines {
+				if strings.EqualFold(l.For, server) && !seen[l.Text] {
+					seen[l.Text] = true
+					if said := check(t, dir, l.Text); said != nil {
+						t.Errorf("%s: %s\n%s", c.ID, l.Text, said)
+					}
+				}
+			}
+		}
+		if len(seen) < 5 {
+			t.Errorf("%d lines for %s", len(seen), server)
+		}
+	}
+}
+
+// filled is a directory with the files that the lines name.
+func filled(t *testing.T) string {
+	t.Helper()
+	a, err := pki.NewAuthority("Somebody", pki.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, content ...[]byte) {
+		var all []byte
+		for _, b := range content {
+			all = append(all, b...)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), all, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "certificates"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for kind, k := range map[string]pki.Key{"rsa": pki.RSA2048, "ecdsa": pki.P256} {
+		i, err := a.Issue(pki.Leaf{Names: []string{"localhost"}, Key: k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := i.KeyPEM()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(kind+".pem", i.PEM())
+		write(kind+".key", key)
+		write("site.pem."+kind, i.PEM(), key)
+		write("fullchain.pem", i.PEM(), key)
+		write("chain-and-key.pem", i.PEM(), key)
+		write("certificates/localhost.pem", i.PEM(), key)
+		write("localhost.pem", i.PEM(), key)
+	}
+	write("clients-ca.pem", a.PEM())
+	return dir
+}
+
+// inPlace puts the files into a line, and what stands for something.
+func inPlace(dir, line string) string {
+	return strings.NewReplacer("/path/of/", dir+"/", "/path/", dir+"/", "/directory/of/certificates/", dir+"/certificates/", "/directory/ ", dir+"/certificates/ ",
+		"crt …", "crt "+dir+"/chain-and-key.pem", "NAME", "localhost", ":443", "127.0.0.1:1443", " 443 ", " 127.0.0.1:1443 ").Replace(line)
+}
+
+func nginxTakes(t *testing.T, dir, line string) []byte {
+	t.Helper()
+	if strings.HasPrefix(line, "nginx ") { // a command
+		return nil
+	}
+	line = inPlace(dir, line)
+	if strings.Contains(line, "ssl_dhparam") {
+		return nil // RFC 7919 has the file
+	}
+	if !strings.Contains(line, "ssl_certificate_key") {
+		line += fmt.Sprintf("\nssl_certificate_key %s/rsa.key;", dir)
+	}
+	if !strings.Contains(line, "ssl_certificate ") {
+		line += fmt.Sprintf("\nssl_certificate %s/rsa.pem;", dir)
+	}
+	line = strings.ReplaceAll(line, dir+"/fullchain.pem", dir+"/rsa.pem")
+	line = strings.ReplaceAll(line, dir+"/localhost.pem", dir+"/rsa.pem")
+	conf := fmt.Sprintf("pid %[1]s/pid; error_log stderr; events {}\nhttp { access_log off; limit_conn_zone $binary_remote_addr zone=per_address:1m;\n"+
+		"client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;\nserver {\n%[2]s\n} }\n", dir, line)
+	return accepted(t, filepath.Join(dir, "nginx.conf"), conf, "nginx", "-e", "stderr", "-t", "-q", "-c")
+}
+
+func haproxyTakes(t *testing.T, dir, line string) []byte {
+	t.Helper()
+	if strings.HasPrefix(line, "systemctl ") {
+		return nil
+	}
+	line, _, _ = strings.Cut(inPlace(dir, line), " (")
+	global, bind := "", line
+	if !strings.HasPrefix(line, "bind ") {
+		global, bind = line, "bind 127.0.0.1:1443"
+	}
+	conf := fmt.Sprintf("global\n %s\ndefaults\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\nfrontend f\n %s\n default_backend b\nbackend b\n server s 127.0.0.1:1\n", global, bind)
+	return accepted(t, filepath.Join(dir, "haproxy.cfg"), conf, "haproxy", "-c", "-q", "-f")
+}
+
+// accepted is what a server says of a configuration that it does not take; nil if it
+// takes it.
+func accepted(t *testing.T, file, conf, server string, args ...string) []byte {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(server, append(args, file)...).CombinedOutput(); err != nil {
+		return append(out, err.Error()...)
+	}
+	return nil
+}

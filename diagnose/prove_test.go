@@ -1,0 +1,14 @@
+package diagnose
+
+import "testing"
+
+// TestWord: what a shell would not take for one word is quoted.
+func TestWord(t *testing.T) {
+	for s, want := range map[string]string{
+		"ca.pem": "ca.pem", "x25519,P-256": "x25519,P-256", "": "''", "my ca.pem": "'my ca.pem'", "$(date)": "'$(date)'", "it's": `'it'\''s'`, "a;b": "'a;b'", `alpn="h2"`: `'alpn="h2"'`,
+	} {
+		if got := word(s); got != want {
+			t.Errorf("%s became %s", s, got)
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package handclasp_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/pki"
+)
+
+// What peers compute out of a connection, and what else is negotiated in it, as
+// OpenSSL, GnuTLS and Python say. How records are cut is tried in interop.
+
+// asks starts a program that connects to our server, and gives our side of the
+// connection and what the program prints until it ends with it.
+func asks(t *testing.T, cfg *handclasp.ServerConfig, program string, args func(port string) []string) (conn *handclasp.Conn, out func() string) {
+	t.Helper()
+	path := installed(t, program)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	cmd := exec.CommandContext(ctx, path, args(port)...)
+	in, err := cmd.StdinPipe() // it ends when its input does
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	raw, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.SetDeadline(time.Now().Add(20 * time.Second))
+	conn = handclasp.Server(raw, cfg)
+	handshake := conn.Handshake()
+	out = func() string {
+		defer cancel()
+		in.Close()
+		conn.Read(make([]byte, 1)) // until it says goodbye
+		conn.Close()
+		cmd.Wait()
+		return text.String()
+	}
+	if handshake != nil {
+		t.Fatalf("%v; %s says\n%s", handshake, program, out())
+	}
+	return conn, out
+}
+
+// after is the hexadecimal word behind a label in a text, in small letters.
+func after(text, label string) string {
+	_, rest, _ := strings.Cut(text, label)
+	word, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+	return strings.ToLower(strings.TrimSpace(word))
+}
+
+// TestExporterOpenSSL: what we export is what OpenSSL exports (RFC 5705; RFC 9846,
+// Section 7.5), in both roles. In TLS 1.3 its label can be that of tls-exporter.
+func TestExporterOpenSSL(t *testing.T) {
+	openssl(t)
+	const label = "EXPORTER-Channel-Binding"
+	export := []string{"-keymatexport", label, "-keymatexportlen", "32"}
+	check := func(t *testing.T, conn *handclasp.Conn, theirs string) {
+		t.Helper()
+		ours, err := conn.ExportKeyingMaterial(label, nil, 32)
+		if err != nil || hex.EncodeToString(ours) != theirs {
+			t.Errorf("we export %x (%v), OpenSSL %s", ours, err, theirs)
+		}
+		if conn.Info().Version != iana.TLS13 {
+			return // an empty context is not the same as none there
+		}
+		binding, err := conn.ChannelBinding(handclasp.BindingExporter)
+		if err != nil || !bytes.Equal(binding, ours) {
+			t.Errorf("tls-exporter is %x (%v)", binding, err)
+		}
+	}
+	for _, v := range []iana.Version{iana.TLS13, iana.TLS12, iana.TLS10} {
+		flags := map[iana.Version][]string{iana.TLS13: {"-tls1_3"}, iana.TLS12: {"-tls1_2"}, iana.TLS10: {"-tls1", "-cipher", "ALL:@SECLEVEL=0"}}[v]
+		t.Run(fmt.Sprintf("%v/client", v), func(t *testing.T) {
+			addr, out := startServer(t, pki.P256, append(flags, export...)...)
+			cfg := clientConfig()
+			cfg.MinVersion = v
+			conn, err := handclasp.Dial("tcp", addr, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			check(t, conn, after(until(t, out, "Keying material:"), "Keying material:"))
+		})
+		t.Run(fmt.Sprintf("%v/server", v), func(t *testing.T) {
+			cfg := serverConfig()
+			cfg.MinVersion = v
+			conn, out := asks(t, cfg, "openssl", func(port string) []string {
+				return append(append([]string{"s_client", "-connect", "127.0.0.1:" + port}, flags...), export...)
+			})
+			check(t, conn, after(out(), "Keying material:"))
+		})
+	}
+}
+
+// until reads lines up to one with text in it, and returns that.
+func until(t *testing.T, out *bufio.Reader, text string) string {
+	t.Helper()
+	for {
+		line, err := out.ReadString('\n')
+		if strings.Contains(line, text) {
+			return line
+		}
+		if err != nil {
+			t.Fatalf("the peer ends without %q: %v", text, err)
+		}
+	}
+}
+
+// TestChannelBindingGnuTLS: all three kinds, as gnutls-cli has them.
+func TestChannelBindingGnuTLS(t *testing.T) {
+	_, _, ca := files(t, pki.P256)
+	for v, priority := range map[iana.Version]string{iana.TLS13: "NORMAL", iana.TLS12: "NORMAL:-VERS-TLS1.3"} {
+		t.Run(v.String(), func(t *testing.T) {
+			conn, out := asks(t, serverConfig(), "gnutls-cli", func(port string) []string {
+				return []string{"--verbose", "--priority", priority, "--x509cafile", ca, "--port", port, "localhost"}
+			})
+			bindings := map[string]string{}
+			for _, kind := range []string{handclasp.BindingExporter, handclasp.BindingEndPoint, handclasp.BindingUnique} {
+				b, err := conn.ChannelBinding(kind)
+				if (err != nil) != (kind == handclasp.BindingUnique && v == iana.TLS13) {
+					t.Errorf("%s: %v", kind, err)
+				}
+				bindings[kind] = hex.EncodeToString(b)
+			}
+			text := out()
+			for kind, ours := range bindings {
+				theirs := after(text, "'"+kind+"': ")
+				if theirs == "not available" {
+					theirs = ""
+				}
+				if ours != theirs {
+					t.Errorf("%s: %s, and GnuTLS has %s", kind, ours, theirs)
+				}
+			}
+			if strings.Count(text, "'tls-") != len(bindings) {
+				t.Errorf("gnutls-cli says\n%s", text)
+			}
+		})
+	}
+}
+
+// pythonBinding prints tls-unique as Python's ssl has it, in one role or the other,
+// of a full handshake and of one that is resumed.
+const pythonBinding = `
+import socket, ssl, sys
+role, port, ca, cert, key = sys.argv[1:]
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if role == "server" else ssl.PROTOCOL_TLS_CLIENT)
+c.maximum_version = ssl.TLSVersion.TLSv1_2
+if role == "server":
+    c.load_cert_chain(cert, key)
+    l = socket.create_server(("127.0.0.1", 0))
+    print(l.getsockname()[1], flush=True)
+else:
+    c.load_verify_locations(ca)
+session = None
+for _ in range(2):
+    if role == "server":
+        conn = c.wrap_socket(l.accept()[0], server_side=True)
+    else:
+        conn = c.wrap_socket(socket.create_connection(("127.0.0.1", int(port))), server_hostname="localhost", session=session)
+        session = conn.session
+    print(conn.session_reused, conn.get_channel_binding("tls-unique").hex(), flush=True)
+    conn.close()
+`
+
+// TestChannelBindingPython: tls-unique in both roles, which is another message's in
+// a connection that is resumed (RFC 5929, Section 3.1).
+func TestChannelBindingPython(t *testing.T) {
+	python := installed(t, "python3")
+	cert, key, ca := files(t, pki.P256)
+	start := func(t *testing.T, role, port string) *bufio.Reader {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		cmd := exec.CommandContext(ctx, python, "-c", pythonBinding, role, port, ca, cert, key)
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			cmd.Stderr = os.Stderr
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cancel(); cmd.Wait() })
+		return bufio.NewReader(out)
+	}
+	check := func(t *testing.T, round int, conn *handclasp.Conn, out *bufio.Reader) {
+		t.Helper()
+		ours, err := conn.ChannelBinding(handclasp.BindingUnique)
+		if err != nil {
+			t.Error(err)
+		}
+		resumed := map[bool]string{false: "False", true: "True"}[round > 0]
+		if theirs, _ := out.ReadString('\n'); strings.TrimSpace(theirs) != resumed+" "+hex.EncodeToString(ours) {
+			t.Errorf("connection %d: we have %x, Python %s", round, ours, theirs)
+		}
+	}
+	t.Run("client", func(t *testing.T) {
+		out := start(t, "server", "")
+		port, err := out.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := clientConfig()
+		cfg.Sessions, cfg.Time = clientStore(t), time.Now
+		for round := range 2 {
+			conn, err := handclasp.Dial("tcp", "127.0.0.1:"+strings.TrimSpace(port), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, round, conn, out)
+			conn.Close()
+		}
+	})
+	t.Run("server", func(t *testing.T) {
+		l, err := handclasp.Listen("tcp", "127.0.0.1:0", resuming(t, memory(t)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		out := start(t, "client", port)
+		for round := range 2 {
+			conn, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			ours := conn.(*handclasp.Conn)
+			if err := ours.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			check(t, round, ours, out)
+			conn.Close()
+		}
+	})
+}
+
+// TestAuthoritiesOpenSSL: OpenSSL's server reads the authorities that our client names,
+// and our server of two certificates shows OpenSSL's client the one that it asks
+// for (RFC 9846, Section 4.3.4).
+func TestAuthoritiesOpenSSL(t *testing.T) {
+	openssl(t)
+	t.Run("client", func(t *testing.T) {
+		addr, out := startServer(t, pki.P256, "-tls1_3")
+		cfg := clientConfig()
+		cfg.SendAuthorities = true
+		conn, err := handclasp.Dial("tcp", addr, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		until(t, out, "Acceptable server certificate CA names")
+		if line := until(t, out, "CN"); !strings.Contains(line, "Handclasp test root") {
+			t.Errorf("OpenSSL reads %q", line)
+		}
+	})
+	other, err := pki.NewAuthority("Root of others", pki.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "other.pem")
+	if err := os.WriteFile(ca, other.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := serverConfig()
+	cfg.Certificates = append(cfg.Certificates, issueBy(other, pki.Leaf{Names: []string{"localhost"}}).ours)
+	for _, named := range []bool{false, true} {
+		t.Run(fmt.Sprintf("server, named %v", named), func(t *testing.T) {
+			_, out := asks(t, cfg, "openssl", func(port string) []string {
+				args := []string{"s_client", "-connect", "127.0.0.1:" + port, "-servername", "localhost", "-CAfile", ca}
+				if named {
+					args = append(args, "-requestCAfile", ca)
+				}
+				return args
+			})
+			if text := out(); strings.Contains(text, "Verify return code: 0 (ok)") != named {
+				t.Errorf("s_client says\n%s", text)
+			}
+		})
+	}
+}
