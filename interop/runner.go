@@ -114,11 +114,12 @@ func (r *runner) peer(ctx context.Context, f *files, p peer) (t tally) {
 	}
 	r.role(living, &t, p, "client", ready.client, true)
 	r.role(living, &t, p, "server", ready.server, false)
-	if slices.ContainsFunc(r.areas, func(a area) bool { return a.name == diagnosed }) && living.Err() == nil {
-		r.diagnose(living, &t, k, p.troubles, ready.hosts)
-	}
 	if cases := k.cases(false); ready.server != nil && len(cases) > 0 && living.Err() == nil {
 		r.look(living, &t, k, ready.server, cases[0])
+	}
+	// Last, for it ends what it was served by.
+	if slices.ContainsFunc(r.areas, func(a area) bool { return a.name == diagnosed }) && living.Err() == nil {
+		r.diagnose(living, &t, k, p.troubles, ready.hosts)
 	}
 	return t
 }
