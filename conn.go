@@ -1,6 +1,7 @@
 package handclasp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -26,39 +27,36 @@ type Conn struct {
 	conn   net.Conn
 	engine *engine.Engine
 	client *ClientConfig // nil on the server's side
-	broken error         // the configuration can't be used
+	broken *fault.Error  // the configuration can't be used
 
 	handshaking gate
-	done        atomic.Bool   // the handshake is complete
-	failed      error         // or it failed; under handshaking
-	spent       time.Duration // of the handshake's time; under handshaking
-	place       place         // among those of the listener whose handshake is not complete
+	done        atomic.Bool           // the handshake is complete
+	closed      atomic.Bool           // as is the connection
+	failed      *fault.Error          // or it failed; under handshaking
+	spent       time.Duration         // of the handshake's time; under handshaking
+	place       atomic.Pointer[place] // among those of the listener whose handshake is not complete; nil: in none
 
-	reading gate   // of who reads
-	inbox   inbox  // what raw and data lie in
-	raw     []byte // received, not yet processed
-	data    []byte // decrypted, not yet read
-	kept    []byte // decrypted before data, while somebody waited for something else
-	readErr error  // nothing can be read any more
+	reading gate         // of who reads
+	inbox   inbox        // what raw and data lie in
+	raw     []byte       // received, not yet processed
+	data    []byte       // decrypted, not yet read
+	kept    *[]byte      // decrypted before data, while somebody waited for something else; nil: nothing
+	readErr *fault.Error // nothing can be read any more
 
 	early *arrived // 0-RTT data; nil where there can be none
 
 	asking  sync.Mutex              // RequestClientCertificate is at work
 	request atomic.Pointer[request] // and waits for the client's answer
 
-	writing  sync.Mutex            // held until the socket write ends
-	paused   atomic.Pointer[pause] // a renegotiation; nil if there is none
-	writers  atomic.Int32          // who holds it or waits for it, readers aside
-	unsent   []byte                // sealed, and not yet out because a deadline passed
-	leftover atomic.Bool           // unsent is not empty
-	writeErr error                 // nothing can be written any more
-	closed   atomic.Bool
+	writing  sync.Mutex             // held until the socket write ends
+	paused   atomic.Pointer[pause]  // a renegotiation; nil if there is none
+	unsent   atomic.Pointer[[]byte] // sealed, and not yet out because a deadline passed; nil: nothing
+	writeErr *fault.Error           // nothing can be written any more
+	writers  atomic.Int32           // who holds it or waits for it, but for what flushAside does
 
-	deadline  sync.Mutex
-	writeBy   time.Time     // the user's write deadline
-	readBy    time.Time     // and read deadline
-	moved     chan struct{} // closed when one of them changes; nil if nobody waits for that
-	answering bool          // a renegotiation is being flushed, to which the read deadline applies
+	got int32 // bytes that inbox's try read; below zero: the system's error
+
+	deadlines atomic.Pointer[deadlines] // the user's; nil if there never was one
 }
 
 func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
@@ -66,7 +64,15 @@ func newClient(conn net.Conn, cfg *ClientConfig) *Conn {
 		cfg = new(ClientConfig)
 	}
 	e, err := engine.NewClient(cfg, engine.WithClock(time.Now))
-	return &Conn{conn: conn, engine: e, broken: err, client: cfg}
+	return &Conn{conn: conn, engine: e, broken: unusable(err), client: cfg}
+}
+
+// unusable is what a configuration fails by, or nil.
+func unusable(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(err, fault.Internal)
 }
 
 func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
@@ -74,7 +80,7 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 		cfg = new(ServerConfig)
 	}
 	e, err := engine.NewServer(cfg, engine.WithClock(time.Now))
-	c := &Conn{conn: conn, engine: e, broken: err}
+	c := &Conn{conn: conn, engine: e, broken: unusable(err)}
 	if cfg.EarlyData > 0 || cfg.GetConfigForClient != nil {
 		c.early = new(arrived)
 	}
@@ -86,7 +92,7 @@ func newServer(conn net.Conn, cfg *ServerConfig) *Conn {
 // failures. It must be set before the handshake. Calls do not overlap. An event
 // lives only during the call, and f may not use the connection.
 func (c *Conn) Watch(f func(*Event)) {
-	if c.broken == nil && f != nil {
+	if c.broken == nil {
 		c.engine.Watch(f)
 	}
 }
@@ -112,15 +118,15 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if n := c.early.take(p); n > 0 { // it came before all else
 		return n, nil
 	}
-	if len(c.kept) > 0 {
+	if c.kept != nil {
 		return c.takeKept(p), nil
 	}
 	for len(c.data) == 0 && len(p) > 0 {
 		err := c.receive()
 		switch {
-		case err == nil && c.paused.Load() != nil && len(c.kept)+len(c.data) < maxKept: // who writes waits until it is over
-			c.kept, c.data = append(c.kept, c.data...), nil
-		case len(c.kept) > 0:
+		case err == nil && c.paused.Load() != nil && c.canKeep(maxKept-1): // who writes waits until it is over
+			c.keep()
+		case c.kept != nil:
 			return c.takeKept(p), nil // an error comes again
 		case err != nil:
 			return 0, err
@@ -133,10 +139,30 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// canKeep reports whether what was decrypted can be kept, if that may be so many bytes.
+func (c *Conn) canKeep(most int) bool {
+	n := len(c.data)
+	if c.kept != nil {
+		n += len(*c.kept)
+	}
+	return n <= most
+}
+
+// keep makes the place free where data lies, which receive needs.
+func (c *Conn) keep() {
+	if len(c.data) == 0 {
+		return
+	}
+	if c.kept == nil {
+		c.kept = new([]byte)
+	}
+	*c.kept, c.data = append(*c.kept, c.data...), nil
+}
+
 // takeKept reads what was decrypted while somebody waited for something else.
 func (c *Conn) takeKept(p []byte) int {
-	n := copy(p, c.kept)
-	if c.kept = c.kept[n:]; len(c.kept) == 0 {
+	n := copy(p, *c.kept)
+	if *c.kept = (*c.kept)[n:]; len(*c.kept) == 0 {
 		c.kept = nil // it may have been long
 	}
 	return n
@@ -260,9 +286,12 @@ func (c *Conn) lock() error {
 		return net.ErrClosed
 	}
 	c.writing.Lock()
-	err := c.writeErr
-	if c.closed.Load() {
+	var err error
+	switch {
+	case c.closed.Load():
 		err = net.ErrClosed
+	case c.writeErr != nil:
+		err = c.writeErr
 	}
 	if err != nil {
 		c.unlock()
@@ -275,7 +304,7 @@ func (c *Conn) lock() error {
 func (c *Conn) release() {
 	defer c.writers.Add(-1)
 	for {
-		if c.engine.Pending() || c.leftover.Load() {
+		if c.engine.Pending() || c.unsent.Load() != nil {
 			c.flushOut() // what can't go out now stays unsent, or never will
 		}
 		over := c.writeErr != nil
@@ -290,16 +319,19 @@ func (c *Conn) release() {
 // record that was sealed must reach the peer, or nothing may follow it. The
 // caller holds writing.
 func (c *Conn) put(b []byte) error {
-	if len(c.unsent) > 0 {
-		b = append(c.unsent, b...)
+	if old := c.unsent.Load(); old != nil {
+		b = append(*old, b...)
 	}
 	if len(b) == 0 {
 		return nil
 	}
 	n, err := c.conn.Write(b)
-	if n < len(b) || len(c.unsent) > 0 {
-		c.unsent = append(c.unsent[:0], b[n:]...)
-		c.leftover.Store(len(c.unsent) > 0)
+	switch {
+	case n < len(b):
+		rest := bytes.Clone(b[n:])
+		c.unsent.Store(&rest)
+	case c.unsent.Load() != nil:
+		c.unsent.Store(nil)
 	}
 	return err
 }
@@ -311,7 +343,8 @@ func (c *Conn) flushOut() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	if c.engine.Err() != nil && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+	if c.engine.Err() != nil {
+		c.hurry(time.Now().Add(closeWithin))
 		defer c.restoreDeadline()
 	}
 	out := c.engine.Output(pool.Get(pool.Message))
@@ -327,8 +360,7 @@ func (c *Conn) flushOut() error {
 // unsent. Reading goes on: an answer or an alert may be on its way, and says more
 // than a broken pipe.
 func (c *Conn) gone(err error) error {
-	c.unsent = nil
-	c.leftover.Store(false)
+	c.unsent.Store(nil)
 	if errors.Is(err, net.ErrClosed) && c.closed.Load() {
 		return net.ErrClosed
 	}
@@ -343,16 +375,17 @@ const aside = 5 * time.Millisecond
 // flushAside sends what reading gave rise to, unless a writer is at work, who
 // then does it. What does not fit in time waits for the next flush.
 func (c *Conn) flushAside() {
-	if !c.engine.Pending() && !c.leftover.Load() || !c.writing.TryLock() {
+	if !c.engine.Pending() && c.unsent.Load() == nil || !c.writing.TryLock() {
 		return
 	}
-	if c.closed.Load() || c.conn.SetWriteDeadline(time.Now().Add(aside)) != nil {
-		c.writing.Unlock()
+	defer c.writing.Unlock()
+	if c.closed.Load() {
 		return
 	}
-	c.flushOut() // if the transport is gone, reading will say so
+	if c.hurry(time.Now().Add(aside)) == nil {
+		c.flushOut() // if the transport is gone, reading will say so
+	}
 	c.restoreDeadline()
-	c.writing.Unlock()
 }
 
 // CloseWrite sends close_notify: this side writes no more, and can still read.
@@ -368,7 +401,7 @@ func (c *Conn) CloseWrite() error {
 		return err
 	}
 	defer c.release()
-	if err := c.engine.CanSend(); err != nil && len(c.unsent) == 0 {
+	if err := c.engine.CanSend(); err != nil && c.unsent.Load() == nil {
 		return err // before the handshake, after an error, or said already
 	}
 	c.engine.Close()
@@ -399,10 +432,11 @@ func (c *Conn) Close() error {
 	c.leave()
 	if c.done.Load() && c.writers.Load() == 0 {
 		c.writing.Lock() // at most a reader's flush holds it, and not for long
-		if c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
+		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
+		c.restoreDeadline()
 		c.unlock()
 	}
 	return c.conn.Close()
@@ -523,37 +557,6 @@ func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 // means. The zero time means none.
 func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
-}
-
-// SetReadDeadline sets the deadline of Reads, waiting ones included.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.deadline.Lock()
-	defer c.deadline.Unlock()
-	c.readBy = t
-	c.move()
-	if c.answering {
-		c.conn.SetWriteDeadline(t)
-	}
-	return c.conn.SetReadDeadline(t)
-}
-
-// SetWriteDeadline sets the deadline of Writes, waiting ones included.
-func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.deadline.Lock()
-	defer c.deadline.Unlock()
-	c.writeBy = t
-	c.move()
-	if c.answering {
-		return nil // it counts from the next Write on
-	}
-	return c.conn.SetWriteDeadline(t)
-}
-
-// restoreDeadline puts the user's write deadline back.
-func (c *Conn) restoreDeadline() {
-	c.deadline.Lock()
-	defer c.deadline.Unlock()
-	c.conn.SetWriteDeadline(c.writeBy)
 }
 
 // Handshake does the handshake if that has not happened. Its error comes again

@@ -42,7 +42,7 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 		return 0, err
 	}
 	if _, err := c.conn.Write(out); err != nil {
-		c.failed = c.engine.Fail(c.broke(context.Background(), err))
+		c.failed = fault.Wrap(c.engine.Fail(c.broke(context.Background(), err)), fault.Internal)
 		return 0, c.failed
 	}
 	return len(p), nil
@@ -125,7 +125,7 @@ func (c *Conn) ReadEarly(p []byte) (int, error) {
 // The caller holds handshaking.
 func (c *Conn) awaitEarly() (over bool, err error) {
 	if c.failed != nil {
-		return false, c.failed
+		return false, c.outcome()
 	}
 	if !c.done.Load() {
 		err = c.advance(context.Background(), func() bool { return !c.early.empty() || c.earlyOver() })
@@ -146,7 +146,7 @@ func (c *Conn) HandshakeEarly(ctx context.Context) (early bool, err error) {
 	}
 	defer c.handshaking.Unlock()
 	if c.done.Load() || c.failed != nil {
-		return false, c.failed
+		return false, c.outcome()
 	}
 	err = c.advance(ctx, func() bool { return !c.early.empty() })
 	return err == nil && !c.done.Load(), err

@@ -16,17 +16,17 @@ type crowd struct {
 
 // A place is where a connection stands in a crowd.
 type place struct {
-	of            *crowd // nil: it never was in one
+	of            *crowd
 	before, after *Conn
-	left, lost    bool // it is there no more, because it is complete or over, or because it gave way
+	lost          bool // it is there no more, because it gave way
 }
 
 // enter puts c behind all others, and closes the first if that is one too many.
 func (w *crowd) enter(c *Conn) {
 	w.mu.Lock()
-	c.place = place{of: w, before: w.newest}
+	c.place.Store(&place{of: w, before: w.newest})
 	if w.newest != nil {
-		w.newest.place.after = c
+		w.newest.place.Load().after = c
 	} else {
 		w.first = c
 	}
@@ -36,7 +36,7 @@ func (w *crowd) enter(c *Conn) {
 	if w.count > w.most {
 		oldest = w.first
 		w.remove(oldest)
-		oldest.place.lost = true
+		oldest.place.Load().lost = true
 	}
 	w.mu.Unlock()
 	if oldest != nil {
@@ -46,14 +46,14 @@ func (w *crowd) enter(c *Conn) {
 
 // remove takes c out. The caller holds mu.
 func (w *crowd) remove(c *Conn) {
-	p := &c.place
+	p := c.place.Load()
 	if p.before != nil {
-		p.before.place.after = p.after
+		p.before.place.Load().after = p.after
 	} else {
 		w.first = p.after
 	}
 	if p.after != nil {
-		p.after.place.before = p.before
+		p.after.place.Load().before = p.before
 	} else {
 		w.newest = p.before
 	}
@@ -64,29 +64,29 @@ func (w *crowd) remove(c *Conn) {
 // leave takes c out of its crowd, if it is in one, and reports whether it had not
 // given way before.
 func (c *Conn) leave() bool {
-	w := c.place.of
-	if w == nil {
+	p := c.place.Load()
+	if p == nil {
 		return true
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if c.place.lost {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	if p.lost {
 		return false
 	}
-	if !c.place.left {
-		c.place.left = true
-		w.remove(c)
+	if c.place.Load() != nil { // nobody was quicker
+		p.of.remove(c)
+		c.place.Store(nil)
 	}
 	return true
 }
 
 // crowded reports whether c gave way.
 func (c *Conn) crowded() bool {
-	w := c.place.of
-	if w == nil {
+	p := c.place.Load()
+	if p == nil {
 		return false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return c.place.lost
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	return p.lost
 }

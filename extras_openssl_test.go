@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 )
@@ -22,9 +25,9 @@ import (
 // What peers compute out of a connection, and what else is negotiated in it, as
 // OpenSSL, GnuTLS and Python say. How records are cut is tried in interop.
 
-// asks starts a program that connects to our server, and gives our side of the
-// connection and what the program prints until it ends with it.
-func asks(t *testing.T, cfg *handclasp.ServerConfig, program string, args func(port string) []string) (conn *handclasp.Conn, out func() string) {
+// called starts a program that connects to us, and gives our end of the connection,
+// the program's input, and what it prints until it ends with the connection.
+func called(t *testing.T, program string, args func(port string) []string) (raw net.Conn, in io.WriteCloser, out func() string) {
 	t.Helper()
 	path := installed(t, program)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -32,11 +35,11 @@ func asks(t *testing.T, cfg *handclasp.ServerConfig, program string, args func(p
 		t.Fatal(err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	cmd := exec.CommandContext(ctx, path, args(port)...)
-	in, err := cmd.StdinPipe() // it ends when its input does
-	if err != nil {
+	if in, err = cmd.StdinPipe(); err != nil { // it ends when its input does
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
@@ -45,23 +48,27 @@ func asks(t *testing.T, cfg *handclasp.ServerConfig, program string, args func(p
 		t.Fatal(err)
 	}
 	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
-	raw, err := l.Accept()
-	if err != nil {
+	if raw, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
 	raw.SetDeadline(time.Now().Add(20 * time.Second))
-	conn = handclasp.Server(raw, cfg)
-	handshake := conn.Handshake()
-	out = func() string {
-		defer cancel()
+	return raw, in, func() string {
 		in.Close()
-		conn.Read(make([]byte, 1)) // until it says goodbye
-		conn.Close()
+		io.Copy(io.Discard, raw) // until it is gone
+		raw.Close()
 		cmd.Wait()
 		return text.String()
 	}
-	if handshake != nil {
-		t.Fatalf("%v; %s says\n%s", handshake, program, out())
+}
+
+// asks has a program shake hands with our server.
+func asks(t *testing.T, cfg *handclasp.ServerConfig, program string, args func(port string) []string) (conn *handclasp.Conn, out func() string) {
+	t.Helper()
+	raw, _, out := called(t, program, args)
+	conn = handclasp.Server(raw, cfg)
+	if err := conn.Handshake(); err != nil {
+		raw.(*net.TCPConn).CloseWrite()
+		t.Fatalf("%v; %s says\n%s", err, program, out())
 	}
 	return conn, out
 }
@@ -129,6 +136,72 @@ func until(t *testing.T, out *bufio.Reader, text string) string {
 			t.Fatalf("the peer ends without %q: %v", text, err)
 		}
 	}
+}
+
+// TestWeakDHOpenSSL: parameters of 1,024 bits that a server made itself are refused,
+// with the reason, unless MinDHBits lets them pass (RFC 9325, Section 4.3).
+func TestWeakDHOpenSSL(t *testing.T) {
+	addr := opensslServer(t, pki.RSA2048, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "-dhparam", filepath.Join("interop", "testdata", "dh1024.pem"))
+	cfg := clientConfig()
+	cfg.CipherSuites = []iana.CipherSuite{iana.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256}
+	cfg.CurvePreferences = []iana.Group{iana.FFDHE8192} // with a shorter one OpenSSL would take that
+	_, err := handclasp.Dial("tcp", addr, cfg)
+	if f, _ := errors.AsType[*fault.Error](err); !errors.Is(err, fault.DHWeak) || f.Got != "1024 bits" {
+		t.Errorf("%v", err)
+	}
+	cfg.MinDHBits = 1024
+	if i := dial(t, addr, cfg); i.DHBits != 1024 {
+		t.Errorf("%d bits", i.DHBits)
+	}
+}
+
+// TestRefusalsOpenSSL: what is never done, or not unless asked for, is refused by its
+// name: a fallback that was not necessary (RFC 7507), a renegotiation that a
+// client begins, and one that a server begins.
+func TestRefusalsOpenSSL(t *testing.T) {
+	openssl(t)
+	client := func(more ...string) func(port string) []string {
+		return func(port string) []string {
+			return append([]string{"s_client", "-connect", "127.0.0.1:" + port, "-tls1_2"}, more...)
+		}
+	}
+	t.Run("fallback", func(t *testing.T) {
+		raw, _, out := called(t, "openssl", client("-fallback_scsv"))
+		if err := handclasp.Server(raw, serverConfig()).Handshake(); !errors.Is(err, fault.InappropriateFallback) {
+			t.Error(err)
+		}
+		if text := out(); !strings.Contains(text, "alert inappropriate fallback") {
+			t.Errorf("s_client says\n%s", text)
+		}
+	})
+	t.Run("the client renegotiates", func(t *testing.T) {
+		raw, in, out := called(t, "openssl", client())
+		conn := handclasp.Server(raw, serverConfig())
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(in, "R")
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, fault.Renegotiation) {
+			t.Error(err)
+		}
+		if text := out(); !strings.Contains(text, "no renegotiation") {
+			t.Errorf("s_client says\n%s", text)
+		}
+	})
+	t.Run("the server renegotiates", func(t *testing.T) {
+		addr, _, in := talkToServer(t, pki.P256, "-tls1_2")
+		conn, err := handclasp.Dial("tcp", addr, clientConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprintln(in, "r")
+		_, err = conn.Read(make([]byte, 1))
+		if f, _ := errors.AsType[*fault.Error](err); !errors.Is(err, fault.Renegotiation) || !strings.Contains(f.Hint, "--renegotiation client") {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 // TestChannelBindingGnuTLS: all three kinds, as gnutls-cli has them.
@@ -236,10 +309,12 @@ func TestChannelBindingPython(t *testing.T) {
 		}
 	})
 	t.Run("server", func(t *testing.T) {
-		l, err := handclasp.Listen("tcp", "127.0.0.1:0", resuming(t, memory(t)))
+		below, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
+		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+		l := handclasp.NewListener(below, resuming(t, memory(t)))
 		defer l.Close()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		out := start(t, "client", port)

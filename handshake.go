@@ -28,12 +28,20 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	}
 	defer c.handshaking.Unlock()
 	if c.done.Load() || c.failed != nil {
-		return c.failed
+		return c.outcome()
 	}
 	if c.broken != nil {
 		return c.broken
 	}
 	return c.advance(ctx, c.engine.Connected)
+}
+
+// outcome is what a handshake that is over has come to. The caller holds handshaking.
+func (c *Conn) outcome() error {
+	if c.failed == nil {
+		return nil
+	}
+	return c.failed
 }
 
 // advance does the handshake up to where far says that it is far enough, or to its
@@ -47,7 +55,7 @@ func (c *Conn) advance(ctx context.Context, far func() bool) error {
 	}
 	if err != nil {
 		c.leave()
-		c.failed = err
+		c.failed = fault.Wrap(err, fault.Internal)
 		c.returnInbox()
 		c.runErrands()
 		return err
@@ -80,7 +88,7 @@ func (c *Conn) driveInTime(ctx context.Context, far func() bool) error {
 	if !stop() {
 		<-stopped
 		if err == nil {
-			err = ctx.Err()
+			err = c.engine.Fail(c.broke(ctx, ctx.Err()))
 		}
 	}
 	return err
@@ -92,9 +100,9 @@ func (c *Conn) driveAlone(far func() bool) error {
 	began := time.Now()
 	left := c.engine.Limits().HandshakeTime - c.spent
 	ctx := &patience{until: began.Add(left)}
-	stopped := make(chan struct{})
+	ctx.closing.Add(1)
 	timer := time.AfterFunc(left, func() {
-		defer close(stopped)
+		defer ctx.closing.Done()
 		c.conn.Close()
 	})
 	defer func() {
@@ -103,9 +111,9 @@ func (c *Conn) driveAlone(far func() bool) error {
 	}()
 	err := c.drive(ctx, far)
 	if !timer.Stop() {
-		<-stopped
+		ctx.closing.Wait()
 		if err == nil {
-			err = context.DeadlineExceeded
+			err = c.engine.Fail(c.broke(ctx, context.DeadlineExceeded))
 		}
 	}
 	return err
@@ -193,10 +201,14 @@ func (c *Conn) afterFailedWrite(ctx context.Context, cause error) error {
 
 // flushAlert tells the peer why. It has a time limit, as nothing depends on it.
 func (c *Conn) flushAlert() {
-	if b := c.engine.Output(nil); len(b) > 0 && c.conn.SetWriteDeadline(time.Now().Add(closeWithin)) == nil {
-		c.conn.Write(b)
-		c.restoreDeadline()
+	b := c.engine.Output(nil)
+	if len(b) == 0 {
+		return
 	}
+	if c.hurry(time.Now().Add(closeWithin)) == nil {
+		c.conn.Write(b)
+	}
+	c.restoreDeadline()
 }
 
 // broke is why the transport failed during the handshake: because our context

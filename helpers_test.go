@@ -75,19 +75,7 @@ func serverConfig() *handclasp.ServerConfig {
 // loopback is a pair of TCP connections that know each other.
 func loopback(t testing.TB) (client, server net.Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close(); server.Close() })
-	return client, server
+	return handclasp.Transports(t, "tcp", "127.0.0.1:0")
 }
 
 // connected is a pair of our own connections after the handshake.

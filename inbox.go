@@ -3,7 +3,6 @@ package handclasp
 import (
 	"syscall"
 
-	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/internal/pool"
 )
 
@@ -13,17 +12,14 @@ type inbox struct {
 	buf []byte // borrowed; nil: none
 	raw syscall.RawConn
 	try func(fd uintptr) bool // made once, like raw
-	n   int                   // what try read; below zero: the system's error
-
-	waiting *engine.Engine // for whom try reads
 }
 
 // fill reads from the transport behind what is already there.
 func (c *Conn) fill() error {
-	if len(c.raw) == 0 && c.inbox.waits(c.conn) {
+	if len(c.raw) == 0 && c.waits() {
 		c.returnInbox()
 		var err error
-		c.raw, err = c.inbox.idleRead(c.conn, c.engine)
+		c.raw, err = c.idleRead()
 		return err
 	}
 	c.makeRoom()

@@ -39,7 +39,7 @@ func over(t *testing.T, network, address string) (client, server *Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, other := transports(t, network, address)
+	raw, other := Transports(t, network, address)
 	client = Client(raw, &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()})
 	server = Server(other, &ServerConfig{Certificates: []Certificate{cert}})
 	done := make(chan error)
@@ -48,24 +48,6 @@ func over(t *testing.T, network, address string) (client, server *Conn) {
 		t.Fatal(err)
 	}
 	return client, server
-}
-
-// transports are two ends of what lies below.
-func transports(t *testing.T, network, address string) (dialed, accepted net.Conn) {
-	t.Helper()
-	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if dialed, err = net.Dial(network, l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if accepted, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dialed.Close(); accepted.Close() })
-	return dialed, accepted
 }
 
 // TestIdleHoldsNothing: who has read all there is, or has found nothing, holds no
@@ -151,7 +133,7 @@ func TestIdleErrors(t *testing.T) {
 			if name == "reset" && network == "unix" {
 				continue // there is no such thing
 			}
-			plain, peer := transports(t, network, address)
+			plain, peer := Transports(t, network, address)
 			spoil(plain, peer)
 			client, server := over(t, network, address)
 			spoil(client, server)

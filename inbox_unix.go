@@ -8,20 +8,19 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/internal/pool"
 )
 
-// waits reports whether conn is one whose system tells when there is something to
+// waits reports whether the connection below is one whose system tells when there is something to
 // read. It must be such a connection itself: what wraps one may have a Read of its
 // own, which must not be passed by.
-func (b *inbox) waits(conn net.Conn) bool {
-	if b.raw != nil {
+func (c *Conn) waits() bool {
+	if c.inbox.raw != nil {
 		return true
 	}
 	var raw syscall.RawConn
 	var err error
-	switch conn := conn.(type) {
+	switch conn := c.conn.(type) {
 	case *net.TCPConn:
 		raw, err = conn.SyscallConn()
 	case *net.UnixConn:
@@ -30,28 +29,27 @@ func (b *inbox) waits(conn net.Conn) bool {
 	if raw == nil || err != nil {
 		return false
 	}
-	b.raw, b.try = raw, b.attempt
+	c.inbox.raw, c.inbox.try = raw, c.attempt
 	return true
 }
 
 // idleRead waits until there is something to read, and only then borrows a buffer.
 // The poller tells of changes alone, so the first attempt comes before any wait. Its
-// errors are those of conn.Read.
-func (b *inbox) idleRead(conn net.Conn, e *engine.Engine) ([]byte, error) {
-	b.waiting = e
-	err := b.raw.Read(b.try)
+// errors are those of the transport's own Read.
+func (c *Conn) idleRead() ([]byte, error) {
+	err := c.inbox.raw.Read(c.inbox.try)
 	switch inner, ok := err.(*net.OpError); {
 	case ok: // a deadline, or the connection is closed
 		err = inner.Err
 	case err != nil:
-	case b.n < 0:
-		err = os.NewSyscallError("read", syscall.Errno(-b.n))
-	case b.n == 0:
+	case c.got < 0:
+		err = os.NewSyscallError("read", syscall.Errno(-c.got))
+	case c.got == 0:
 		return nil, io.EOF
 	default:
-		return b.buf[:b.n], nil
+		return c.inbox.buf[:c.got], nil
 	}
-	failed := &net.OpError{Op: "read", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: err}
+	failed := &net.OpError{Op: "read", Source: c.conn.LocalAddr(), Addr: c.conn.RemoteAddr(), Err: err}
 	if failed.Source != nil {
 		failed.Net = failed.Source.Network()
 	}
@@ -59,8 +57,8 @@ func (b *inbox) idleRead(conn net.Conn, e *engine.Engine) ([]byte, error) {
 }
 
 // attempt reads into a borrowed buffer, which goes back if nothing has come.
-func (b *inbox) attempt(fd uintptr) (done bool) {
-	buf := pool.Get(inboxLen(b.waiting.Connected()))
+func (c *Conn) attempt(fd uintptr) (done bool) {
+	buf := pool.Get(inboxLen(c.engine.Connected()))
 	buf = buf[:cap(buf)]
 	n, err := syscall.Read(int(fd), buf)
 	for err == syscall.EINTR {
@@ -68,12 +66,12 @@ func (b *inbox) attempt(fd uintptr) (done bool) {
 	}
 	if err == syscall.EAGAIN {
 		pool.Put(buf)
-		b.waiting.Idle()
+		c.engine.Idle()
 		return false
 	}
-	b.buf, b.n = buf, n
+	c.inbox.buf, c.got = buf, int32(n)
 	if errno, ok := err.(syscall.Errno); ok {
-		b.n = -int(errno)
+		c.got = -int32(errno)
 	}
 	return true
 }

@@ -155,6 +155,7 @@ func dial(t *testing.T, addr string, cfg *handclasp.ClientConfig) flow.Info {
 // serveReversed answers one connection as s_server -rev does, and gives what it
 // came to.
 func serveReversed(t *testing.T, l net.Listener, cfg *handclasp.ServerConfig) (flow.Info, []byte, error) {
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	raw, err := l.Accept()
 	if err != nil {
 		return flow.Info{}, nil, err
@@ -565,6 +566,7 @@ func TestOpenSSLAnswersLater(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	raw, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -146,7 +146,7 @@ func (c *Conn) ask(ctx context.Context) error {
 	woken := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
-		c.conn.SetWriteDeadline(time.Unix(1, 0))
+		c.hurry(time.Unix(1, 0))
 	})
 	err := c.flushOut()
 	if cancel() {
@@ -165,10 +165,10 @@ func (c *Conn) await(ctx context.Context, r *request) error {
 	stop := c.wakeReader(ctx)
 	defer stop()
 	for c.engine.Requested() {
-		if len(c.kept)+len(c.data) > maxKept {
+		if !c.canKeep(maxKept) {
 			return c.engine.Describe(fault.RequestUnanswered.New())
 		}
-		c.kept, c.data = append(c.kept, c.data...), nil // receive needs the place where they lie
+		c.keep()
 		if err := c.receive(); err != nil {
 			if ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 				return ctx.Err()

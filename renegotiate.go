@@ -23,7 +23,7 @@ func (c *Conn) renegotiate(ask *flow.RenegotiateAsk) error {
 	p := &pause{make(chan struct{}), make(chan struct{}, 1)}
 	c.paused.Store(p)
 	for !c.writing.TryLock() {
-		if err := c.waitFor(p.idle, &c.readBy); err != nil {
+		if err := c.waitFor(p.idle, (*deadlines).reads); err != nil {
 			c.resume()
 			return err
 		}
@@ -63,21 +63,22 @@ func (c *Conn) lockData() error {
 			return nil
 		}
 		c.release()
-		if err := c.waitFor(p.over, &c.writeBy); err != nil {
+		if err := c.waitFor(p.over, (*deadlines).writes); err != nil {
 			return err
 		}
 	}
 }
 
 // waitFor waits for done until the deadline passes, which may change meanwhile.
-func (c *Conn) waitFor(done <-chan struct{}, deadline *time.Time) error {
+func (c *Conn) waitFor(done <-chan struct{}, deadline func(*deadlines) time.Time) error {
+	d := c.times()
 	for {
-		c.deadline.Lock()
-		if c.moved == nil {
-			c.moved = make(chan struct{})
+		d.mu.Lock()
+		if d.moved == nil {
+			d.moved = make(chan struct{})
 		}
-		moved, by := c.moved, *deadline
-		c.deadline.Unlock()
+		moved, by := d.moved, deadline(d)
+		d.mu.Unlock()
 		var passed <-chan time.Time
 		if !by.IsZero() {
 			passed = time.After(time.Until(by))
@@ -92,14 +93,6 @@ func (c *Conn) waitFor(done <-chan struct{}, deadline *time.Time) error {
 	}
 }
 
-// move tells who waits that a deadline has changed. The caller holds deadline.
-func (c *Conn) move() {
-	if c.moved != nil {
-		close(c.moved)
-		c.moved = nil
-	}
-}
-
 // flushAnswer sends what reading gave rise to: of a renegotiation all of it, for
 // the server waits; of anything else what there is time for.
 func (c *Conn) flushAnswer() {
@@ -107,6 +100,8 @@ func (c *Conn) flushAnswer() {
 		c.flushAside()
 		return
 	}
+	c.writers.Add(1) // this may take long, and Close does not wait for it
+	defer c.writers.Add(-1)
 	c.writing.Lock()
 	if !c.closed.Load() {
 		c.answerBy(true)
@@ -114,16 +109,4 @@ func (c *Conn) flushAnswer() {
 		c.answerBy(false)
 	}
 	c.unlock()
-}
-
-// answerBy has the read deadline count for what is written, or the write deadline
-// again.
-func (c *Conn) answerBy(reading bool) {
-	c.deadline.Lock()
-	defer c.deadline.Unlock()
-	by := c.writeBy
-	if c.answering = reading; reading {
-		by = c.readBy
-	}
-	c.conn.SetWriteDeadline(by)
 }

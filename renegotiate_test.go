@@ -38,6 +38,12 @@ var helloRequest = []byte{byte(iana.HelloRequest), 0, 0, 0}
 // manipulated is a client that may renegotiate once, and its puppet.
 func manipulated(t *testing.T) (*handclasp.Conn, *puppet) {
 	t.Helper()
+	return manipulatedOver(t, func(c net.Conn) net.Conn { return c })
+}
+
+// manipulatedOver is manipulated with something between the client and its transport.
+func manipulatedOver(t *testing.T, wrap func(net.Conn) net.Conn) (*handclasp.Conn, *puppet) {
+	t.Helper()
 	const id = iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 	a, b := loopback(t)
 	var log bytes.Buffer
@@ -47,7 +53,7 @@ func manipulated(t *testing.T) (*handclasp.Conn, *puppet) {
 	})
 	cfg := clientConfig()
 	cfg.MaxRenegotiations = 1
-	client := handclasp.Client(a, cfg)
+	client := handclasp.Client(wrap(a), cfg)
 	var random []byte
 	client.Watch(func(e *handclasp.Event) {
 		if e.Kind == flow.Message && e.Type == iana.ServerHello {
@@ -273,4 +279,20 @@ func TestRenegotiationAskedTwice(t *testing.T) {
 	if err := <-failed; !errors.Is(err, fault.Flood) {
 		t.Error(err)
 	}
+}
+
+// TestRenegotiationClose: Close does not wait for a hello that can't get out.
+func TestRenegotiationClose(t *testing.T) {
+	g := &gate{waiting: make(chan struct{}, 1)}
+	client, p := manipulatedOver(t, func(c net.Conn) net.Conn { g.Conn = c; return g })
+	g.open = make(chan struct{})
+	readAll(client)
+	p.say(iana.ContentHandshake, helloRequest)
+	<-g.waiting
+	within(t, 10*time.Second, "Close", func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	close(g.open)
 }

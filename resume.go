@@ -28,6 +28,8 @@ type patience struct {
 	mu     sync.Mutex
 	inner  context.Context // nil until somebody waits
 	cancel context.CancelFunc
+
+	closing sync.WaitGroup // of a handshake's: until the connection is closed because it is over
 }
 
 func (p *patience) real() context.Context {

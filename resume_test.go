@@ -124,11 +124,18 @@ func TestResumeAsksHook(t *testing.T) {
 			t.Errorf("connection %d: resumed %v, hooks asked %v", i, client.Info().Resumed, asked)
 		}
 	}
-	sc.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return x509.ErrUnsupportedAlgorithm }
-	a, b := loopback(t)
-	client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
-	if err := both(client.Handshake, server.Handshake); err == nil || server.Info().Resumed {
-		t.Errorf("a hook's no let the client in: %v", err)
+	no := func([][]byte, [][]*x509.Certificate) error { return x509.ErrUnsupportedAlgorithm }
+	for who, refuse := range map[string]func(){
+		"client": func() { sc.VerifyPeerCertificate = no },
+		"server": func() { cc.VerifyPeerCertificate, sc.VerifyPeerCertificate = no, hook("server") },
+	} {
+		cc.VerifyPeerCertificate = hook("client")
+		refuse()
+		a, b := loopback(t)
+		client, server := handclasp.Client(a, cc), handclasp.Server(b, sc)
+		if err := both(client.Handshake, server.Handshake); err == nil || client.Info().Resumed || server.Info().Resumed {
+			t.Errorf("a hook's no let the %s in: %v", who, err)
+		}
 	}
 }
 

@@ -52,9 +52,12 @@ func (c *Conn) WaitVerdict(ctx context.Context) error {
 // wakeReader has whoever reads from the connection below return when ctx ends.
 // What it returns undoes that: the user's deadline counts again.
 func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
-	woken := make(chan struct{})
+	d, woken := c.times(), make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(woken)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.woken++
 		c.conn.SetReadDeadline(time.Unix(1, 0))
 	})
 	return func() {
@@ -62,8 +65,10 @@ func (c *Conn) wakeReader(ctx context.Context) (stop func()) {
 			return
 		}
 		<-woken
-		c.deadline.Lock()
-		defer c.deadline.Unlock()
-		c.conn.SetReadDeadline(c.readBy)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.woken--; d.woken == 0 {
+			c.conn.SetReadDeadline(d.readBy)
+		}
 	}
 }

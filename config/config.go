@@ -388,7 +388,7 @@ type Params struct {
 	Schemes  []iana.SignatureScheme
 	Signing  []iana.SignatureScheme // with our own keys
 	ALPN     []string
-	Limits   Limits
+	Limits   *Limits
 }
 
 // Params checks the configuration and fills in defaults. An error is a

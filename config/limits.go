@@ -104,30 +104,31 @@ func DefaultLimits() Limits { return defaults }
 
 func (row Limit) of(l *Limits) reflect.Value { return reflect.ValueOf(l).Elem().FieldByName(row.Field) }
 
-// resolve checks the limits and fills in defaults.
-func (l Limits) resolve() (Limits, error) {
+// resolve checks the limits and fills in defaults. All connections share what it
+// gives where there is nothing to fill in.
+func (l Limits) resolve() (*Limits, error) {
 	if l == (Limits{}) {
-		return defaults, nil
+		return &defaults, nil
 	}
-	given := l
+	full := l // which goes to the heap
 	for _, row := range limits {
-		v := row.of(&l)
+		v := row.of(&full)
 		switch n := v.Int(); {
 		case n == 0:
 			v.SetInt(row.Default)
 		case n < 0 && row.Endless:
 			v.SetInt(row.Most)
 		case n < row.Least || n > row.Most:
-			return l, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
+			return nil, fault.ConfigValue.In("Limits."+row.Field).Saw(v.Interface(), row.span())
 		}
 	}
-	if given.MessageBytes == 0 {
-		l.MessageBytes = max(l.MessageBytes, l.CertificateBytes+frame)
+	if l.MessageBytes == 0 {
+		full.MessageBytes = max(full.MessageBytes, full.CertificateBytes+frame)
 	}
-	if given.HandshakeBytes == 0 {
-		l.HandshakeBytes = max(l.HandshakeBytes, 3*l.MessageBytes)
+	if l.HandshakeBytes == 0 {
+		full.HandshakeBytes = max(full.HandshakeBytes, 3*full.MessageBytes)
 	}
-	return l, nil
+	return &full, nil
 }
 
 // span says what the field takes.

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the table of docs/limits.md")
 
 // TestLimitsResolve: zero is the default, and each field is held to its range.
 func TestLimitsResolve(t *testing.T) {
-	if got, err := (Limits{}).resolve(); err != nil || got != DefaultLimits() {
+	if got, err := (Limits{}).resolve(); err != nil || *got != DefaultLimits() {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, row := range LimitTable() {
@@ -35,8 +35,8 @@ func TestLimitsResolve(t *testing.T) {
 			case n == 0:
 				want = row.Default
 			}
-			if ok && row.of(&got).Int() != want {
-				t.Errorf("%s = %d became %d, want %d", row.Field, n, row.of(&got).Int(), want)
+			if ok && row.of(got).Int() != want {
+				t.Errorf("%s = %d became %d, want %d", row.Field, n, row.of(got).Int(), want)
 			}
 		}
 	}

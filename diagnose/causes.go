@@ -242,7 +242,7 @@ var causes = []Cause{
 	{"hello-split", "The server, or a device before it, does not understand a ClientHello that arrives in more than one TCP segment.", "The same hello passes in one segment and not in two.",
 		Path, "Have the device updated; until then keep the hello in one packet: no post-quantum groups.", shortHello},
 	{"record-split", "The server, or a device before it, does not understand a ClientHello that is cut into more than one TLS record.", "The same hello passes in one record and not in two (RFC 9846, Section 5.1 allows both).",
-		Path, "Have the device updated.", nil},
+		Path, "Have the device updated; until then have the client send its hello in one record.", lines("OpenSSL", "SSL_CTX_set_max_send_fragment(ctx, 16384)")},
 
 	{"hello-lacks", "The server goes on only with a ClientHello that has something which this client does not send.", "The same hello with the thing added passes.",
 		Server, "Have the server do without, or use a client that sends it.", nil},

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -20,12 +21,11 @@ import (
 // off.
 func (d *diagnosis) clientCertificate(o *outcome) error {
 	evidence := Evidence{Probe: "the client's handshake", Outcome: o.String(), Times: 2}
-	have := len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
 	alerted := o.ending == Alerted
 	switch {
 	case alerted && o.alert == iana.InternalError:
 		d.find("server-internal", Certain, "", evidence)
-	case !have:
+	case !d.hasCertificate():
 		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
 	case o.info.ClientScheme == 0:
 		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
@@ -56,6 +56,32 @@ type chooser = func(*handclasp.CertificateRequestInfo) (*handclasp.Certificate, 
 func (d *diagnosis) stray(o *outcome) bool {
 	names := distinguished(o.request, o.info.Version)
 	return len(names) > 0 && len(d.hooked) > 0 && cert.LeadsTo(d.hooked, names) == ""
+}
+
+func (d *diagnosis) hasCertificate() bool {
+	return len(d.o.Client.Certificates) > 0 || d.o.Client.GetClientCertificate != nil
+}
+
+// refusedAbove asks a server that wants a certificate something in HTTP, for there
+// are servers, nginx among them, that refuse the certificate, or that there is none,
+// only there.
+func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) {
+	if !o.info.ClientAuth || len(d.Findings) > 0 {
+		return false, nil
+	}
+	r, err := d.ask(ctx, "asking something in HTTP", func(r *reply) string { return "it answers " + r.status() })
+	if r == nil || err != nil || !r.wantsCertificate() {
+		return false, err
+	}
+	id, detail := "client-cert-refused", d.shown()
+	switch {
+	case !d.hasCertificate():
+		id, detail = "client-cert-required", "This client has none."+wanted(o)
+	case o.info.ClientScheme == 0:
+		id, detail = "client-cert-wrong-ca", "No certificate of this client is from an authority that the server names."+wanted(o)
+	}
+	d.find(id, Certain, detail, Evidence{Probe: "a request in HTTP", Outcome: r.status()})
+	return true, nil
 }
 
 // mostNames is how many authorities of a request are told.

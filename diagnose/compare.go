@@ -109,8 +109,8 @@ func (c *comparison) passes(ctx context.Context, what string, h hello) (bool, er
 
 // refuses reports whether a hello fails as the client's does. If it fails in another
 // way, it has come past what refuses the client's.
-func (c *comparison) refuses(ctx context.Context, h hello) (bool, error) {
-	o, err := c.once(ctx, "part of the hello", h)
+func (c *comparison) refuses(ctx context.Context, what string, h hello) (bool, error) {
+	o, err := c.once(ctx, what, h)
 	return err == nil && o.alike(c.first), err
 }
 
@@ -125,9 +125,6 @@ func (c *comparison) once(ctx context.Context, what string, h hello) (*outcome, 
 		}
 	}
 	o, err := c.try(ctx, what, h, false)
-	if err == nil && o.lost() && o.ending != c.first.ending { // perhaps only this once
-		o, err = c.try(ctx, what, h, false)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -229,11 +226,15 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.strange(ctx); done || err != nil {
 		return err
 	}
-	confidence := Likely
-	if c.always(c.first) == "server-internal" {
+	id, confidence, detail := c.always(c.first), Likely, c.first.String()+"."
+	switch {
+	case id == "server-internal":
 		confidence = Certain
+	case id == "name-unknown" && c.user[nameAtom]:
+		detail = "The name is " + fault.Quote([]byte(c.o.Client.ServerName)) + ". Without a name the server refuses as well."
 	}
-	c.find(c.always(c.first), confidence, c.first.String()+".", c.everywhere(c.first))
+	f := c.find(id, confidence, detail, c.everywhere(c.first))
+	f.Prove = c.command("explain")
 	return nil
 }
 
@@ -295,7 +296,7 @@ func (d *diagnosis) always(o *outcome) string {
 // something not in common.
 func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error {
 	additions := c.p.model.list(with.without(c.p.model.list(c.user)...))
-	slices.SortStableFunc(additions, nearest)
+	slices.SortStableFunc(additions, func(a, b atom) int { return slices.Index(tried, a.kind) - slices.Index(tried, b.kind) })
 	whole, err := c.once(ctx, "the client's hello with all additions", hello{set: c.user.with(additions...)})
 	if err != nil {
 		return err
@@ -324,6 +325,11 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	}
 	return nil
 }
+
+// tried is the order in which kinds of atoms are added: a suite without ephemeral
+// keys, or an old version, also helps a client that only lacks the server's group. A
+// share brings TLS 1.3 with it.
+var tried = []kind{group, sigalg, protocol, sessionID, extension, grease, cipher, version, share}
 
 // missing is what the server chose in a handshake that passed and the client does
 // not offer: the first of version, suite, group, signature algorithm, protocol.

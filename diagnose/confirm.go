@@ -33,5 +33,11 @@ func (d *diagnosis) confirm(ctx context.Context, fails, passes hello, better fun
 // evidence says what came of a hello each time.
 func (d *diagnosis) evidence(probe string, h hello) Evidence {
 	known := d.p.known[d.p.model.key(h)]
-	return Evidence{Probe: probe, Outcome: d.atAddress(known[0]), Times: len(known)}
+	times := 0
+	for _, o := range known {
+		if o.alike(known[0]) {
+			times++
+		}
+	}
+	return Evidence{Probe: probe, Outcome: d.atAddress(known[0]), Times: times}
 }

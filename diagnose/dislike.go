@@ -50,7 +50,7 @@ type searched struct {
 // next looks whether the next hello is refused, and for what.
 func (c *comparison) next(ctx context.Context, s *searched) error {
 	left := s.open[0]
-	refused, err := c.refuses(ctx, left)
+	refused, err := c.refuses(ctx, "the rest of the client's hello", left)
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,9 @@ func (c *comparison) next(ctx context.Context, s *searched) error {
 	t, shows, err := c.trigger(ctx, left)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(s.triggers, func(old trigger) bool { return old.String() == t.String() }) {
+		return errUnsteady // it was avoided, and is found again
 	}
 	if s.triggers = append(s.triggers, t); len(s.triggers) == 1 {
 		if err := c.spared(ctx, s, shows); err != nil {
@@ -132,7 +135,7 @@ func (c *comparison) apart(left, next hello, t trigger) (list []hello) {
 	fits := func(s set) bool {
 		n, err := c.p.model.amountsOf(hello{set: s})
 		for m, most := range t.over {
-			if m != segments && m != records && n[m] > most {
+			if n[m] > most {
 				return false
 			}
 		}
@@ -207,11 +210,15 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 		return hello{set: base.with(some...), much: c.fitting(full, which)}
 	}
 	candidates := c.p.model.list(left.set.without(c.p.model.list(c.pass)...))
-	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) { return c.refuses(ctx, with(some, which)) })
+	t.atoms, err = minimal(ctx, candidates, func(ctx context.Context, some []atom) (bool, error) {
+		return c.refuses(ctx, "a part of the hello", with(some, which))
+	})
 	if err != nil {
 		return t, shows, err
 	}
-	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) { return c.refuses(ctx, with(t.atoms, some)) })
+	which, err = minimal(ctx, which, func(ctx context.Context, some []measure) (bool, error) {
+		return c.refuses(ctx, "the same, filled up with less", with(t.atoms, some))
+	})
 	if err != nil {
 		return t, shows, err
 	}
@@ -221,7 +228,7 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 	if c.more != nil && t.order == anyOrder { // with another least hello in its place, does it show too?
 		base = c.more
 		rest, err := minimal(ctx, c.p.model.list(c.pass.without(c.p.model.list(c.more)...)), func(ctx context.Context, some []atom) (bool, error) {
-			return c.refuses(ctx, with(slices.Concat(t.atoms, some), which))
+			return c.refuses(ctx, "the same in another least hello", with(slices.Concat(t.atoms, some), which))
 		})
 		if err != nil {
 			return t, shows, err
@@ -269,7 +276,7 @@ func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order,
 	}{{turned, inOrder}, {notFirst, first}, {notLast, last}} {
 		h := shows
 		h.place = x.place
-		refused, err := c.refuses(ctx, h)
+		refused, err := c.refuses(ctx, "the same, its extensions in another order", h)
 		switch {
 		case err != nil:
 			return anyOrder, err
@@ -325,7 +332,7 @@ func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amount
 		n, err := least(bare[m], much[m], func(n int) (bool, error) {
 			some := maps.Clone(much)
 			some[m] = n
-			return c.refuses(ctx, hello{set: h.set, much: some})
+			return c.refuses(ctx, "how much is too much", hello{set: h.set, much: some})
 		})
 		if err != nil {
 			return nil, nil, err
@@ -335,7 +342,7 @@ func (c *comparison) thresholds(ctx context.Context, h hello) (over, much amount
 	if much[segments] > 1 && much[length] > 0 { // is it the length alone?
 		some := maps.Clone(much)
 		delete(some, segments)
-		alone, err := c.refuses(ctx, hello{set: h.set, much: some})
+		alone, err := c.refuses(ctx, "the length alone", hello{set: h.set, much: some})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -372,7 +379,7 @@ func (c *comparison) real(ctx context.Context, left, shows hello, t trigger, m m
 	if n, err := c.p.model.amountsOf(h); err != nil || n[m] <= t.over[m] {
 		return true, err // there is not enough to tell
 	}
-	return c.refuses(ctx, h)
+	return c.refuses(ctx, "values that mean something, not filling", h)
 }
 
 // avoid is the hello without what the trigger needs, as little changed as can be.
@@ -413,7 +420,7 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 	case only.is(segments):
 		id, detail = "hello-split", "A short ClientHello passes in one TCP segment, and not in two."
 	case only.is(records):
-		id, detail = "record-split", "A ClientHello passes in one TLS record, and not in two."
+		id, detail = "record-split", fmt.Sprintf("A ClientHello in %d TLS records does not pass, and one in %d does.", only.over[records]+1, only.over[records])
 	case len(only.over) > 0, len(only.atoms) == 0:
 	case c.first.alert == iana.NoApplicationProtocol && only.atoms[0].kind == protocol:
 		id, detail = "alpn-mismatch", "Without application protocols the server goes on"+c.protocolTaken()+"."

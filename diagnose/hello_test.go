@@ -62,6 +62,37 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// TestRecords: a hello that came in several records goes out so, and a server that
+// minds it is found out.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	hello := recorded(t, &tls.Config{ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+	for server, want := range map[string]string{
+		"good": "", "resets-if records>1": "records>1", "resets-if records>2": "records>2", "closes-if records>1 & session-id": "records>1 & session-id",
+		"alerts-if records>1 | sigalg=ecdsa_secp521r1_sha512": "records>1 | sigalg=ecdsa_secp521r1_sha512", "resets-if length>1000 & records>1": "length>1000 & records>1",
+		"resets-if records>1 & segments>1": "records>1 & segments>1", "resets-if sigalg=ecdsa_secp521r1_sha512": "sigalg=ecdsa_secp521r1_sha512",
+	} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			c, err := lab.Find(server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := examine(t, c, func(o *diagnose.Options) { o.Hello, o.Records = hello, 3 })
+			if len(r.Findings) != 1 || r.Findings[0].Trigger != want || r.Connections > 60 {
+				t.Fatalf("%d connections\n%s", r.Connections, tell(r))
+			}
+			if want == "" && r.Works {
+				return
+			}
+			decided(t, r)
+			if id := r.Findings[0].ID; (id == "record-split") != (want == "records>1" || want == "records>2") {
+				t.Errorf("%s is called %s", want, id)
+			}
+		})
+	}
+}
+
 // TestHelloAsIs: but for what must be fresh, a recorded hello is sent byte for byte.
 func TestHelloAsIs(t *testing.T) {
 	t.Parallel()

@@ -43,6 +43,9 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	if err := d.otherwise(ctx); err != nil {
 		return err
 	}
+	if done, err := d.refusedAbove(ctx, first); done || err != nil {
+		return err
+	}
 	d.asClient(first)
 	d.Works = len(first.failed()) == 0
 	if d.o.As != "" { // it may take what we don't, and the other way round
@@ -279,7 +282,11 @@ func (d *diagnosis) everywhere(o *outcome) Evidence {
 // remark notices what is no fault.
 func (d *diagnosis) remark(o *outcome) {
 	if o.info.ClientAuth && o.info.ClientScheme == 0 {
-		d.notice("The server asks for a client certificate and goes on without. It may refuse later, in the protocol above TLS, as nginx does in HTTP.")
+		why := "."
+		if d.hasCertificate() {
+			why = ", since none of this client's is from an authority that it names." + wanted(o)
+		}
+		d.notice("The server asks for a client certificate and goes on without%s", why)
 	}
 	if o.info.Retried {
 		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)

@@ -159,6 +159,7 @@ func TestTriggers(t *testing.T) {
 					t.Errorf("%d connections\n%s", r.Connections, tell(r))
 				}
 				decided(t, r)
+				treed(t, r)
 			})
 		}
 	}
@@ -297,6 +298,21 @@ func decided(t *testing.T, r *diagnose.Report) {
 		kind, _, _ := strings.Cut(what, "=")
 		if trigger := r.Findings[0].Trigger; !strings.Contains(trigger, what) && !strings.Contains(trigger, kind+">") {
 			t.Errorf("they differ in %s, and %s is blamed", what, trigger)
+		}
+	}
+}
+
+// treed checks that the probes of handshakes make a tree, and what a repeat repeats.
+func treed(t *testing.T, r *diagnose.Report) {
+	t.Helper()
+	for i, p := range r.Probes {
+		if p.From < 0 || p.From > i || p.From == 0 && i > 0 && p.Stage != "none" {
+			t.Errorf("probe %d is from %d", i+1, p.From)
+			continue
+		}
+		same := p.From > 0 && slices.Equal(p.With, r.Probes[p.From-1].With) && slices.Equal(p.Without, r.Probes[p.From-1].Without)
+		if p.Repeats != same {
+			t.Errorf("probe %d repeats: %v; it is from\n%+v\n%+v", i+1, p.Repeats, r.Probes[max(p.From-1, 0)], p)
 		}
 	}
 }

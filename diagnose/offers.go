@@ -88,12 +88,6 @@ func (d *diagnosis) leasts(named bool) (list []set) {
 // costs orders the atoms by how little it costs a client to leave them out.
 var costs = []kind{grease, extension, sigalg, share, sessionID, cipher, group, protocol, version}
 
-// nearness orders additions by how little a client changes by them: who lacks a
-// group and could do with another version instead is better told of the group.
-var nearness = []kind{extension, group, sigalg, protocol, cipher, version, share}
-
-func nearest(a, b atom) int { return slices.Index(nearness, a.kind) - slices.Index(nearness, b.kind) }
-
 // cheapest is the atom that a client does best without.
 func cheapest(atoms []atom) atom {
 	return slices.MinFunc(atoms, func(a, b atom) int { return slices.Index(costs, a.kind) - slices.Index(costs, b.kind) })

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/handclasp/handclasp/fault"
 )
 
 // A Report is what a diagnosis has found.
@@ -80,6 +82,8 @@ func (e Evidence) String() string {
 // of it.
 type Probe struct {
 	What    string   `json:"what"`
+	From    int      `json:"from,omitempty"`    // the earlier probe from whose hello this one differs least, counted from 1; 0 for the first at an address
+	Repeats bool     `json:"repeats,omitempty"` // it is the hello of that probe
 	With    []string `json:"with,omitempty"`    // as triggers name them
 	Without []string `json:"without,omitempty"` // likewise
 	Length  int      `json:"length,omitempty"`  // of the ClientHello, in bytes
@@ -88,18 +92,19 @@ type Probe struct {
 	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"; "none": it was for something else than a handshake
 	Took    int64    `json:"took_us"`           // microseconds
 	Decides bool     `json:"decides,omitempty"` // its hello, or the one that differs from it in one thing of what is blamed, and in nothing else
-	key     string
 }
 
 // note keeps a probe for the report.
 func (d *diagnosis) note(what string, h hello, o *outcome) {
-	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds(), key: d.p.model.key(h)}
-	closed, mine := h.closed(), d.mine().closed()
+	h.set = h.closed()
+	d.attempts = append(d.attempts, attempt{h, d.p.addr})
+	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds()}
+	mine := d.mine().closed()
 	for _, a := range d.p.model.atoms {
 		switch {
-		case closed[a] && !mine[a]:
+		case h.set[a] && !mine[a]:
 			p.With = append(p.With, a.String())
-		case mine[a] && !closed[a]:
+		case mine[a] && !h.set[a]:
 			p.Without = append(p.Without, a.String())
 		}
 	}
@@ -108,14 +113,21 @@ func (d *diagnosis) note(what string, h hello, o *outcome) {
 			p.With = append(p.With, fmt.Sprintf("%s=%d", m, n))
 		}
 	}
+	if h.name > 0 && h.set[nameAtom] {
+		p.With = append(p.With, "name="+fault.Printable(d.p.model.names[h.name]))
+	}
 	if h.place != asUsual {
 		p.With = append(p.With, h.place.String())
+	}
+	if h.proxied {
+		p.With = append(p.With, "proxy-protocol")
 	}
 	d.Probes = append(d.Probes, p)
 }
 
 // looked keeps a connection that was for something else than a handshake.
 func (d *diagnosis) looked(what string, start time.Time, outcome string) {
+	d.attempts = append(d.attempts, attempt{})
 	d.Probes = append(d.Probes, Probe{What: what, Outcome: outcome, Stage: "none", Took: time.Since(start).Microseconds()})
 }
 
@@ -123,8 +135,8 @@ func (d *diagnosis) looked(what string, start time.Time, outcome string) {
 func (d *diagnosis) decide(fails, passes hello) {
 	a, b := d.p.model.key(fails), d.p.model.key(passes)
 	for i := range d.Probes {
-		p := &d.Probes[i]
-		p.Decides = p.key == a || p.key == b
+		key := d.p.model.key(d.attempts[i].hello)
+		d.Probes[i].Decides = key == a || key == b
 	}
 }
 
@@ -158,6 +170,18 @@ func (d *diagnosis) headline() string {
 		return "the handshake succeeds (" + agreed + "), but the certificate is not accepted: " + why
 	}
 	return "the handshake succeeds (" + agreed + "), but not all is well: " + why
+}
+
+// noticeLosses tells of connections that were lost, where others with the same hello
+// were not.
+func (d *diagnosis) noticeLosses() {
+	switch {
+	case d.losses == 0, len(d.Findings) > 0 && d.Findings[0].ID == "unstable":
+	case d.losses == 1:
+		d.notice("One connection got no answer, and the next with the same hello did: a packet was lost, or the server is slow at times.")
+	default:
+		d.notice("%d connections got no answer, and the next with the same hello did: packets are lost, or the server is slow at times.", d.losses)
+	}
 }
 
 // notice adds what was noticed besides.

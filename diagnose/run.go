@@ -32,6 +32,9 @@ type Options struct {
 	// rest: trust, certificates.
 	Hello []byte
 
+	// Records is in how many TLS records Hello goes out; 0 means one.
+	Records int
+
 	// As is the client whose recorded hello to send, in the place of Hello: go, openssl,
 	// curl, java, node, python, gnutls or chromium. Certificates are judged as it would.
 	As string
@@ -102,8 +105,10 @@ type diagnosis struct {
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
 
-	first  *outcome            // of the client's handshake; nil if none was made
-	hooked []*x509.Certificate // what the client's hook showed a server that asked
+	first    *outcome            // of the client's handshake; nil if none was made
+	losses   int                 // connections that were lost by chance
+	attempts []attempt           // the hello of each probe
+	hooked   []*x509.Certificate // what the client's hook showed a server that asked
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -123,6 +128,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	err := d.run(ctx)
+	if errors.Is(err, errUnsteady) {
+		d.unstable(Certain)
+		err = nil
+	}
 	switch {
 	case errors.Is(err, errBudget):
 		d.notice("The %d connections that were allowed are used up; --max-connections allows more.", o.MaxConnections)
@@ -132,7 +141,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.noticeLosses()
 	d.Outcome = d.headline()
+	d.arrange()
 	d.Connections, d.Seconds = d.p.used, elapsed(start)
 	return d.Report, nil
 }
@@ -154,6 +165,9 @@ func (d *diagnosis) prepare() error {
 			return err
 		}
 		d.much = amounts{length: n}
+	}
+	if d.o.Records > 1 {
+		d.much = amounts{length: d.much[length], records: d.o.Records}
 	}
 	d.user, d.wide = set{}.with(atomsOf(mine)...), set{}.with(m.atoms...)
 	d.p = &prober{o: d.o, user: d.o.Client, model: m, timeout: d.o.Timeout, known: map[string][]*outcome{}}
@@ -207,13 +221,44 @@ func (d *diagnosis) try(ctx context.Context, what string, h hello, linger bool) 
 		return nil, err
 	}
 	o, err := d.p.try(ctx, h, linger)
-	if err == nil {
-		d.note(what, h, o)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && o.ending == Silent { // once is enough to learn that it takes long
+	d.note(what, h, o)
+	if o.ending == Silent { // once is enough to learn that it takes long
 		d.p.timeout = min(d.p.timeout, long)
 	}
-	return o, err
+	if known := d.p.known[d.p.model.key(h)]; o.lost() && d.first != nil && !d.first.lost() && !slices.ContainsFunc(known[:len(known)-1], (*outcome).lost) {
+		return d.retry(ctx, what, h, linger)
+	}
+	return o, nil
+}
+
+// mostLosses is how many connections may be lost before the server is called
+// unsteady for that.
+const mostLosses = 2
+
+// retry makes a connection again that was lost, perhaps by chance. If it was, it does
+// not count.
+func (d *diagnosis) retry(ctx context.Context, what string, h hello, linger bool) (*outcome, error) {
+	o, err := d.try(ctx, what, h, linger)
+	if err != nil || o.lost() {
+		return o, err
+	}
+	known := d.p.known[d.p.model.key(h)]
+	slices.SortStableFunc(known, func(a, b *outcome) int {
+		switch {
+		case a.lost() == b.lost():
+			return 0
+		case b.lost():
+			return -1
+		}
+		return 1
+	})
+	if d.losses++; d.losses > mostLosses {
+		return nil, errUnsteady
+	}
+	return o, nil
 }
 
 // begin says what is tried next, and waits until the connection for it may be made.
@@ -249,11 +294,17 @@ func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
 	if first.ending == Garbled {
 		return d.plainText(first)
 	}
-	again, err := d.try(ctx, "the client's handshake again", d.mine(), true)
+	try := d.try
+	if first.lost() {
+		try = d.retry
+	}
+	again, err := try(ctx, "the client's handshake again", d.mine(), true)
 	if err != nil {
 		return err
 	}
 	switch {
+	case first.lost() && !again.lost():
+		return d.explain(ctx, again)
 	case !again.alike(first):
 		return d.unsteady(ctx, d.mine())
 	case first.ending == Refused && d.beyond(first):

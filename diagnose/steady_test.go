@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -104,3 +105,42 @@ func TestFlaky(t *testing.T) {
 		}
 	}
 }
+
+// TestLosses: of a connection that is lost once, nothing is concluded, and it is told.
+func TestLosses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"resets-if-sigalg", "resets-if-segmented", "rsa-only", "resets-if-long"} {
+		c, err := lab.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := examine(t, c, nil)
+		for n := 1; n <= whole.Connections; n++ {
+			t.Run(fmt.Sprintf("%s, connection %d", name, n), func(t *testing.T) {
+				t.Parallel()
+				made := 0
+				r := examine(t, c, func(o *diagnose.Options) {
+					o.Timeout = time.Second
+					o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+						raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+						if made++; made == n && err == nil {
+							raw = &mute{raw}
+						}
+						return raw, err
+					}
+				})
+				if found(r) != found(whole) || r.Findings[0].Trigger != whole.Findings[0].Trigger {
+					t.Errorf("found %q, want %q\n%s", found(r), found(whole), tell(r))
+				}
+				if !strings.Contains(strings.Join(r.Noticed, " "), "One connection got no answer") {
+					t.Errorf("nothing is said of it\n%s", tell(r))
+				}
+			})
+		}
+	}
+}
+
+// mute is a connection on which nothing is ever heard.
+type mute struct{ net.Conn }
+
+func (m *mute) Write(b []byte) (int, error) { return len(b), nil }

@@ -29,11 +29,14 @@ func TestBindingWithoutEMS(t *testing.T) {
 	if _, err := p.client.ChannelBinding(BindingExporter); !errors.Is(err, fault.ExportUnsafe) {
 		t.Errorf("tls-exporter: %v", err)
 	}
-	p.client.info.Load().TLSUnique = nil // as on a resumed connection
+	info := p.client.Info()
+	info.TLSUnique = nil // as on a resumed connection
+	p.client.info.Store(info.Settle())
 	if _, err := p.client.ChannelBinding(BindingUnique); !errors.Is(err, fault.ChannelBinding) {
 		t.Errorf("tls-unique of a resumed connection: %v", err)
 	}
-	p.client.info.Load().ServerCertificate = nil
+	info.ServerCertificate = nil
+	p.client.info.Store(info.Settle())
 	if _, err := p.client.ChannelBinding(BindingEndPoint); !errors.Is(err, fault.ChannelBinding) {
 		t.Errorf("tls-server-end-point without a certificate: %v", err)
 	}

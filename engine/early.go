@@ -47,7 +47,7 @@ func (e *Engine) SendEarly(dst, p []byte) ([]byte, error) {
 		if dst, err = e.seal(dst, iana.ContentApplicationData, p[:n]); err != nil {
 			return dst, e.end(err)
 		}
-		e.earlySent += uint64(n)
+		e.earlySent += uint32(n) // a server's does not count
 		p = p[n:]
 	}
 	return dst, nil
@@ -67,7 +67,7 @@ func (e *Engine) canSendEarly(n int) error {
 	case e.outSpent(n):
 		return e.misuse(fault.EarlyDataUnavailable).Saw("the key has protected as much as it safely can", "")
 	}
-	if left := uint64(e.Info().EarlyData.Max) - e.earlySent; e.role == fault.Client && uint64(n) > left {
+	if left := e.Info().EarlyData.Max - e.earlySent; e.role == fault.Client && uint64(n) > uint64(left) {
 		return e.misuse(fault.EarlyDataTooLarge).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", left))
 	}
 	return nil
@@ -77,7 +77,7 @@ func (e *Engine) canSendEarly(n int) error {
 // there is no KeyUpdate (RFC 9846, Section 5.5).
 func (e *Engine) outSpent(n int) bool {
 	records := uint64(n/record.MaxPlaintext) + 1
-	return e.out.NeedsUpdate() || e.out.Seq()+records >= e.outSuite.Limit || e.limit > 0 && e.out.Seq()+records >= e.limit
+	return e.out.NeedsUpdate() || e.out.Seq()+records >= e.outSuite.Limit || e.limit > 0 && e.out.Seq()+records >= uint64(e.limit)
 }
 
 // Early reports whether the data that Recv returned last came in 0-RTT: it may be a
@@ -91,9 +91,12 @@ func (e *Engine) earlyData(content []byte) error {
 		return e.emptyRecord()
 	}
 	e.early, e.empty = true, 0
-	e.earlyGot += uint64(len(content))
-	if most := e.machine.Info().EarlyData.Max; e.earlyGot > uint64(most) {
-		return fault.EarlyDataExceeded.New().Saw(fmt.Sprintf("%d bytes so far", e.earlyGot), fmt.Sprintf("at most %d", most))
+	if e.earlyIn == nil {
+		e.earlyIn = new(earlyIn)
+	}
+	e.earlyIn.got += uint64(len(content))
+	if most := e.machine.Info().EarlyData.Max; e.earlyIn.got > uint64(most) {
+		return fault.EarlyDataExceeded.New().Saw(fmt.Sprintf("%d bytes so far", e.earlyIn.got), fmt.Sprintf("at most %d", most))
 	}
 	return nil
 }
@@ -110,6 +113,5 @@ func (l *layer) ClearWrite() {
 // SkipEarlyData drops what is twice as long as the tickets promised, and a little
 // more: records have a frame and may be padded.
 func (l *layer) SkipEarlyData(epoch flow.Epoch, promised uint32) {
-	l.skipping, l.skipEpoch = true, epoch
-	l.mostSkipped = uint64(l.options.Limits.SkippedEarlyData) + 2*uint64(promised)
+	l.earlyIn = &earlyIn{skipping: true, epoch: epoch, most: uint64(l.options.Limits.SkippedEarlyData) + 2*uint64(promised)}
 }

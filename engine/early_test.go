@@ -81,7 +81,7 @@ func TestEarlyDataSkipped(t *testing.T) {
 					return
 				}
 				p.connect(t).exchange(t, 1000)
-				if p.server.skipping {
+				if p.server.skipping() {
 					t.Error("still skips what it can't read")
 				}
 			})

@@ -25,7 +25,6 @@ import (
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/hs"
-	"github.com/handclasp/handclasp/internal/pool"
 	"github.com/handclasp/handclasp/internal/record"
 	"github.com/handclasp/handclasp/internal/wire"
 )
@@ -42,17 +41,25 @@ type Engine struct {
 	writer // under its own lock
 
 	connected atomic.Bool
-	info      atomic.Pointer[flow.Info] // from CONNECTED on
+	again     atomic.Bool                  // a renegotiation is going on
+	info      atomic.Pointer[flow.Settled] // from CONNECTED on
 	exporter  atomic.Pointer[hs.Exporter]
-	again     atomic.Bool // a renegotiation is going on
 
-	events sync.Mutex // watchers are called one at a time
-	watch  func(*flow.Event)
+	watch *watcher // nil if there is none
+}
+
+// A watcher is called with one event at a time.
+type watcher struct {
+	mu   sync.Mutex
+	call func(*flow.Event)
 }
 
 // NewClient is the client's end of a new connection. It fails if the
-// configuration can't be used. The first call of Output or Ask makes the ClientHello.
+// configuration can't be used; nil is the zero ClientConfig. The first call of Output or Ask makes the ClientHello.
 func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ClientConfig)
+	}
 	e := newEngine(fault.Client, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewClient(cfg, &e.options); err != nil {
@@ -62,8 +69,11 @@ func NewClient(cfg *config.ClientConfig, opts ...Option) (*Engine, error) {
 }
 
 // NewServer is the server's end of a new connection. It fails if the
-// configuration can't be used.
+// configuration can't be used; nil is the zero ServerConfig.
 func NewServer(cfg *config.ServerConfig, opts ...Option) (*Engine, error) {
+	if cfg == nil {
+		cfg = new(config.ServerConfig)
+	}
 	e := newEngine(fault.Server, cfg.Rand, opts)
 	var err error
 	if e.machine, err = hs.NewServer(cfg, &e.options); err != nil {
@@ -94,9 +104,13 @@ func newEngine(role fault.Role, source io.Reader, opts []Option) *Engine {
 }
 
 // Watch has f called with each event of the connection. It must be set before
-// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine.
+// the first Output, Ask or Recv. Calls do not overlap; f may not call the Engine. A
+// nil f is nobody.
 func (e *Engine) Watch(f func(*flow.Event)) {
-	e.watch = f
+	if f == nil {
+		return
+	}
+	e.watch = &watcher{call: f}
 	e.options.Watch = e.tell
 }
 
@@ -106,9 +120,9 @@ func (e *Engine) Watch(f func(*flow.Event)) {
 func (e *Engine) Edit(f func(wire.Message)) { e.options.Edit = f }
 
 func (e *Engine) tell(ev *flow.Event) {
-	e.events.Lock()
-	defer e.events.Unlock()
-	e.watch(ev)
+	e.watch.mu.Lock()
+	defer e.watch.mu.Unlock()
+	e.watch.call(ev)
 }
 
 // Ask is what the Engine waits for besides bytes, or nil. After its Reply call
@@ -126,7 +140,7 @@ func (e *Engine) Ask() flow.Ask {
 
 // Limits are those of the configuration, defaults filled in. HandshakeTime is for
 // the Engine's user to see to: it has no clock.
-func (e *Engine) Limits() config.Limits { return e.options.Limits }
+func (e *Engine) Limits() config.Limits { return *e.options.Limits }
 
 // Connected reports whether the handshake is complete, the first if there are
 // several.
@@ -135,7 +149,7 @@ func (e *Engine) Connected() bool { return e.connected.Load() }
 // Info is what the handshake has settled so far.
 func (e *Engine) Info() flow.Info {
 	if info := e.info.Load(); info != nil {
-		return *info
+		return info.Info()
 	}
 	return *e.machine.Info()
 }
@@ -188,11 +202,9 @@ func (e *Engine) advanced() {
 		return
 	}
 	e.exporter.Store(e.machine.Exporter())
-	if e.messagesIn != nil {
-		pool.Put(e.messagesIn[:]) // nothing of the handshake is kept
-	}
-	e.handshake, e.messagesIn = nil, nil
-	e.info.Store(e.machine.Info()) // which does not change any more
+	e.handshake.giveBack() // nothing of the handshake is kept
+	e.handshake = nil
+	e.info.Store(e.machine.Settled())
 	e.again.Store(false)
 	e.posts = 0 // MaxRenegotiations bounds how often
 	e.connected.Store(true)
@@ -231,7 +243,7 @@ func (e *Engine) Describe(err error) *fault.Error {
 // broke, or a deadline passed. Recv and Send return the error from now on.
 func (e *Engine) Fail(err error) error {
 	if !e.Connected() {
-		e.handshake, e.messagesIn = nil, nil
+		e.handshake = nil
 		e.started = true
 		defer e.machine.Abandon()
 	}
@@ -284,7 +296,7 @@ func (e *Engine) state() fault.State {
 // CONNECTED.
 func (e *Engine) version() iana.Version {
 	if e.Connected() {
-		return e.info.Load().Version
+		return e.info.Load().Version()
 	}
 	return e.machine.Info().Version
 }

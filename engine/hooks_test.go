@@ -185,3 +185,22 @@ func TestLateHook(t *testing.T) {
 		p.connect(t).exchange(t, 10)
 	})
 }
+
+// TestNothingGiven: an Engine without a configuration has the zero one, and one whose
+// watcher is nil tells nobody.
+func TestNothingGiven(t *testing.T) {
+	if _, err := NewClient(nil); !errors.Is(err, fault.ConfigServerName) {
+		t.Error(err)
+	}
+	if _, err := NewServer(nil); !errors.Is(err, fault.ConfigNoCertificate) {
+		t.Error(err)
+	}
+	e, err := NewClient(&config.ClientConfig{ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Watch(nil)
+	if len(e.Output(nil)) == 0 {
+		t.Error("it says nothing")
+	}
+}

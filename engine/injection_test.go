@@ -351,8 +351,8 @@ func (b *bout) checkEnd(s *side) {
 	if _, err := s.Send(nil, []byte("data")); err == nil {
 		t.Fatal("Send works after the end")
 	}
-	if s.handshake != nil || s.flight != nil || s.pending != nil {
-		t.Fatalf("%d, %d and %d bytes are kept after the end: %v", len(s.handshake), len(s.flight), len(s.pending), f)
+	if s.handshake != nil || s.waiting != nil {
+		t.Fatalf("%+v and %+v are kept after the end: %v", s.handshake, s.waiting, f)
 	}
 }
 

@@ -45,7 +45,7 @@ func (l *layer) SetWrite(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) e
 	(*Engine)(l).sealFlight()
 	l.outSecret.set(secret)
 	l.outSuite, l.outEpoch = s, epoch
-	return s.Install(&l.out, secret, l.limit)
+	return s.Install(&l.out, secret, uint64(l.limit))
 }
 
 func (l *layer) SetRead(epoch flow.Epoch, s *suite.Suite, secret keys.Secret) error {
@@ -60,7 +60,7 @@ func (l *layer) SetWrite12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) 
 	defer l.unlock()
 	(*Engine)(l).sealFlight()
 	l.outSuite, l.outEpoch = s, flow.Application
-	return s.Install12(&l.out, k, o, l.limit)
+	return s.Install12(&l.out, k, o, uint64(l.limit))
 }
 
 func (l *layer) SetRead12(s *suite.Suite, k keys.WriteKeys, o suite.Options12) error {

@@ -127,6 +127,13 @@ func TestLegacyIsOff(t *testing.T) {
 		{"PSK", named(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256), fault.NoCommonSuite, "CipherSuites"},
 		{"3DES", named(iana.TLS12, iana.TLS_RSA_WITH_3DES_EDE_CBC_SHA), fault.NoCommonSuite, "CipherSuites"},
 		{"CCM", named(iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_CCM), fault.NoCommonSuite, "CipherSuites"},
+		{"DHE_PSK", named(iana.TLS12, iana.TLS_DHE_PSK_WITH_AES_128_GCM_SHA256), fault.NoCommonSuite, "CipherSuites"},
+		{"ECDHE_PSK", named(iana.TLS12, iana.TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256), fault.NoCommonSuite, "CipherSuites"},
+		{"RSA_PSK", named(iana.TLS12, iana.TLS_RSA_PSK_WITH_AES_128_GCM_SHA256), fault.NoCommonSuite, "CipherSuites"},
+		{"CCM in TLS 1.3", named(iana.TLS13, iana.TLS_AES_128_CCM_8_SHA256), fault.NoCommonSuite, "--suites"},
+		{"finite fields in TLS 1.3", func(c *config.ClientConfig, _ *config.ServerConfig) {
+			c.MinVersion, c.CurvePreferences = iana.TLS13, []iana.Group{iana.FFDHE2048}
+		}, fault.NoCommonGroup, "CurvePreferences"},
 		{"SHA-1", func(c *config.ClientConfig, _ *config.ServerConfig) {
 			c.MaxVersion, c.SignatureSchemes = iana.TLS12, []iana.SignatureScheme{iana.RSA_PKCS1_SHA1, iana.ECDSA_SHA1}
 		}, fault.NoCommonSigalg, "SignatureSchemes"},

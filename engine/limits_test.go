@@ -156,7 +156,9 @@ func (s strain) run(t *testing.T, row config.Limit, n int) *pair {
 // the handshake goes on, and 0-RTT data has a limit of its own.
 func TestHandshakeBytes(t *testing.T) {
 	p := newPair(t)
-	p.server.Engine.options.Limits.HandshakeBytes = 1 << 12
+	less := p.server.Limits()
+	less.HandshakeBytes = 1 << 12
+	p.server.Engine.options.Limits = &less
 	dummy := record.AppendPlaintext(nil, iana.TLS12, iana.ContentChangeCipherSpec, []byte{1})
 	p.server.wire = p.client.Output(nil)
 	first := len(p.server.wire)

@@ -38,12 +38,12 @@ func (e *Engine) next(n int) int {
 	if e.pace.long || e.pace.sent >= shortFor {
 		return n
 	}
-	short := segment - e.out.Overhead()
-	if e.pad > short {
+	short, pad := segment-e.out.Overhead(), int(e.pad)
+	if pad > short {
 		return n // each would be as long as a long one
 	}
-	if e.pad > 0 {
-		short -= short % e.pad
+	if pad > 0 {
+		short -= short % pad
 	}
 	n = min(n, short)
 	e.pace.sent += int32(n)

@@ -48,5 +48,5 @@ func (l *layer) ReadSecret() keys.Secret { return l.inSecret.get() }
 
 // Authenticated publishes what the machine knows now.
 func (l *layer) Authenticated() {
-	l.info.Store(l.machine.Info())
+	l.info.Store(l.machine.Settled())
 }

@@ -74,18 +74,17 @@ func TestPostHandshakeOrder(t *testing.T) {
 	p := newPair(t, asksLater(t)).connect(t)
 	var order []iana.HandshakeType
 	contexts := make(map[string]bool)
-	p.client.watch = func(e *flow.Event) {
+	p.client.Watch(func(e *flow.Event) {
 		if e.Kind == flow.Message && e.Sent {
 			order = append(order, e.Type)
 		}
-	}
+	})
 	p.server.Edit(only(func(m *wire.CertificateRequest) {
 		if len(m.Context) != 32 {
 			t.Errorf("a context of %d bytes", len(m.Context))
 		}
 		contexts[string(m.Context)] = true
 	}))
-	p.client.options.Watch = p.client.tell
 	must(t, p.server.RequestCertificate())
 	for _, s := range []*side{p.server, p.client} { // the request; the client's ask
 		p.step(t, s, map[*side]*side{p.server: p.client, p.client: p.server}[s])
@@ -267,7 +266,7 @@ func TestPostHandshakeRefused(t *testing.T) {
 				})
 				p.client.in, p.client.wire = p.client.wire, nil
 				p.client.hear(t)
-				p.client.flight = nil // what it says is ours to choose
+				p.client.waiting = nil // what it says is ours to choose
 				leaf := certificate(t, pki.P256)
 				inject(t, p.client, &wire.Certificate{Context: context, List: []wire.CertificateEntry{{Data: leaf.Leaf().Raw}}})
 			}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -27,34 +28,75 @@ func (s *secret) get() keys.Secret   { return s.room[:s.len] }
 type reader struct {
 	in       record.Half
 	inSuite  *suite.Suite
-	inSecret secret
 	inEpoch  flow.Epoch
+	inSecret secret
 
-	handshake    []byte              // handshake bytes not yet consumed
-	messagesIn   *[pool.Message]byte // borrowed, for those of a handshake: what handshake lies in, as far as it fits
-	keysChanged  bool                // by the message in progress, or by the answer to what it asked
-	turnOver     bool                // likewise: it is our turn now, or the peer has finished
-	want         int32
+	keysChanged  bool // by the message in progress, or by the answer to what it asked
+	turnOver     bool // likewise: it is our turn now, or the peer has finished
 	seen         bool // the first record has come
 	heard        bool // something came after the handshake: data or a message
 	peerFinished bool
 	peerClosed   bool // close_notify has come
+	early        bool // the data returned last came in 0-RTT
 
-	skipping bool // refused early data may come
-	early    bool // the data returned last came in 0-RTT
-	spent    int  // bytes received for the handshake
-	posts    int  // what has come in a row
-	empty    int
-	updates  int
-	warnings int
+	handshake *unread  // nil if there is none
+	earlyIn   *earlyIn // nil without 0-RTT
+
+	want     int32
+	spent    uint32 // bytes received for the handshake
+	posts    uint32 // what has come in a row
+	empty    uint32
+	updates  uint32
+	warnings uint32
+	inShape  shape
 
 	statelessServer bool
+}
 
-	skipEpoch   flow.Epoch
-	skipped     uint64
-	earlyGot    uint64 // bytes of 0-RTT data
-	mostSkipped uint64
-	inShape     shape
+// unread is handshake bytes that are not yet consumed.
+type unread struct {
+	rest []byte
+	room *[pool.Message]byte // borrowed, for those of a handshake: what rest lies in, as far as it fits
+}
+
+var unreads = sync.Pool{New: func() any { return new(unread) }}
+
+// newUnread is a place for messages.
+func (e *Engine) newUnread() *unread {
+	if e.Connected() {
+		return new(unread)
+	}
+	u := unreads.Get().(*unread)
+	u.rest = pool.Get(pool.Message)
+	u.room = (*[pool.Message]byte)(u.rest[:pool.Message])
+	return u
+}
+
+// giveBack ends the use of what was borrowed.
+func (u *unread) giveBack() {
+	if u == nil || u.room == nil {
+		return
+	}
+	pool.Put(u.room[:])
+	*u = unread{}
+	unreads.Put(u)
+}
+
+// waits is how many bytes of messages have come that can't be consumed yet.
+func (r *reader) waits() int {
+	if r.handshake == nil {
+		return 0
+	}
+	return len(r.handshake.rest)
+}
+
+// earlyIn is what has come in 0-RTT, in bytes.
+type earlyIn struct {
+	got      uint64
+	skipping bool       // what was refused may come
+	epoch    flow.Epoch // in which it is skipped
+	skipped  uint64
+	most     uint64 // that may be skipped
 }
 
 // Recv processes at most one record at the front of in and decrypts it in
@@ -66,7 +108,6 @@ type reader struct {
 func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	e.start()
 	if err := e.Err(); err != nil {
-		e.messagesIn = nil
 		e.handshake = nil // who keeps a dead connection does not keep what came of a message
 		return 0, nil, err
 	}
@@ -93,7 +134,7 @@ func (e *Engine) Recv(in []byte) (n int, data []byte, err error) {
 	rec := in[:record.HeaderLen+h.Len]
 	data, err = e.record(h.Type, rec)
 	if err != nil {
-		e.handshake, e.messagesIn = nil, nil
+		e.handshake = nil
 		return len(rec), nil, e.fail(err)
 	}
 	return len(rec), data, nil
@@ -111,8 +152,8 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 		return nil, e.changeCipherSpec(rec[record.HeaderLen:])
 	case t == iana.ContentAlert && (e.inEpoch == flow.Handshake || e.inEpoch == flow.Early):
 		return nil, e.alertInClear(rec[record.HeaderLen:])
-	case t == iana.ContentApplicationData && e.skipping && !e.in.Protected():
-		if len(e.handshake) > 0 {
+	case t == iana.ContentApplicationData && e.skipping() && !e.in.Protected():
+		if e.waits() > 0 {
 			return nil, fault.RecordInterleaved.New().Saw(t, iana.ContentHandshake)
 		}
 		return nil, e.skip(len(rec))
@@ -125,7 +166,7 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	overhead := e.in.Overhead()
 	t, content, err := e.in.Open(rec)
 	if err != nil {
-		if e.skipping && e.skipEpoch == flow.Handshake && isRule(err, fault.BadRecordMAC) {
+		if e.skipping() && e.earlyIn.epoch == flow.Handshake && isRule(err, fault.BadRecordMAC) {
 			return nil, e.skip(len(rec))
 		}
 		return nil, err
@@ -133,8 +174,8 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	if err := e.checkLength(len(rec), content, overhead); err != nil {
 		return nil, err
 	}
-	if e.inEpoch == flow.Handshake {
-		e.skipping = false // the client speaks with its handshake keys now
+	if e.inEpoch == flow.Handshake && e.earlyIn != nil {
+		e.earlyIn.skipping = false // the client speaks with its handshake keys now
 	}
 	if t != iana.ContentApplicationData {
 		if err := e.spend(len(rec)); err != nil {
@@ -145,11 +186,10 @@ func (e *Engine) record(t iana.ContentType, rec []byte) ([]byte, error) {
 	case iana.ContentChangeCipherSpec:
 		return nil, e.changeCipherSpec12(content) // of a renegotiation
 	case iana.ContentHandshake:
-		if e.handshake == nil && !e.Connected() {
-			e.handshake = pool.Get(pool.Message)
-			e.messagesIn = (*[pool.Message]byte)(e.handshake[:pool.Message])
+		if e.handshake == nil {
+			e.handshake = e.newUnread()
 		}
-		e.handshake = append(e.handshake, content...)
+		e.handshake.rest = append(e.handshake.rest, content...)
 		return nil, e.messages()
 	case iana.ContentAlert:
 		return nil, e.alert(content)
@@ -168,7 +208,7 @@ func (e *Engine) data(content []byte) error {
 	if !early && !e.Connected() || e.Renegotiating() && e.machine.State() != fault.WaitSH {
 		return fault.DataTooEarly.New() // a server that renegotiates may have data on its way until it answers
 	}
-	if len(e.handshake) > 0 {
+	if e.waits() > 0 {
 		return fault.RecordInterleaved.New().Saw(iana.ContentApplicationData, iana.ContentHandshake)
 	}
 	if early {
@@ -188,8 +228,8 @@ func (e *Engine) emptyRecord() error {
 }
 
 // within refuses what is more than most, by rule r.
-func within(r *fault.Rule, n, most int, what string) error {
-	if n <= most {
+func within(r *fault.Rule, n uint32, most int, what string) error {
+	if int64(n) <= int64(most) {
 		return nil
 	}
 	return r.New().Saw(fmt.Sprintf("%d %s", n, what), fmt.Sprintf("at most %d", most))
@@ -200,17 +240,20 @@ func (e *Engine) spend(n int) error {
 	if e.Connected() && !e.Renegotiating() {
 		return nil
 	}
-	e.spent += n
+	e.spent += uint32(n)
 	return within(fault.HandshakeTooLong, e.spent, e.options.Limits.HandshakeBytes, "bytes")
 }
 
 // Received is how many bytes have come for the handshake, 0-RTT data not counted.
 // Like Recv, it belongs to the reading side.
-func (e *Engine) Received() int { return e.spent }
+func (e *Engine) Received() int { return int(e.spent) }
+
+// skipping reports whether refused early data may come.
+func (r *reader) skipping() bool { return r.earlyIn != nil && r.earlyIn.skipping }
 
 // skip drops a record of refused early data (RFC 9846, Section 4.3.10).
 func (e *Engine) skip(n int) error {
-	if e.skipped += uint64(n); e.skipped > e.mostSkipped {
+	if e.earlyIn.skipped += uint64(n); e.earlyIn.skipped > e.earlyIn.most {
 		return fault.EarlyDataTooLong.New()
 	}
 	return nil
@@ -219,8 +262,8 @@ func (e *Engine) skip(n int) error {
 // messages hands whole handshake messages to the machine, as long as it takes
 // them. What stays behind an Ask waits for its Reply.
 func (e *Engine) messages() error {
-	for len(e.handshake) >= wire.HeaderLen && e.machine.Ask() == nil {
-		b := e.handshake
+	for e.waits() >= wire.HeaderLen && e.machine.Ask() == nil {
+		b := e.handshake.rest
 		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
 		if most := e.maxMessage(); n > most {
 			return fault.MessageTooLarge.In("length").At(1).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", most))
@@ -234,7 +277,7 @@ func (e *Engine) messages() error {
 		}
 		// The machine keeps the message, so its bytes are not used again before
 		// CONNECTED, and after that never.
-		e.handshake = b[n:]
+		e.handshake.rest = b[n:]
 		e.keysChanged, e.turnOver = false, false
 		if err := e.machine.Receive(b[:n:n]); err != nil {
 			return err
@@ -246,6 +289,9 @@ func (e *Engine) messages() error {
 			return fault.Renegotiation.In("hello_request").Saw("a request after our close_notify", nil)
 		}
 		e.advanced()
+	}
+	if e.Connected() && e.waits() == 0 {
+		e.handshake = nil
 	}
 	return nil
 }
@@ -264,12 +310,12 @@ func (e *Engine) checkRest() error {
 	changed, over := e.keysChanged, e.turnOver
 	e.keysChanged, e.turnOver = false, false
 	switch {
-	case len(e.handshake) == 0:
+	case e.waits() == 0:
 		return nil
 	case changed:
-		return fault.MessageAcrossKeys.New().Saw(iana.HandshakeType(e.handshake[0]), nil)
+		return fault.MessageAcrossKeys.New().Saw(iana.HandshakeType(e.handshake.rest[0]), nil)
 	case over:
-		return fault.MessageExcess.New().Saw(iana.HandshakeType(e.handshake[0]), nil)
+		return fault.MessageExcess.New().Saw(iana.HandshakeType(e.handshake.rest[0]), nil)
 	}
 	return nil
 }
@@ -303,7 +349,7 @@ func (e *Engine) changeCipherSpec(content []byte) error {
 	if len(content) != 1 || content[0] != 1 || !begun || e.peerFinished {
 		return fault.CCSUnexpected.New()
 	}
-	if len(e.handshake) > 0 {
+	if e.waits() > 0 {
 		return fault.RecordInterleaved.New().Saw(iana.ContentChangeCipherSpec, iana.ContentHandshake)
 	}
 	return e.emptyRecord()
@@ -315,7 +361,7 @@ func (e *Engine) changeCipherSpec12(content []byte) error {
 	if len(content) != 1 || content[0] != 1 || e.Connected() && !e.Renegotiating() {
 		return fault.CCSUnexpected.New()
 	}
-	if len(e.handshake) > 0 {
+	if e.waits() > 0 {
 		return fault.RecordInterleaved.New().Saw(iana.ContentChangeCipherSpec, iana.ContentHandshake)
 	}
 	return e.machine.ChangeCipherSpec()
@@ -337,7 +383,7 @@ func (e *Engine) alert(content []byte) error {
 		return fault.ClosedEarly.New().Saw("close_notify", nil)
 	case a == iana.UserCanceled, content[0] == 1 && e.version() != iana.TLS13 && a != iana.NoRenegotiation:
 		// A close_notify must follow user_canceled; reading goes on until then.
-		if len(e.handshake) > 0 {
+		if e.waits() > 0 {
 			return fault.RecordInterleaved.New().Saw(iana.ContentAlert, iana.ContentHandshake)
 		}
 		e.warnings++

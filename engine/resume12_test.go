@@ -250,6 +250,7 @@ func TestClientNeverWidens12(t *testing.T) {
 		{"max_fragment_length", client(func(c *config.ClientConfig) { c.MaxFragmentLength = 512 }), keep, nil, "its records have another length"},
 		{"signature algorithm", keep, client(func(c *config.ClientConfig) { c.SignatureSchemes = []iana.SignatureScheme{iana.ED25519} }), nil, "the server signed with"},
 		{"roots", keep, client(func(c *config.ClientConfig) { c.RootCAs = others.Pool() }), nil, "today the server's certificate would be refused"},
+		{"policy", client(func(c *config.ClientConfig) { c.InsecureSkipVerify, c.RootCAs = true, others.Pool() }), client(func(c *config.ClientConfig) { c.RootCAs = others.Pool() }), nil, "today the server's certificate would be refused"},
 		{"end of the chain", both(brief(t), longTickets), both(brief(t), later(25*time.Hour)), nil, "today the server's certificate would be refused"},
 		{"lifetime", keep, later(24 * time.Hour), nil, "it is too old"},
 		{"own certificate", keep, asks(t, config.NoClientCert), nil, "set up to show other certificates"},
@@ -292,7 +293,7 @@ func TestServerNeverWidens12(t *testing.T) {
 	}
 	const old = config.RequireAndVerifyClientCert
 	ofPSK := both(exactly(iana.TLS12, iana.TLS_PSK_WITH_AES_128_GCM_SHA256), psk)
-	mutual := asks(t, old)
+	mutual, passing := asks(t, old), briefClient(t)
 	for _, c := range []struct {
 		property      string
 		first, second option
@@ -315,6 +316,8 @@ func TestServerNeverWidens12(t *testing.T) {
 		{"max_fragment_length", keep, keep, func(s *session.State) { s.MaxFragment = 1 }, "another max_fragment_length"},
 		{"policy", keep, both(mutual, keep), nil, "the client was not asked for a certificate then"},
 		{"client authorities", mutual, both(mutual, server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
+		{"policy: require, then none", mutual, both(mutual, server(func(s *config.ServerConfig) { s.ClientAuth = config.NoClientCert })), nil, "none is asked for now"},
+		{"end of the client's chain", both(passing, longTickets), both(passing, longTickets, later(25*time.Hour)), nil, "today the client's certificate would be refused"},
 		{"client's chain", mutual, mutual, func(s *session.State) { s.Peer = [][]byte{{1}} }, "can't be read"},
 		{"client's signature algorithm", mutual, mutual, func(s *session.State) { s.ClientScheme = 0xfffe }, "which is not accepted now"},
 		{"pre-shared key", ofPSK, ofPSK, nil, ""},

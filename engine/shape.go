@@ -12,7 +12,7 @@ import (
 
 // A shape is how long records of one direction may be, in bytes of content.
 type shape struct {
-	most  int // 0: TLS's own limit
+	most  uint16 // 0: TLS's own limit
 	clear bool
 }
 
@@ -20,28 +20,29 @@ type shape struct {
 // was agreed.
 func (s shape) binds(e flow.Epoch) int {
 	if s.most > 0 && (e >= flow.Handshake || s.clear && e == flow.Clear) {
-		return s.most
+		return int(s.most)
 	}
 	return record.MaxPlaintext
 }
 
 // ShapeRecords ends the record in progress, which is older than what was agreed.
 func (l *layer) ShapeRecords(s hs.Shape) {
-	l.inShape = shape{s.Read, s.Clear}
+	l.inShape = shape{uint16(s.Read), s.Clear}
 	l.lock()
 	defer l.unlock()
 	if s.Write > 0 {
 		(*Engine)(l).sealFlight()
 	}
-	l.outShape, l.pad, l.pace.long = shape{s.Write, s.Clear}, s.Pad, s.Long
+	l.outShape, l.pad, l.pace.long = shape{uint16(s.Write), s.Clear}, uint16(s.Pad), s.Long
 }
 
 // padding is how many bytes fill n bytes of content up.
 func (w *writer) padding(n int) int {
-	if w.pad == 0 || w.outEpoch < flow.Handshake {
+	pad := int(w.pad)
+	if pad == 0 || w.outEpoch < flow.Handshake {
 		return 0
 	}
-	return min((w.pad-n%w.pad)%w.pad, w.outShape.binds(w.outEpoch)-n)
+	return min((pad-n%pad)%pad, w.outShape.binds(w.outEpoch)-n)
 }
 
 // checkLength refuses a record of content and rec's length that is longer than

@@ -161,7 +161,7 @@ func TestKeyUpdateFlood(t *testing.T) {
 // by itself (RFC 9846, Section 5.5).
 func TestAutomaticKeyUpdate(t *testing.T) {
 	for _, c := range []struct {
-		limit, each uint64 // records in all, and before the key is changed
+		limit, each uint32 // records in all, and before the key is changed
 	}{{64, 56}, {16, 8}, {2, 1}} {
 		p := newPair(t, long)
 		p.client.limit = c.limit

@@ -293,7 +293,8 @@ func (tr *trace) send(t *testing.T, e *Engine, i int, r traceRecord) {
 		t.Fatalf("record %d, %s of the %v:\n got %x\nwant %x", i, r.content, r.role, out, r.record)
 	}
 	e.mu.Lock() // the rest is for the trace's next record
-	e.pending = append(e.pending, out[len(r.record):]...)
+	box := e.room()
+	box.pending = append(box.pending, out[len(r.record):]...)
 	e.unlock()
 }
 

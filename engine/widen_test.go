@@ -41,6 +41,15 @@ func brief(t *testing.T) option {
 	return func(_ *config.ClientConfig, s *config.ServerConfig) { s.Certificates = []config.Certificate{c} }
 }
 
+// briefClient has the client show a certificate that ends after a day, to a server
+// that insists on one.
+func briefClient(t *testing.T) option {
+	shown := own(t, issue(t, pki.Leaf{Names: []string{"somebody"}, NotAfter: birth.Add(24 * time.Hour)}))
+	return both(asks(t, config.RequireAndVerifyClientCert), func(c *config.ClientConfig, _ *config.ServerConfig) {
+		c.Certificates = []config.Certificate{shown}
+	})
+}
+
 // TestClientNeverWidens: a session serves only what it was made for. Each row is a
 // property to which it is bound; the first connection keeps a session, then
 // something is changed, and the second must not offer it. The row "nothing" shows
@@ -115,7 +124,7 @@ func TestClientNeverWidens(t *testing.T) {
 }
 
 // TestServerNeverWidens is the same of a server and its tickets. What is not
-// resumed becomes a full handshake.
+// resumed becomes a full handshake. Hooks have their turn in the root's TestResumeAsksHook.
 func TestServerNeverWidens(t *testing.T) {
 	others := stranger(t)
 	policy := func(p config.ClientAuthType) option { return asks(t, p) }
@@ -130,6 +139,7 @@ func TestServerNeverWidens(t *testing.T) {
 		}
 	}
 	const old = config.RequireAndVerifyClientCert
+	passing := briefClient(t)
 	showsNone := func(c *config.ClientConfig, _ *config.ServerConfig) { c.Certificates = nil }
 	for _, c := range []struct {
 		property      string
@@ -155,6 +165,8 @@ func TestServerNeverWidens(t *testing.T) {
 		{"policy: request and none shown, then require", both(policy(config.RequestClientCert), showsNone), both(policy(config.RequireAnyClientCert), showsNone), nil, "the client showed no certificate then, and now one is required"},
 		{"policy: request, then verify", both(policy(config.RequestClientCert), server(func(s *config.ServerConfig) { s.ClientCAs = nil })), both(policy(old), server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
 		{"client authorities", policy(old), both(policy(old), server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
+		{"end of the client's chain, before", both(passing, longTickets), both(passing, longTickets, later(23*time.Hour)), nil, ""},
+		{"end of the client's chain, after", both(passing, longTickets), both(passing, longTickets, later(25*time.Hour)), nil, "today the client's certificate would be refused"},
 		{"client's chain", policy(old), policy(old), sealed(func(s *session.State) { s.Peer = [][]byte{{1}} }), "the client's certificates can't be read"},
 		{"client's signature algorithm", policy(old), policy(old), sealed(func(s *session.State) { s.ClientScheme = iana.SignatureScheme(0xfffe) }), "which is not accepted now"},
 	} {

@@ -24,27 +24,44 @@ type writer struct {
 	mu        sync.Mutex
 	out       record.Half
 	outSuite  *suite.Suite
-	outSecret secret
 	outEpoch  flow.Epoch
-	limit     uint64 // records under one key, if below the suite's own; for tests
+	outSecret secret
 
-	outShape  shape
-	pace      pace
-	pad       int    // TLS 1.3: content is padded to a multiple of so many bytes
-	earlySent uint64 // bytes of 0-RTT data
-
-	flight  []byte // handshake bytes not yet sealed; borrowed
-	pending []byte // records ready to go; borrowed
-	opened  bool   // the first message is sealed
-	ccs     bool   // a ChangeCipherSpec goes out before the next record
-
+	opened bool // the first message is sealed
+	ccs    bool // a ChangeCipherSpec goes out before the next record
 	owed   bool // the peer asked for a KeyUpdate
 	asked  bool // we asked for one and have not seen it yet
 	closed bool // close_notify is queued
-	err    *fault.Error
+
+	pad       uint16 // TLS 1.3: content is padded to a multiple of so many bytes
+	outShape  shape
+	pace      pace
+	earlySent uint32 // bytes of a client's 0-RTT data
+	limit     uint32 // records under one key, if below the suite's own; for tests
+
+	waiting *outbox // nil if nothing does
+	err     *fault.Error
 
 	due    atomic.Bool                 // there is something for Output; for who does not hold the lock
 	broken atomic.Pointer[fault.Error] // err, likewise
+}
+
+// An outbox is what waits to go out, in borrowed buffers.
+type outbox struct {
+	flight  []byte // handshake bytes not yet sealed
+	pending []byte // records ready to go
+}
+
+var outboxes = sync.Pool{New: func() any { return new(outbox) }}
+
+func (o *outbox) empty() bool { return o == nil || len(o.flight)+len(o.pending) == 0 }
+
+// box is where something may be put that waits.
+func (w *writer) box() *outbox {
+	if w.waiting == nil {
+		w.waiting = outboxes.Get().(*outbox)
+	}
+	return w.waiting
 }
 
 func (w *writer) lock() { w.mu.Lock() }
@@ -52,7 +69,7 @@ func (w *writer) lock() { w.mu.Lock() }
 // unlock lets everybody know what has changed, so that who only looks needs no
 // lock: each record is followed by a few such looks.
 func (w *writer) unlock() {
-	if due := len(w.pending) > 0 || len(w.flight) > 0 || w.owed && !w.closed; due != w.due.Load() {
+	if due := !w.waiting.empty() || w.owed && !w.closed; due != w.due.Load() {
 		w.due.Store(due)
 	}
 	if w.err != nil && w.broken.Load() == nil {
@@ -69,7 +86,7 @@ func (e *Engine) Output(dst []byte) []byte {
 	e.lock()
 	defer e.unlock()
 	e.settle()
-	if e.ccs && len(e.pending) > 0 {
+	if e.ccs && e.waiting != nil && len(e.waiting.pending) > 0 {
 		e.putCCS() // nothing comes after it in this flight: a HelloRetryRequest
 	}
 	return e.take(dst)
@@ -77,20 +94,28 @@ func (e *Engine) Output(dst []byte) []byte {
 
 // queue puts a handshake message behind what waits to be sealed.
 func (w *writer) queue(msg []byte) {
-	if w.flight == nil && len(msg) > 0 {
-		w.flight = pool.Get(pool.Message)
+	if len(msg) == 0 {
+		return
 	}
-	w.flight = append(w.flight, msg...)
+	box := w.box()
+	if box.flight == nil {
+		box.flight = pool.Get(pool.Message)
+	}
+	box.flight = append(box.flight, msg...)
 }
 
 // take appends what is ready to go to dst.
 func (w *writer) take(dst []byte) []byte {
-	if w.pending == nil {
+	box := w.waiting
+	if box == nil {
 		return dst
 	}
-	dst = append(dst, w.pending...)
-	pool.Put(w.pending)
-	w.pending = nil
+	dst = append(dst, box.pending...)
+	pool.Put(box.pending)
+	if box.pending = nil; box.flight == nil {
+		outboxes.Put(box)
+		w.waiting = nil
+	}
 	return dst
 }
 
@@ -118,7 +143,8 @@ func (e *Engine) Send(dst, p []byte) ([]byte, error) {
 		var err error
 		if dst, err = e.sealData(dst, p[:n]); err != nil {
 			// What is sealed already has its number, and its place before the alert.
-			e.pending = append(slices.Clone(dst[before:]), e.pending...)
+			box := e.box()
+			box.pending = append(slices.Clone(dst[before:]), box.pending...)
 			return dst[:before], e.end(err)
 		}
 		p = p[n:]
@@ -231,29 +257,31 @@ func (e *Engine) update(r wire.KeyUpdateRequest) error {
 	if e.watch != nil {
 		e.tell(&flow.Event{Kind: flow.Message, Role: e.role, Sent: true, Type: iana.KeyUpdate, Bytes: msg, Epoch: e.outEpoch})
 	}
-	if e.pending, err = e.seal(e.pending, iana.ContentHandshake, msg); err != nil {
+	box := e.room()
+	if box.pending, err = e.seal(box.pending, iana.ContentHandshake, msg); err != nil {
 		return err
 	}
 	next := e.outSuite.Hash.NextTraffic(e.outSecret.get())
 	defer next.Wipe()
 	e.outSecret.set(next)
 	e.outEpoch++
-	return e.outSuite.Install(&e.out, next, e.limit)
+	return e.outSuite.Install(&e.out, next, uint64(e.limit))
 }
 
 // sealFlight makes records of the handshake bytes that wait: as few as
 // possible, under the current keys.
 func (e *Engine) sealFlight() {
-	if len(e.flight) == 0 {
+	box := e.waiting
+	if box == nil || len(box.flight) == 0 {
 		return
 	}
-	for rest := e.flight; len(rest) > 0; {
+	for rest := box.flight; len(rest) > 0; {
 		n := min(len(rest), e.outShape.binds(e.outEpoch))
 		e.put(iana.ContentHandshake, rest[:n])
 		rest = rest[n:]
 	}
-	pool.Put(e.flight)
-	e.flight, e.opened = nil, true
+	pool.Put(box.flight)
+	box.flight, e.opened = nil, true
 }
 
 // put seals a record that no limit can stop, into pending.
@@ -261,9 +289,9 @@ func (e *Engine) put(t iana.ContentType, payload []byte) {
 	if e.ccs {
 		e.putCCS()
 	}
-	e.room()
+	box := e.room()
 	var err error
-	if e.pending, err = e.seal(e.pending, t, payload); err != nil && e.err == nil {
+	if box.pending, err = e.seal(box.pending, t, payload); err != nil && e.err == nil {
 		e.err = e.placed(err) // and no alert, for which there is no room either
 	}
 }
@@ -291,19 +319,21 @@ func (e *Engine) seal(dst []byte, t iana.ContentType, payload []byte) ([]byte, e
 	return dst, err
 }
 
-// room is where pending begins.
-func (w *writer) room() {
-	if w.pending == nil {
-		w.pending = pool.Get(pool.Message)
+// room is box with a place for records.
+func (w *writer) room() *outbox {
+	box := w.box()
+	if box.pending == nil {
+		box.pending = pool.Get(pool.Message)
 	}
+	return box
 }
 
 func (e *Engine) putCCS() {
 	e.ccs = false
-	e.room()
-	before := len(e.pending)
-	e.pending = record.AppendPlaintext(e.pending, e.out.Version(), iana.ContentChangeCipherSpec, []byte{1})
-	e.tellRecord(true, e.pending[before:], flow.Clear)
+	box := e.room()
+	before := len(box.pending)
+	box.pending = record.AppendPlaintext(box.pending, e.out.Version(), iana.ContentChangeCipherSpec, []byte{1})
+	e.tellRecord(true, box.pending[before:], flow.Clear)
 }
 
 // putAlert queues an alert. Only close_notify, user_canceled and no_renegotiation

@@ -110,7 +110,7 @@ func TestEarlyData(t *testing.T) {
 					t.Errorf("got %d bytes early, want %d; messages %v", len(p.server.got), len(want), said.messages)
 				}
 				p.resumed(t, c.resumed, said)
-				if p.server.skipping {
+				if p.server.skipping() {
 					t.Error("still skips what it can't read")
 				}
 			})

@@ -241,7 +241,7 @@ func (s *teller) certified() (out []Contrast) {
 		who := s.writer(&s.Steps[i])
 		for j, c := range s.Steps[i].Certificates {
 			say := func(name, label string, values ...string) Contrast {
-				return several(fmt.Sprintf("%s.%d.%s", who, j+1, name), fmt.Sprintf("the %s's %d: %s", who, j+1, label), values)
+				return several(fmt.Sprintf("%s.%d.%s", who, j+1, name), fmt.Sprintf("the %s's certificate %d: %s", who, j+1, label), values)
 			}
 			if c.Problem != "" {
 				out = append(out, say("problem", "problem", c.Problem))

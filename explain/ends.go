@@ -179,19 +179,19 @@ func (s *Summary) saved() string {
 	switch {
 	case old:
 		trip = "1 round trip of 2"
-	case s.zeroRTT():
+	case s.ZeroRTT():
 		trip = "the round trip that the first data would have waited for"
 	}
 	return strings.Join(append(parts, what, trip), "; ")
 }
 
-// zeroRTT says whether data went before the server's answer, and the server took it.
-func (s *Summary) zeroRTT() bool { return s.EarlyAccepted && s.EarlyBytes > 0 }
+// ZeroRTT reports whether data went before the server's answer, and the server took it.
+func (s *Summary) ZeroRTT() bool { return s.EarlyAccepted && s.EarlyBytes > 0 }
 
 // prospects says who could read a recording of the connection later.
 func (s *Summary) prospects() string {
 	switch {
-	case s.ForwardSecrecy && s.zeroRTT():
+	case s.ForwardSecrecy && s.ZeroRTT():
 		return "yes, but not for the 0-RTT data: the other keys come from shares made for this connection alone, the early key from the pre-shared key only"
 	case s.ForwardSecrecy && (s.External || strings.HasSuffix(s.KeyExchange, "_PSK")):
 		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it" + s.meanwhile()
@@ -327,10 +327,10 @@ func (s *Summary) trips() string {
 	if s.RoundTripsStartTLS > 0 {
 		parts = append(parts, fmt.Sprintf("%d for STARTTLS", s.RoundTripsStartTLS))
 	}
-	if s.RoundTripsTLS > 0 || s.zeroRTT() {
+	if s.RoundTripsTLS > 0 || s.ZeroRTT() {
 		text := fmt.Sprintf("%d for TLS", s.RoundTripsTLS)
 		switch {
-		case s.zeroRTT():
+		case s.ZeroRTT():
 			text += " before the 0-RTT data, 1 before all other data"
 		case s.Retried:
 			text += ", one of them for the HelloRetryRequest"

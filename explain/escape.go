@@ -58,6 +58,19 @@ func count(n int, what string) string {
 	return thousands(n) + " " + what + "s"
 }
 
+// lasting is a number of seconds in the largest unit of which it is a multiple.
+func lasting(seconds int) string {
+	for _, unit := range []struct {
+		name string
+		s    int
+	}{{"day", 24 * 60 * 60}, {"hour", 60 * 60}, {"minute", 60}} {
+		if seconds > 0 && seconds%unit.s == 0 {
+			return count(seconds/unit.s, unit.name)
+		}
+	}
+	return count(seconds, "second")
+}
+
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -67,7 +67,7 @@ func EventJSON(ev *flow.Event, at time.Duration) ([]byte, error) {
 		}
 	case flow.Choice:
 		d := copyDecision(ev.Decision)
-		l.Choice = &Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Accepted, d.Reason}
+		l.Choice = choice(&d)
 	case flow.Key:
 		k := ev.Secret
 		l.Key = &Key{Label: k.Label, Derived: k.Derived, Protects: k.Protects, Epoch: k.Epoch.String(), Suite: k.Suite.String()}

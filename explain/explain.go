@@ -122,6 +122,7 @@ type Choice struct {
 	By       string   `json:"by"`
 	Chosen   string   `json:"chosen"`
 	Offered  []string `json:"offered,omitempty"`
+	Unfit    []string `json:"unfit,omitempty"`    // of Offered: ruled out by the version, suite or key that was chosen
 	Accepted []string `json:"accepted,omitempty"` // by the side that chose, in its order; only where that is known
 	Reason   string   `json:"reason"`
 }
@@ -177,9 +178,11 @@ type Alert struct {
 // A Transition is a step of the state machine (RFC 9846, Appendix A; for TLS 1.2
 // the names are ours).
 type Transition struct {
-	At   int64  `json:"at_us"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	At      int64  `json:"at_us"`
+	Step    int    `json:"step,omitempty"` // the number of the last step before it; 0 if there is none
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Meaning string `json:"meaning"` // of To
 }
 
 // A Failure is the error that ended the connection.

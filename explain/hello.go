@@ -156,6 +156,7 @@ func (s *Step) others(x *wire.Extensions, told map[iana.ExtensionType]bool) {
 func (r *Recorder) helloRetryRequest(s *Step, m *wire.ServerHello) {
 	r.facts.retried = true
 	share, cookie := m.Extensions.Has(iana.ExtKeyShare), m.Extensions.Has(iana.ExtCookie)
+	r.facts.cookieOnly = !share
 	switch {
 	case share:
 		s.say("The server can't go on with this hello: it wants to use %v, and the client sent no key share for it. The client must try again.", m.KeyShare.Group)

@@ -33,7 +33,7 @@ type page struct {
 	width  int
 	indent int // of the body of a step
 	color  bool
-	told   map[string]bool // meanings of fields, of which each is told once
+	told   map[string]bool // meanings of fields and states, of which each is told once
 }
 
 func newPage(o TextOptions) *page {

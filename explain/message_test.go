@@ -93,7 +93,7 @@ func TestMessages(t *testing.T) {
 		want []string
 	}{
 		{"CertificateRequest", told(t, request), []string{"accepts signatures ed25519", "CN=An Authority, 3 bytes that are no name"}},
-		{"NewSessionTicket", told(t, ticket), []string{"ticket 100 bytes", "good for 2h0m0s", "up to 16,384 bytes (0-RTT)", "ignores the ticket"}},
+		{"NewSessionTicket", told(t, ticket), []string{"ticket 100 bytes", "good for 2 hours", "up to 16,384 bytes (0-RTT)", "ignores the ticket"}},
 		{"ServerHello with PSK", told(t, psk), []string{"number 1 of the client's list", "ChaCha20 with a key of 256 bits"}},
 		{"ServerHello of TLS 1.2", told(t, old), []string{"version TLS 1.2", "DOWNGRD"}},
 		{"HelloRetryRequest with a cookie", told(t, cookie), []string{"cookie back 1 byte", "one more round trip"}},

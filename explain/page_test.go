@@ -22,12 +22,13 @@ import (
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/wire"
+	"github.com/handclasp/handclasp/session"
 )
 
 // elements are all that a page is made of, but for what stands in its head.
 var elements = strings.Fields(`html head meta link title style body svg symbol path use a header p h1 strong ul li b span section dl div dt dd
 	nav button main h2 small ol details summary code h3 pre i cite article h4 label output input table thead tr th tbody td g rect text line
-	em footer script label`)
+	em footer script label wbr time`)
 
 // sound takes a page apart and checks that it holds nothing but what its template
 // has: one script, no handler, no address beyond itself and the RFCs'. It returns
@@ -88,7 +89,7 @@ func apart(t testing.TB, page io.Reader) (text string, count map[string]int) {
 					ids[a.Val] = true
 				}
 			}
-			if kind == html.StartTagToken && !slices.Contains([]string{"meta", "link", "input"}, token.Data) {
+			if kind == html.StartTagToken && !slices.Contains([]string{"meta", "link", "input", "wbr"}, token.Data) {
 				open = append(open, token.Data)
 			}
 		}
@@ -299,5 +300,53 @@ func TestPageLong(t *testing.T) {
 	text, _, size := sound(t, r.Story(), page.Options{})
 	if size > 800_000 || !strings.Contains(text, "fields more are left out") || !strings.Contains(text, "bytes …") {
 		t.Errorf("%d bytes", size)
+	}
+}
+
+// TestPageChoices: what a version, suite or key rules out is not said to be refused.
+func TestPageChoices(t *testing.T) {
+	for _, role := range []fault.Role{fault.Client, fault.Server} {
+		for _, alone := range []bool{false, true} {
+			p := newPair(t)
+			p.role, p.alone = role, alone
+			var b bytes.Buffer
+			check(t, page.Write(&b, p.run(t), page.Options{}))
+			_, choices, _ := strings.Cut(strings.ReplaceAll(b.String(), "<wbr>", ""), `id="choices"`)
+			want := []string{"Offered too, for other versions</h4><ul class=\"chips\"><li class=\"chip\">TLS_ECDHE_ECDSA_WITH"}
+			if !alone || role == fault.Server { // who knows what the server had
+				want = append(want, "Offered too, that the server&#39;s key or the version can&#39;t sign with</h4><ul class=\"chips\"><li class=\"chip\">ecdsa_secp256r1_sha256")
+			}
+			for _, w := range want {
+				if !strings.Contains(choices, w) {
+					t.Errorf("%v, alone: %v: no %q", role, alone, w)
+				}
+			}
+			if refused := regexp.MustCompile(`refused">[^<]*(_WITH_|rsa_)[^<]*`).FindString(choices); refused != "" {
+				t.Errorf("%v, alone: %v: %s", role, alone, refused)
+			}
+		}
+	}
+}
+
+// TestPageRoundTrips: the page counts round trips to the client's data, and says so.
+func TestPageRoundTrips(t *testing.T) {
+	for _, x := range []struct {
+		setup func(p *pair)
+		want  []string
+	}{
+		{func(*pair) {}, []string{"1 round trip before the client's data", "round trip 1: "}},
+		{func(p *pair) { p.client.MaxVersion = iana.TLS12 }, []string{"2 round trips before the client's data", "round trip 2: "}},
+		{func(p *pair) { p.eager(t, session.Accepted) },
+			[]string{"0 round trips before the 0-RTT data", "1 round trip before all other data", "; the 0-RTT data did not wait for it"}},
+		{func(p *pair) { p.eager(t, session.HelloSeen) }, []string{"1 round trip before the client's data"}},
+	} {
+		p := newPair(t)
+		x.setup(p)
+		text, _, _ := sound(t, p.run(t), page.Options{})
+		for _, want := range x.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("the page does not say %q", want)
+			}
+		}
 	}
 }

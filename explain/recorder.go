@@ -28,8 +28,8 @@ type Recorder struct {
 	target  string
 	steps   []*Step // in order; numbers are given by Story
 	omitted int
-	states  []Transition
-	others  []Transition // of the server at the other end
+	states  []entry
+	other   another
 	state   fault.State
 
 	sent, received lane
@@ -60,6 +60,7 @@ type settled struct {
 	connectedTCP       bool
 	connected          bool
 	retried            bool
+	cookieOnly         bool // the HelloRetryRequest asked for no key share
 	offers13           bool // the client, in its hello
 	version            iana.Version
 	suite              iana.CipherSuite
@@ -220,7 +221,13 @@ func (r *Recorder) Server(ev *flow.Event) {
 	defer r.mu.Unlock()
 	switch ev.Kind {
 	case flow.State:
-		r.others = append(r.others, Transition{r.since(0).Microseconds(), ev.From.String(), ev.To.String()})
+		r.other.enter(ev, r.since(0))
+	case flow.Message:
+		r.other.pass(KindMessage, ev.Sent)
+	case flow.Record:
+		if ev.Content == iana.ContentChangeCipherSpec && !ev.Sent {
+			r.other.pass(KindCCS, false)
+		}
 	case flow.Choice:
 		r.server = append(r.server, copyDecision(ev.Decision))
 	case flow.Failure:
@@ -337,7 +344,11 @@ func (r *Recorder) beforeOwnAlert() int {
 }
 
 func (r *Recorder) entered(ev *flow.Event, at time.Duration) {
-	r.states = append(r.states, Transition{at.Microseconds(), ev.From.String(), ev.To.String()})
+	e := entry{Transition: transition(ev, at)}
+	if n := len(r.steps); n > 0 {
+		e.after = r.steps[n-1]
+	}
+	r.states = append(r.states, e)
 	if ev.To != fault.Failed {
 		r.state = ev.To // a failed side is still told by where it was
 	}
@@ -373,7 +384,7 @@ func outcome(err error) string {
 func copyDecision(d *flow.Decision) flow.Decision {
 	c := *d
 	c.Chosen, c.Reason = escape(d.Chosen), escape(d.Reason)
-	c.Offered, c.Accepted = unquoted(d.Offered), unquoted(d.Accepted)
+	c.Offered, c.Unfit, c.Accepted = unquoted(d.Offered), unquoted(d.Unfit), unquoted(d.Accepted)
 	return c
 }
 

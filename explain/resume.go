@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
@@ -219,7 +218,7 @@ func (r *Recorder) newSessionTicket(s *Step, m *wire.NewSessionTicket) {
 	s.say("%s", iana.NewSessionTicket.Meaning())
 	s.say("With it belongs a new pre-shared key, which does not cross the wire: each side derives it from the resumption secret, which comes from the Main Secret and the whole handshake up to the client's Finished, and from the ticket's nonce.")
 	s.fact("gives", "ticket", "ticket", size(m.Ticket))
-	f := s.fact("gives", "ticket_lifetime", "good for", (time.Duration(m.Lifetime) * time.Second).String())
+	f := s.fact("gives", "ticket_lifetime", "good for", lasting(int(m.Lifetime)))
 	if m.Lifetime == 0 {
 		f.Note = "It must be thrown away at once."
 	}
@@ -244,7 +243,7 @@ func (r *Recorder) newSessionTicket12(s *Step, m *wire.NewSessionTicket12) {
 		s.say("It crosses the wire before the encryption begins, but only the server can open it. Who gets hold of the key that seals it can read this connection and all that go with the ticket.")
 	}
 	s.fact("gives", "ticket", "ticket", size(m.Ticket))
-	f := s.fact("gives", "ticket_lifetime_hint", "good for", (time.Duration(m.LifetimeHint) * time.Second).String())
+	f := s.fact("gives", "ticket_lifetime_hint", "good for", lasting(int(m.LifetimeHint)))
 	if m.LifetimeHint == 0 {
 		f.Values, f.Note = []string{"unknown"}, "The server does not say for how long."
 	}

@@ -92,7 +92,7 @@ func TestAbbreviated(t *testing.T) {
 		}},
 		{byTicket, true, []string{
 			"a ticket of 6 bytes", "the client has made it up: a server that takes the ticket repeats it", "says that the ticket is taken", "finds it in the ticket",
-			"ticket 9 bytes", "good for 5m0s", "master secret above all",
+			"ticket 9 bytes", "good for 5 minutes", "master secret above all",
 		}},
 		{refused, false, []string{"it does not take up the session that the client offers", "the server's name for this session"}},
 	} {

@@ -16,7 +16,7 @@ func (r *Recorder) Story() *Story {
 	defer r.mu.Unlock()
 	r.settle(nil)
 	story := &Story{Schema: Schema, Target: r.target, Role: r.role.String(), Omitted: r.omitted,
-		States: append([]Transition{}, r.states...), Others: slices.Clone(r.others), Steps: make([]Step, len(r.steps)), Summary: r.summary()}
+		States: r.transitions(), Others: r.other.of(r.steps), Steps: make([]Step, len(r.steps)), Summary: r.summary()}
 	if !r.start.IsZero() {
 		story.Began = r.start.UTC().Format("2006-01-02T15:04:05.000Z")
 	}
@@ -53,32 +53,23 @@ func (r *Recorder) ending(story *Story) *Failure {
 
 // attach puts each decision beside the message that carries it. What our own
 // server at the other end decided takes the place of what the client could only
-// guess. With a HelloRetryRequest both are told: the server decided when it
-// sent that, and the client saw it confirmed in the ServerHello.
+// guess.
 func (r *Recorder) attach(story *Story) {
 	decided, guessed := r.choices, []flow.Decision(nil)
 	if r.role == fault.Client {
 		decided, guessed = r.server, r.choices
 	}
-	early := carriers
-	if r.facts.retried {
-		early = afterRetry()
-	}
+	carriers := r.carriers()
 	for i, d := range decided {
 		steps := story.Steps
 		if r.role == fault.Server {
 			steps = r.part(steps, i)
 		}
-		r.place(steps, carry(early, &d), d)
+		r.place(steps, carry(carriers, &d), d)
 	}
 	for i, d := range guessed {
-		steps := r.part(story.Steps, i)
-		told := slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What && s.By == d.By })
-		switch to := carry(carriers, &d); {
-		case !told && d.What == "early_data":
-			r.place(steps, carry(early, &d), d)
-		case !told || r.facts.retried && len(to) > 0 && early[d.What][0] != to[0]:
-			r.place(steps, to, d)
+		if !slices.ContainsFunc(decided, func(s flow.Decision) bool { return s.What == d.What && s.By == d.By }) {
+			r.place(r.part(story.Steps, i), carry(carriers, &d), d)
 		}
 	}
 }
@@ -121,13 +112,19 @@ var carriers = map[string][]string{
 	"early_data":           {"encrypted_extensions", "server_hello", "client_hello"},
 }
 
-// afterRetry is carriers for a server that has sent a HelloRetryRequest.
-func afterRetry() map[string][]string {
+// carriers are those of this connection: a HelloRetryRequest says early what else
+// the ServerHello would.
+func (r *Recorder) carriers() map[string][]string {
+	if !r.facts.retried {
+		return carriers
+	}
 	m := maps.Clone(carriers)
-	for _, what := range []string{"version", "cipher_suite", "group"} {
+	for _, what := range []string{"version", "cipher_suite", "group", "early_data"} { // which it refuses
 		m[what] = []string{"hello_retry_request", "client_hello"}
 	}
-	m["early_data"] = m["version"] // it refuses them
+	if r.facts.cookieOnly {
+		m["group"] = carriers["group"]
+	}
 	return m
 }
 
@@ -146,11 +143,26 @@ func (r *Recorder) place(steps []Step, messages []string, d flow.Decision) {
 				i = at // the first hello says what there is
 			}
 			if steps[i].Message == message && (!mutual || steps[i].Direction == ours) {
-				steps[i].Choices = append(steps[i].Choices, Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Accepted, d.Reason})
+				steps[i].Choices = append(steps[i].Choices, *choice(&d))
 				return
 			}
 		}
 	}
+}
+
+// RuledOut says what Unfit are, behind "offered".
+func (c *Choice) RuledOut() string {
+	switch c.What {
+	case "cipher_suite":
+		return "for other versions"
+	case "group":
+		return "for other key exchanges"
+	}
+	return "that the " + c.By + "'s key or the version can't sign with"
+}
+
+func choice(d *flow.Decision) *Choice {
+	return &Choice{d.What, d.By.String(), d.Chosen, d.Offered, d.Unfit, d.Accepted, d.Reason}
 }
 
 func (r *Recorder) summary() Summary {

@@ -39,6 +39,10 @@ var stories = []struct {
 	{"plain", func(*testing.T, *pair) {}},
 	{"stranger", func(_ *testing.T, p *pair) { p.alone = true }},
 	{"retry", func(_ *testing.T, p *pair) { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }},
+	{"retry-stranger", func(_ *testing.T, p *pair) {
+		p.alone = true
+		p.server.CurvePreferences = []iana.Group{iana.Secp384r1}
+	}},
 	{"served", func(_ *testing.T, p *pair) { p.role = fault.Server }},
 	{"insecure", func(t *testing.T, p *pair) {
 		p.client.InsecureSkipVerify = true
@@ -536,7 +540,7 @@ func TestColor(t *testing.T) {
 	}
 }
 
-// TestData: a long connection's data becomes one step for each run.
+// TestData: a long connection's data, whose records are short at first, becomes one step for each run.
 func TestData(t *testing.T) {
 	p := newPair(t)
 	p.after = func(c, s *engine.Engine) {
@@ -555,7 +559,7 @@ func TestData(t *testing.T) {
 	if last.Kind != explain.KindData || last.Size != 60000 || last.Direction != explain.Received {
 		t.Errorf("last step %+v", last)
 	}
-	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 6 records") {
+	if out := text(t, s, explain.TextOptions{}); !strings.Contains(out, "In 45 records") {
 		t.Error(out)
 	}
 }

@@ -109,6 +109,28 @@ func (p *page) step(story *Story, s *Step) {
 	if t := carriage(story, s); t != "" {
 		p.para(p.indent, dim, t)
 	}
+	p.states(s, story.States, story.Role)
+	p.states(s, story.Others, story.peer().String())
+}
+
+// states writes which states role enters with a step, and what each means where it
+// is the first of its name.
+func (p *page) states(s *Step, told []Transition, role string) {
+	topic := "enters"
+	for i := range told {
+		t := &told[i]
+		if max(t.Step, 1) != s.Number {
+			continue
+		}
+		text := t.To
+		if !p.told[t.Meaning] {
+			p.told[t.Meaning], text = true, text+": "+t.Meaning
+		}
+		p.row(p.indent, []string{topic, role}, columns, none, text)
+		if !p.narrow() {
+			topic = ""
+		}
+	}
 }
 
 // mark is the number of a step and its sign.
@@ -313,9 +335,14 @@ func (p *page) why(c *Choice) {
 			p.row(p.indent, []string{"", "· " + label}, columns, none, text)
 		}
 	}
-	line("offered", strings.Join(c.Offered, ", "))
+	offered := slices.DeleteFunc(slices.Clone(c.Offered), func(s string) bool { return slices.Contains(c.Unfit, s) })
+	text := strings.Join(offered, ", ")
+	if n := len(c.Unfit); n > 0 {
+		text += fmt.Sprintf("; besides, %d %s", n, c.RuledOut())
+	}
+	line("offered", text)
 	accepted := strings.Join(c.Accepted, ", ")
-	if len(c.Offered) > 1 && slices.Equal(c.Offered, c.Accepted) {
+	if len(offered) > 1 && slices.Equal(offered, c.Accepted) {
 		accepted = fmt.Sprintf("the same, in the %s's order", c.By)
 	}
 	line("accepted", accepted)

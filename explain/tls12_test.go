@@ -33,7 +33,7 @@ func TestMessages12(t *testing.T) {
 		{"CertificateRequest", told12(t, request), []string{"kinds of key ecdsa_sign", "signatures ed25519", "1 byte that are no name"}},
 		{"ServerHelloDone", told12(t, new(wire.ServerHelloDone)), []string{"One round trip is over"}},
 		{"ClientKeyExchange", told12(t, &wire.ClientKeyExchange{Form: form, Share: make([]byte, 32)}), []string{"key share 32 bytes", "ecdh_Yc"}},
-		{"NewSessionTicket", told12(t, &wire.NewSessionTicket12{LifetimeHint: 300, Ticket: make([]byte, 9)}), []string{"good for 5m0s", "ignores the ticket", "ticket_lifetime_hint"}},
+		{"NewSessionTicket", told12(t, &wire.NewSessionTicket12{LifetimeHint: 300, Ticket: make([]byte, 9)}), []string{"good for 5 minutes", "ignores the ticket", "ticket_lifetime_hint"}},
 		{"Finished", told12(t, &wire.Finished{VerifyData: make([]byte, 12)}), []string{"12 bytes (PRF with SHA-256)", "verify_data"}},
 		{"truncated", toldIn(t, iana.TLS12, []byte{12, 0, 0, 2, 3, 0}), []string{"does not parse", "unparsed"}},
 	}

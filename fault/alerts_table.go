@@ -56,7 +56,7 @@ var explanations = []explanation{
 		"The server has no certificate that fits our signature algorithms, such as an ECDSA one where we only take RSA, or none at all for the host name we sent.",
 		"The server speaks only TLS 1.2 or older, and our cipher suites for that version, or their absence, leave it no choice.",
 		"The server demands a secure-renegotiation or extended-master-secret extension, or a pre-shared key, that we did not send.",
-	}, "Offer every suite (--suites all, and --psk with a pre-shared key), group and signature algorithm (--groups, --sigalgs) you can accept; if that succeeds, take them away one by one until you know which the server needs."},
+	}, "Offer every suite (--suites all, 3DES by name, and --psk with a pre-shared key), group and signature algorithm (--groups, --sigalgs) you can accept; if that succeeds, take them away one by one until you know which the server needs."},
 	{iana.HandshakeFailure, Client, atRetry, []string{
 		"The server asked for another key share, got it, and then found nothing else that fits: no cipher suite or signature algorithm in common.",
 		"The server disliked a difference between our two ClientHellos, or lost the cookie because another machine behind a load balancer answered.",

@@ -15,7 +15,7 @@ var (
 		"Check that the port really speaks TLS and that no middlebox alters the stream; otherwise report it to the peer's operator.")
 	BadRecordMAC = rule("record-bad-mac", iana.BadRecordMAC, Peer, "RFC 9846, Section 5.2",
 		"A protected record could not be decrypted: its authentication tag is wrong.",
-		"Retry over another network path; if it persists, the two sides derived different keys or something on the path changes bytes.")
+		"Retry over another network path; if it persists, the two sides derived different keys or something on the path changes bytes. Where both sides share a key (PSK), compare its identity and value.")
 	RecordNoType = rule("record-no-type", iana.UnexpectedMessage, Peer, "RFC 9846, Section 5.4",
 		"A protected record holds nothing but padding and thus no content type.",
 		"Report it to the peer's operator: the TLS implementation there builds records wrongly.")

@@ -16,7 +16,7 @@ var (
 		"Raise MaxEntries, or shorten the lifetime of tickets; until entries end by themselves, 0-RTT is refused.")
 	StorePermissions = rule("session-file-permissions", iana.NoAlert, Local, "",
 		"The session file holds secrets, and others than its owner may read or change it.",
-		"Remove the file: a new one is made that only its owner can read. If nobody else can have read it, 'chmod 600' will do.")
+		"If it is a session file, remove it: a new one is made that only its owner can read. If nobody else can have read it, 'chmod 600' will do.")
 	StoreDamaged = rule("session-file-damaged", iana.NoAlert, Local, "",
 		"The session file is damaged, or is no session file.",
 		"Remove the file if it is an old session file: it is made anew, and that costs one full handshake for each session in it. Else name another file.")

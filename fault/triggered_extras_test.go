@@ -1,8 +1,10 @@
 package fault_test
 
 import (
+	"context"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/config"
@@ -68,7 +70,9 @@ func unanswered(t *testing.T) error {
 	defer b.Close()
 	client, server := handclasp.Client(a, &p.client), handclasp.Server(b, &p.server)
 	go client.Write(make([]byte, 2<<20))
-	return server.RequestClientCertificate(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	return server.RequestClientCertificate(ctx)
 }
 
 var ofExtras = map[*fault.Rule]scenario{

@@ -80,6 +80,7 @@ type Decision struct {
 	By       fault.Role // who decided
 	Chosen   string     // "" if nothing was chosen
 	Offered  []string   // in the order of the side that offered
+	Unfit    []string   // of Offered: what the version, suite or key that was chosen rules out, whoever accepts it
 	Accepted []string   // in the order of the side that chose, if known
 	Reason   string     // one sentence
 }

@@ -481,6 +481,7 @@ func TestEarlyGivenUp(t *testing.T) {
 		given, kept := make(chan error, 1), make(chan error, 1)
 		url := "https://" + l.Addr().String()
 		go func() { _, _, err := do(tr, ctx, "GET", url, nil); given <- err }()
+		l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 		first, err := l.Accept()
 		must(t, err)
 		defer first.Close()

@@ -184,6 +184,7 @@ func TestProxyStalls(t *testing.T) {
 		_, _, err := do(tr, ctx, http.MethodGet, "https://localhost:1", nil)
 		failed <- err
 	}()
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -40,13 +40,16 @@ func NewTransport(cfg *handclasp.ClientConfig) *Transport {
 }
 
 // NewTransportFrom is NewTransport with the settings of base, which is not
-// modified and must not be changed while in use. Not used of it are
+// modified and must not be changed while in use; nil is the zero Transport. Not used of it are
 // TLSClientConfig, TLSNextProto, Protocols, OnProxyConnectResponse, Dial,
 // DialTLS and DialTLSContext: use cfg and DialContext.
 // Proxy is asked once for each connection, with a request that holds the scheme
 // and host only; it may name http, https, socks5 and socks5h proxies.
 // MaxIdleConns, MaxIdleConnsPerHost and MaxConnsPerHost count HTTP/1.1 alone.
 func NewTransportFrom(base *http.Transport, cfg *handclasp.ClientConfig) *Transport {
+	if base == nil {
+		base = new(http.Transport)
+	}
 	t := &Transport{dialer: newDialer(base, cfg)}
 	t.shared = newPool(t, base, false)
 	t.singles = newPool(t, base, true)

@@ -155,6 +155,7 @@ func TestCancelDial(t *testing.T) {
 		_, _, err := do(tr, patient, http.MethodGet, "https://"+l.Addr().String(), nil)
 		results <- err
 	}()
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +191,17 @@ type closing struct {
 }
 
 func (c *closing) Close() error { c.closed = true; return nil }
+
+// TestTransportFromNothing: a nil Transport is the zero one.
+func TestTransportFromNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})})
+	tr := httptls.NewTransportFrom(nil, clientConfig())
+	defer tr.CloseIdleConnections()
+	if res, _, err := get(tr, s.url); err != nil || res.StatusCode != http.StatusOK {
+		t.Error(err)
+	}
+}
 
 // TestErrors: what goes wrong below HTTP arrives as what it is.
 func TestErrors(t *testing.T) {

@@ -410,6 +410,7 @@ func TestTalks(t *testing.T) {
 	}
 	if err := k.asClient(ctx, c, at(portOf(l)), farewell(echo(k.data))); err != nil {
 		t.Error("echo: ", err)
+		l.Close() // the peer may never have come
 	}
 	if err := <-done; err != nil {
 		t.Error("echo, its other side: ", err)

@@ -135,7 +135,7 @@ var nginxTroubles = []trouble{
 	{what: "TLS 1.1 alone", told: "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;", finds: "no-common-version", trigger: with11},
 	{what: "RSA key transport alone", key: pki.RSA2048, told: "ssl_protocols TLSv1.2; ssl_ciphers AES128-SHA;", finds: "no-common-suite", trigger: "suite=TLS_RSA_WITH_AES_128_CBC_SHA"},
 	{what: "P-521 alone", key: pki.RSA2048, told: "ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve secp521r1;", client: twoCurves, finds: "no-common-group", trigger: "group=secp521r1"},
-	{what: "a client certificate required, by HTTP", told: "ssl_verify_client on; ssl_client_certificate <ca>;", finds: "nothing-wrong", notices: "as nginx does in HTTP"},
+	{what: "a client certificate required, by HTTP", told: "ssl_verify_client on; ssl_client_certificate <ca>;", finds: "client-cert-required"},
 	{what: "expired", chain: expired, finds: "cert-expired"},
 	{what: "the wrong name", chain: elsewhere, finds: "cert-wrong-name"},
 	{what: "the intermediate is missing", chain: alone, finds: "cert-missing-intermediate"},

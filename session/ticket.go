@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/internal/pool"
 )
 
 // TicketOptions are what NewTickets needs.
@@ -58,7 +59,9 @@ func NewTickets(o TicketOptions) (*Sealer, error) {
 // Seal seals s under the first key of the source. The error is a *fault.Error, of
 // SessionTooLarge where a client's chain does not fit, or that of the source.
 func (t *Sealer) Seal(ctx context.Context, s *State) ([]byte, error) {
-	plain, err := s.Append(make([]byte, 0, 512)) // which fits all but those with client certificates
+	room := pool.Get(pool.Message) // which fits nearly all
+	defer pool.Put(room)
+	plain, err := s.Append(room)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ func Legacy(pub crypto.PublicKey) (iana.SignatureScheme, bool) {
 }
 
 func legacy(pub crypto.PublicKey) (scheme, bool) {
+	if !whole(pub) {
+		return scheme{}, false
+	}
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:
 		return legacyRSA, true

@@ -106,7 +106,7 @@ func UsableIn12(s iana.SignatureScheme) bool { return Supported(s) }
 // fits reports whether pub can make or check signatures of s. ECDSA is bound to
 // its curve, as TLS 1.3 has it.
 func (s scheme) fits(pub crypto.PublicKey) bool {
-	if pub, ok := pub.(*ecdsa.PublicKey); ok && pub.Curve != s.curve {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok && whole(pub) && pub.Curve != s.curve {
 		return false
 	}
 	return s.fits12(pub)
@@ -114,6 +114,9 @@ func (s scheme) fits(pub crypto.PublicKey) bool {
 
 // fits12 is fits without that bond.
 func (s scheme) fits12(pub crypto.PublicKey) bool {
+	if !whole(pub) {
+		return false
+	}
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
 		return s.alg == ecdsaDER && knownCurve(pub.Curve)
@@ -123,6 +126,18 @@ func (s scheme) fits12(pub crypto.PublicKey) bool {
 		return s.alg == rsaPKCS1 || s.alg == rsaPSS && roomForPSS(pub, s.hash)
 	}
 	return false
+}
+
+// whole reports whether nothing of a key is missing, on which crypto packages panic.
+func whole(pub crypto.PublicKey) bool {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		//lint:ignore SA1019 they are only looked for
+		return pub != nil && pub.Curve != nil && pub.X != nil && pub.Y != nil
+	case *rsa.PublicKey:
+		return pub != nil && pub.N != nil
+	}
+	return pub != nil
 }
 
 // Kinds names the kinds of keys that sign, in the order of their schemes.

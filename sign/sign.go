@@ -67,10 +67,13 @@ const MinRSABits = 1024
 // that it has room for. The schemes with SHA-1 and MD5 come last. A context that ends stops a signature only before it
 // begins, since a crypto.Signer knows no context.
 func FromCrypto(key crypto.Signer) (Signer, error) {
-	if key == nil {
+	if hollow(key) {
 		return nil, errors.New("sign: no private key given")
 	}
 	pub := key.Public()
+	if !whole(pub) {
+		return nil, errors.New("sign: the private key lacks its public key")
+	}
 	if pub, ok := pub.(*rsa.PublicKey); ok && pub.N.BitLen() < MinRSABits {
 		return nil, fmt.Errorf("sign: an RSA key of %d bits is too short: use at least 2048 bits (1024 is the least that works)", pub.N.BitLen())
 	}
@@ -83,6 +86,21 @@ func FromCrypto(key crypto.Signer) (Signer, error) {
 		return &decrypter{s, d}, nil
 	}
 	return s, nil
+}
+
+// hollow reports whether there is no key, or a pointer to none, on which Public panics.
+func hollow(key crypto.Signer) bool {
+	switch key := key.(type) {
+	case nil:
+		return true
+	case *ecdsa.PrivateKey:
+		return key == nil
+	case *rsa.PrivateKey:
+		return key == nil
+	case ed25519.PrivateKey:
+		return len(key) != ed25519.PrivateKeySize
+	}
+	return false
 }
 
 func isRSA(pub crypto.PublicKey) bool { _, ok := pub.(*rsa.PublicKey); return ok }
@@ -99,7 +117,7 @@ func (d *decrypter) DecryptPremaster(_ context.Context, ciphertext []byte, offer
 
 // describe names a public key's kind for an error.
 func describe(pub crypto.PublicKey) string {
-	if pub, ok := pub.(*ecdsa.PublicKey); ok && pub.Curve != nil {
+	if pub, ok := pub.(*ecdsa.PublicKey); ok && whole(pub) {
 		return "key on curve " + pub.Curve.Params().Name
 	}
 	return fmt.Sprintf("key of type %T", pub)

@@ -139,12 +139,12 @@ func (a *app) diagnose(ctx context.Context, addr string, flags *diagnosis) error
 	if err != nil {
 		return err
 	}
-	hello, err := flags.replay.read()
+	hello, records, err := flags.replay.read()
 	if err != nil {
 		return err
 	}
 	o := diagnose.Options{
-		Host: t.host, Port: t.port, Client: cfg, As: flags.as, Hello: hello, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
+		Host: t.host, Port: t.port, Client: cfg, As: flags.as, Hello: hello, Records: records, Flags: flags.given, Without: flags.without, StartTLS: string(flags.starttls),
 		MaxConnections: flags.most, Rate: flags.rate, Timeout: time.Duration(flags.timeout), Lookup: a.lookup, Getenv: os.Getenv,
 	}
 	if hello != nil {

@@ -66,18 +66,18 @@ Keys appear by name. Only with --keylog does the story show their values.`,
 				return err
 			}
 			if form.from != "" {
-				return a.retell(args, form, cmd.Flags())
+				return enough(a.retell(cmd.Context(), args, form, cmd.Flags()))
 			}
 			if form.compare {
 				return a.compare(cmd.Context(), args, &flags, form, cmd.Flags())
 			}
 			if len(shows) == 0 {
-				return a.explain(cmd.Context(), args, &flags, form, nil)
+				return enough(a.explain(cmd.Context(), args, &flags, form, nil))
 			}
 			if len(args) > 0 {
 				return &usageError{"--demo shows handshakes with a server of its own, and takes no host.", "Leave out " + quote(args[0]) + ", or --demo."}
 			}
-			return a.demonstrate(cmd.Context(), shows, &flags, form)
+			return enough(a.demonstrate(cmd.Context(), shows, &flags, form))
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -120,7 +120,8 @@ func (a *app) explain(ctx context.Context, args []string, flags *client, form fo
 	if story == nil {
 		return err
 	}
-	return cmp.Or(a.print(story, form), a.save(story, form.html, d), a.ended(err, form))
+	printed := a.print(ctx, story, form)
+	return cmp.Or(a.save(story, form.html, d), a.ended(err, form), printed)
 }
 
 // told makes the connection and returns its story; nil if there was none to tell.
@@ -160,18 +161,15 @@ func (a *app) told(ctx context.Context, args []string, flags *client, d *demo) (
 	return story, errors.Join(err, out.close())
 }
 
-// print writes the story to stdout.
-func (a *app) print(story *explain.Story, form form) error {
+// print writes the story to stdout. Its error is errEnough if its reader does not
+// want the rest.
+func (a *app) print(ctx context.Context, story *explain.Story, form form) error {
 	if !form.json {
 		o := explain.TextOptions{Width: columnsOf(a.out), Color: coloured(a.out), Bytes: form.bytes}
 		if form.steps {
-			o.Pause = a.pauses(story, o)
+			o.Pause = a.pauses(ctx, story, o)
 		}
-		err := story.WriteText(a.out, o)
-		if err == errEnough {
-			err = nil
-		}
-		return err
+		return story.WriteText(a.out, o)
 	}
 	if !form.bytes {
 		story = story.WithoutBytes()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/starttls"
@@ -193,12 +195,16 @@ func (c *common) limits() handclasp.Limits {
 }
 
 func fileError(flag, file string, err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		err = path.Err
+	why, hint := err.Error(), "Check the path and the permissions."
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		why = path.Err.Error()
+	} else if f, ok := errors.AsType[*fault.Error](err); ok {
+		why, hint = strings.TrimSuffix(f.Text, "."), cmp.Or(f.Hint, hint)
+		if f.Got != "" {
+			why += ": " + f.Got
+		}
 	}
-	return &usageError{fmt.Sprintf("The file %s of %s can't be used: %v.", quote(file), flag, err),
-		"Check the path and the permissions."}
+	return &usageError{fmt.Sprintf("The file %s of %s can't be used: %s.", quote(file), flag, why), hint}
 }
 
 // flagError is for flags that pflag refuses.

@@ -84,6 +84,19 @@ func TestPagesInBrowser(t *testing.T) {
 			if len(over) > 0 {
 				t.Errorf("%+v: %q leave their boxes", v, over)
 			}
+			var mixed []string // rows in which the sides or what is between them stand elsewhere
+			check(t, p.Eval(`innerWidth < 500 ? [] : [...document.querySelectorAll(".row")].filter((r) => {
+				const [time, client, act, server] = [".time", ".states.client", ".act", ".states.server"].map((s) => r.querySelector(s).getBoundingClientRect());
+				return !(time.right <= client.left + 1 && client.right <= act.left + 1 && act.right <= server.left + 1 && act.width > 300);
+			}).map((r) => r.id)`, &mixed))
+			if len(mixed) > 0 {
+				t.Errorf("%+v: %q are mixed up", v, mixed)
+			}
+			var split []string // dates in two lines, states that leave their place
+			check(t, p.Eval(`[...document.querySelectorAll("time, .states > span")].filter((e) => e.checkVisibility() && (e.getClientRects().length > 1 || e.scrollWidth > e.clientWidth + 1)).map((e) => e.textContent)`, &split))
+			if len(split) > 0 {
+				t.Errorf("%+v: %q do not fit", v, split)
+			}
 			if hidden {
 				t.Errorf("%+v: part of the navigation is out of sight", v)
 			}
@@ -244,12 +257,38 @@ func TestDiagnosesInBrowser(t *testing.T) {
 				t.Errorf("%s: %+v: %s", x.server, v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
 			}
 		}
+		if strings.Contains(x.server, "&") {
+			inTree(t, p)
+		}
 		var text string
 		check(t, p.Eval(`document.getElementById("findings").textContent`, &text))
 		if !strings.Contains(text, x.want) {
 			t.Errorf("%s: no %q in %s", x.server, x.want, text)
 		}
 	}
+}
+
+// inTree goes through a tree of probes with keys alone, and follows a link to one
+// that decides.
+func inTree(t *testing.T, p *browser.Page) {
+	t.Helper()
+	is := func(what, expression string) {
+		t.Helper()
+		var ok bool
+		check(t, p.Eval(fmt.Sprintf("Boolean(%s)", expression), &ok))
+		if !ok {
+			t.Errorf("not so: %s: %s", what, expression)
+		}
+	}
+	check(t, p.Eval(`document.querySelector("#probe-1 summary").focus()`, nil))
+	is("the tree is open down to what decides", `document.querySelectorAll(".probe.decides").length === 2 && [...document.querySelectorAll(".probe.decides")].every((e) => e.checkVisibility())`)
+	is("two levels and more", `document.querySelector("#probe-1 .probe .probe .probe")`)
+	check(t, p.Press("Enter"))
+	is("a key closes it", `!document.querySelector("#probe-1 > details").open && !document.querySelector(".probe .probe").checkVisibility()`)
+	check(t, p.Click(".flip .passed a"))
+	is("a link opens all above its probe", `new Promise((r) => setTimeout(() => r(document.querySelector(":target").checkVisibility()), 50))`)
+	check(t, p.Click("#open-all"))
+	is("all is open", `[...document.querySelectorAll("details")].every((d) => d.open)`)
 }
 
 // TestPageReads: with a screen reader in mind: pictures have words, controls have
@@ -285,18 +324,30 @@ const complaints = `(() => {
 	if (!document.documentElement.lang || !document.title) out.push("no language or title");
 
 	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-	const rgba = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+	const met = new Map(), rgba = (c) => { if (!met.has(c)) met.set(c, paint(c)); return met.get(c); };
+	const paint = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
 	const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
 	const ground = (e) => { const stack = []; for (let x = e; x; x = x.parentElement) stack.push(rgba(getComputedStyle(x).backgroundColor)); return stack.reduceRight((under, c) => over(c, under), [255, 255, 255, 1]); };
 	const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+	const fill = (c) => c === "none" ? [0, 0, 0, 0] : rgba(c);
+	const solid = (e) => { let o = 1; for (let x = e; x; x = x.parentElement) o *= getComputedStyle(x).opacity; return o; };
 	const seen = new Set();
 	for (const e of all("body *")) {
-		if (e.closest("svg, script, .far, [aria-hidden=true]") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
-		const style = getComputedStyle(e), back = ground(e), ink = over(rgba(style.color), back);
-		const [a, b] = [light(ink), light(back)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+		if (e.closest("script, .far") || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+		const style = getComputedStyle(e), picture = e.closest("svg");
+		let back = ground(picture ?? e), color = style.color;
+		if (picture) { // its ground is its box, or the seam around its letters
+			const box = e.parentElement.querySelector(":scope > rect");
+			if (e.parentElement.localName === "g" && box) back = over(fill(getComputedStyle(box).fill), back);
+			if (style.paintOrder.startsWith("stroke")) back = over(fill(style.stroke), back);
+			color = style.fill;
+		}
+		const veil = (c) => over([...c.slice(0, 3), solid(e)], ground(picture ?? e));
+		const ink = over(rgba(color), back);
+		const [a, b] = [light(veil(ink)), light(veil(back))].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
 		const big = parseFloat(style.fontSize) >= 24 || parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700;
-		const key = e.tagName + "." + e.className + ratio.toFixed(1);
-		if (ratio < (big ? 3 : 4.5) && !seen.has(key)) { seen.add(key); out.push("contrast " + ratio.toFixed(2) + ": <" + e.tagName + " " + e.className + "> in <" + e.parentElement.tagName + " " + e.parentElement.className + "> " + e.textContent.trim().slice(0, 40)); }
+		const name = e.tagName + "." + e.getAttribute("class"), key = name + ratio.toFixed(1);
+		if (ratio < (big ? 3 : 4.5) && !seen.has(key)) { seen.add(key); out.push("contrast " + ratio.toFixed(2) + ": " + name + " in " + e.parentElement.tagName + "." + e.parentElement.getAttribute("class") + " " + e.textContent.trim().slice(0, 40)); }
 	}
 	return out;
 })()`

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -46,6 +47,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	lookup   lookupFunc
+	lines    *bufio.Scanner // of in; nil if nobody has asked for one
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

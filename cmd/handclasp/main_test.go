@@ -162,6 +162,31 @@ func TestInterruptedHandshake(t *testing.T) {
 	}
 }
 
+// TestStepsInterrupted: Ctrl-C ends a story that waits for its reader.
+func TestStepsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	in, hand := io.Pipe()
+	defer hand.Close()
+	asked := writerFunc(func(b []byte) (int, error) {
+		if bytes.Contains(b, []byte("ServerHello is told")) {
+			cancel()
+		}
+		return len(b), nil
+	})
+	go hand.Write([]byte("\n"))
+	var out bytes.Buffer
+	if code := run(ctx, []string{"explain", "--steps"}, in, &out, asked); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if text := out.String(); !strings.Contains(text, "ServerHello") || strings.Contains(text, "EncryptedExtensions") {
+		t.Error(text)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 // What goes wrong with a client is in the log, a line each.
 func TestServeLog(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -177,6 +202,7 @@ func TestServeLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		c.SetDeadline(time.Now().Add(10 * time.Second))
 		io.WriteString(c, bytes)
 		io.Copy(io.Discard, c) // until the server closes
 	}

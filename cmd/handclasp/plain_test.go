@@ -119,6 +119,8 @@ func pipe(t *testing.T) (ours, theirs net.Conn) {
 	if theirs, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	end := func() { ours.Close(); theirs.Close() }
+	bite := time.AfterFunc(time.Minute, end) // two that wait for each other fail, and do not hang
+	t.Cleanup(func() { bite.Stop(); end() })
 	return ours, theirs
 }

@@ -50,27 +50,28 @@ func (r *replay) check(f *pflag.FlagSet) error {
 	return nil
 }
 
-// read is the hello of --hello; nil if there is none.
-func (r *replay) read() ([]byte, error) {
+// read is the hello of --hello, and in how many records it came; nil if there is
+// none.
+func (r *replay) read() ([]byte, int, error) {
 	if r.hello == "" {
-		return nil, nil
+		return nil, 0, nil
 	}
 	file, err := os.ReadFile(r.hello)
 	if err != nil {
-		return nil, fileError("--hello", r.hello, err)
+		return nil, 0, fileError("--hello", r.hello, err)
 	}
-	msg, err := clients.Read(file)
+	msg, records, err := clients.Read(file)
 	if err != nil {
-		return nil, &usageError{sentence("The file " + quote(r.hello) + " of --hello can't be used: " + strings.TrimSuffix(err.Error(), ".")),
+		return nil, 0, &usageError{sentence("The file " + quote(r.hello) + " of --hello can't be used: " + strings.TrimSuffix(err.Error(), ".")),
 			"Record one with tcpdump or Wireshark, from the start of a connection; or copy the ClientHello's bytes in hex."}
 	}
-	return msg, nil
+	return msg, records, nil
 }
 
 // edit is the configuration with which the hello can go out, and what puts it in the
 // place of ours; nil if ours is to go.
 func (r *replay) edit(cfg *handclasp.ClientConfig) (*handclasp.ClientConfig, func(wire.Message), error) {
-	hello, err := r.read()
+	hello, _, err := r.read()
 	if err != nil || hello == nil && r.as == "" {
 		return cfg, nil, err
 	}

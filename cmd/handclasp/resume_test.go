@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -39,13 +38,7 @@ func TestEarlyFile(t *testing.T) {
 		s.EarlyData = x.limit
 		for _, resumed := range []bool{false, true} {
 			m := &memory{early: bytes.Repeat([]byte{'x'}, 1000)}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			must(t, err)
-			near, err := net.Dial("tcp", l.Addr().String())
-			must(t, err)
-			far, err := l.Accept()
-			must(t, err)
-			l.Close()
+			near, far := pipe(t)
 			client, server := handclasp.Client(near, c), handclasp.Server(far, s)
 			early, all := make(chan int, 1), make(chan int, 1)
 			go func() {

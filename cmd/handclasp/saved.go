@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"io"
 	"os"
 	"slices"
@@ -12,7 +14,7 @@ import (
 )
 
 // retell tells a story that was saved.
-func (a *app) retell(args []string, form form, given *pflag.FlagSet) error {
+func (a *app) retell(ctx context.Context, args []string, form form, given *pflag.FlagSet) error {
 	if len(args) > 0 {
 		return &usageError{"--from tells what was saved, and takes no host.", "Leave out " + quote(args[0]) + ", or --from."}
 	}
@@ -32,10 +34,8 @@ func (a *app) retell(args []string, form form, given *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
-	if err := a.print(story, form); err != nil {
-		return err
-	}
-	return a.save(story, form.html, nil)
+	printed := a.print(ctx, story, form)
+	return cmp.Or(a.save(story, form.html, nil), printed)
 }
 
 // saved is the story in the file of a flag; that of --from may be stdin.

@@ -48,6 +48,7 @@ func cryptoTLS(port, ca string) int {
 	if err != nil {
 		return 1
 	}
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
 	io.Copy(io.Discard, conn)
 	return 0

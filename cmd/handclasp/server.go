@@ -13,6 +13,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/httptls"
 )
 
@@ -109,7 +110,11 @@ func (s *server) handle(alive context.Context, number int, conn *handclasp.Conn)
 	if who := visitor(info); who != "" {
 		line += ", client " + who
 	}
-	v.tell("%s, in %s", line, took(time.Since(start)))
+	line += ", in " + took(time.Since(start))
+	if info.EarlyData.State == flow.EarlyRejected {
+		line += ". 0-RTT: " + info.EarlyData.Reason
+	}
+	v.tell("%s", line)
 	if s.web != nil {
 		s.web.take(v)
 		return

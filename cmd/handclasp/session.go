@@ -200,6 +200,8 @@ func gave(cfg *handclasp.ClientConfig, proof iana.SignatureScheme) string {
 // visitor says who a client has proved to be; "" if it was not asked.
 func visitor(info handclasp.Info) string {
 	switch {
+	case info.PSKIdentity != nil:
+		return "with the pre-shared key " + quote(string(info.PSKIdentity))
 	case !info.ClientAuth:
 		return ""
 	case info.Peer == nil:

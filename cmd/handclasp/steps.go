@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,15 +14,33 @@ import (
 // enough.
 var errEnough = errors.New("enough")
 
+// enough is err, but for a reader who has had enough, which is no error.
+func enough(err error) error {
+	if err == errEnough {
+		return nil
+	}
+	return err
+}
+
 // pauses is the pause between messages: it waits for a line of stdin. At the end
-// of stdin the story goes on by itself.
-func (a *app) pauses(story *explain.Story, o explain.TextOptions) func(last *explain.Step) error {
-	in := bufio.NewScanner(a.in)
-	on := true
+// of stdin the story goes on by itself, and when ctx ends it stops.
+func (a *app) pauses(ctx context.Context, story *explain.Story, o explain.TextOptions) func(last *explain.Step) error {
+	if a.lines == nil {
+		a.lines = bufio.NewScanner(a.in)
+	}
+	in, on := a.lines, true
 	return func(last *explain.Step) error {
 		for on {
 			fmt.Fprintf(a.err, "\n%s is told. Enter: go on. b: its bytes. a: all the rest. q: stop. ", last.Title)
-			if on = in.Scan(); !on {
+			read := make(chan bool, 1)
+			go func() { read <- in.Scan() }() // nothing interrupts it but a line
+			select {
+			case on = <-read:
+			case <-ctx.Done():
+				fmt.Fprintln(a.err)
+				return errEnough
+			}
+			if !on {
 				fmt.Fprintln(a.err)
 				return in.Err()
 			}

@@ -7,7 +7,6 @@ package page
 import (
 	_ "embed"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/handclasp/handclasp/diagnose"
@@ -21,7 +20,8 @@ var pages = page.Template("diagnose.html", source)
 
 // Write writes the page of r. Its error is w's, or says that r can't be shown.
 func Write(w io.Writer, r *diagnose.Report, o page.Options) error {
-	v := &view{Report: r, Options: o, Frame: page.Whole(), Groups: groups(r.Probes)}
+	v := &view{Report: r, Options: o, Frame: page.Whole(), Tree: tree(r.Probes)}
+	v.Pair = decisive(v.Tree)
 	return page.Execute(w, pages, "diagnose.html", v)
 }
 
@@ -30,7 +30,8 @@ type view struct {
 	*diagnose.Report
 	page.Options
 	page.Frame
-	Groups []group
+	Tree []*node
+	Pair *pair
 }
 
 // Heading is the page's title.
@@ -41,6 +42,18 @@ func (v *view) Heading() string {
 	return "Why? " + v.Target
 }
 
+// Class is "passed" if it works, "waived" if the handshake does and something else
+// is wrong, such as the certificate, else "failed".
+func (v *view) Class() string {
+	switch {
+	case v.Works:
+		return "passed"
+	case len(v.Probes) > 0 && v.Probes[0].Works:
+		return "waived"
+	}
+	return "failed"
+}
+
 // Says is the outcome as a sentence.
 func (v *view) Says() string {
 	if v.Outcome == "" {
@@ -48,53 +61,6 @@ func (v *view) Says() string {
 	}
 	return capital(strings.TrimSuffix(v.Outcome, ".")) + "."
 }
-
-// Decided reports whether two probes decide.
-func (v *view) Decided() bool {
-	for _, p := range v.Probes {
-		if p.Decides {
-			return true
-		}
-	}
-	return false
-}
-
-// A group is probes that follow each other and are for the same.
-type group struct {
-	What    string
-	pattern string // the same without numbers
-	Probes  []probe
-}
-
-// A probe shows the first of what it changed.
-type probe struct {
-	diagnose.Probe
-	Number      int
-	Plus, Minus []string
-	More        int
-}
-
-// most is how many changes of each kind are shown.
-const most = 8
-
-// groups joins what is for the same, or differs in a number, such as a length.
-func groups(probes []diagnose.Probe) (out []group) {
-	for i, p := range probes {
-		pattern := number.ReplaceAllString(p.What, "…")
-		if n := len(out); n == 0 || out[n-1].pattern != pattern {
-			out = append(out, group{pattern: pattern, What: capital(p.What)})
-		} else if n := len(out); out[n-1].What != capital(p.What) {
-			out[n-1].What = capital(pattern)
-		}
-		x := probe{Probe: p, Number: i + 1, Plus: p.With[:min(len(p.With), most)], Minus: p.Without[:min(len(p.Without), most)]}
-		x.More = len(p.With) + len(p.Without) - len(x.Plus) - len(x.Minus)
-		g := &out[len(out)-1]
-		g.Probes = append(g.Probes, x)
-	}
-	return out
-}
-
-var number = regexp.MustCompile(`\d+`)
 
 func capital(s string) string {
 	if s == "" {

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 
@@ -24,9 +25,12 @@ func report(words string) *diagnose.Report {
 			Evidence: []diagnose.Evidence{{Probe: words, Outcome: words, Times: 2, Offset: &offset, Bytes: words}},
 		}},
 		Probes: []diagnose.Probe{
-			{What: "filled up to 100 bytes", Outcome: words, With: []string{words}, Stage: "hello", Decides: true},
-			{What: "filled up to 99 bytes", Outcome: "it worked", Without: make([]string, 30), Stage: "connected", Works: true, Decides: true},
-			{What: words, Outcome: words, Stage: words},
+			{What: "filled up", With: []string{words, "length=100"}, Outcome: words + " in 3 s", Stage: "hello"},
+			{What: "filled up", From: 1, With: []string{words, "length=99"}, Without: make([]string, 30), Outcome: "it worked", Stage: "connected", Works: true, Decides: true},
+			{What: words, From: 1, Repeats: true, With: []string{words, "length=100"}, Outcome: words + " in 4 s", Stage: "hello"},
+			{What: words, From: 2, With: []string{"version=1.1", "length=98"}, Without: make([]string, 30), Outcome: words, Stage: words},
+			{What: "the last", From: 4, With: []string{"version=1.2"}, Outcome: words, Stage: "hello", Decides: true},
+			{What: "at another address", Outcome: "no connection", Stage: "hello"},
 		},
 	}
 }
@@ -44,6 +48,8 @@ func TestPage(t *testing.T) {
 		}
 		var text strings.Builder
 		scripts, decides, in := 0, 0, ""
+		var items []string           // that are open
+		above := map[string]string{} // of each probe
 		for z := html.NewTokenizer(&b); z.Next() != html.ErrorToken; {
 			switch token := z.Token(); token.Type {
 			case html.TextToken:
@@ -51,21 +57,33 @@ func TestPage(t *testing.T) {
 					text.WriteString(token.Data)
 				}
 			case html.EndTagToken:
-				in = ""
+				if in = ""; token.Data == "li" {
+					items = items[:len(items)-1]
+				}
 			case html.StartTagToken, html.SelfClosingTagToken:
-				in = token.Data
-				if token.Data == "script" {
+				switch in = token.Data; in {
+				case "script":
 					scripts++
+				case "li":
+					items = append(items, "")
 				}
 				for _, a := range token.Attr {
 					if strings.HasPrefix(a.Key, "on") || a.Key == "src" {
 						t.Errorf("<%s %s=%q>", token.Data, a.Key, a.Val)
 					}
-					if a.Key == "class" && strings.Contains(a.Val, "decides") {
+					if a.Key == "id" && in == "li" {
+						if items[len(items)-1] = a.Val; len(items) > 1 {
+							above[a.Val] = items[len(items)-2]
+						}
+					}
+					if a.Key == "class" && strings.HasSuffix(a.Val, " decides") {
 						decides++
 					}
 				}
 			}
+		}
+		if want := map[string]string{"probe-2": "probe-1", "probe-4": "probe-2", "probe-5": "probe-4"}; !maps.Equal(above, want) {
+			t.Errorf("the tree is %v", above)
 		}
 		page := strings.Join(strings.Fields(text.String()), " ")
 		if scripts != 1 || decides != 2 {
@@ -74,7 +92,10 @@ func TestPage(t *testing.T) {
 		if n := strings.Count(strings.ToLower(page), strings.ToLower(words)); words != "" && n < times {
 			t.Errorf("the page says %q %d times: %s", words, n, page)
 		}
-		for _, want := range []string{"Filled up to … bytes", "and 22 more", "at byte 7 of the ClientHello", "2 times", "It does not work"} {
+		for _, want := range []string{
+			"at byte 7 of the ClientHello", "2 times", "It does not work", "3 probes below", "in 3 s (2 times)", "again as 3", "length=99, not 100", "length=98, not 99", "and 25 more",
+			"fails likewise", "The smallest change that flips the outcome", "Without this change, probe 5", "With it, probe 2",
+		} {
 			if !strings.Contains(page, want) {
 				t.Errorf("no %q in %s", want, page)
 			}

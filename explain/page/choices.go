@@ -28,8 +28,8 @@ func choices(s *explain.Story) (out []choice) {
 	for i := range s.Steps {
 		for _, c := range s.Steps[i].Choices {
 			x := choice{Choice: c, Step: s.Steps[i].Number, Offerer: other(c.By)}
-			from := c.Offered
-			if len(from) == 0 { // nobody offered; who chose had these
+			from := slices.DeleteFunc(slices.Clone(c.Offered), func(s string) bool { return slices.Contains(c.Unfit, s) })
+			if len(c.Offered) == 0 { // nobody offered; who chose had these
 				from = c.Accepted
 			}
 			for j, name := range from {

@@ -26,6 +26,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"topics": topics,
 	"short":  short,
 	"cite":   cite,
+	"breaks": breaks,
+	"dated":  dated,
 	"hex":    func(b []byte) string { return hex.EncodeToString(b) },
 }).ParseFS(files, "*.html"))
 

@@ -18,18 +18,20 @@ type machine struct {
 	over     bool
 }
 
-// after is the state that the other side is in once a step is done; "" if it
-// stays where it is.
-func (m *machine) after(step *explain.Step) (state string) {
+// none is where a side stays that enters no other state.
+const none = fault.Start
+
+// after is the state that the other side enters with a step, or none.
+func (m *machine) after(step *explain.Step) (state fault.State) {
 	if m.over {
-		return ""
+		return none
 	}
 	what := step.Message
 	switch {
 	case step.Kind == explain.KindCCS:
 		what = step.Kind
 	case step.Kind != explain.KindMessage:
-		return ""
+		return none
 	case what == "server_hello":
 		m.old = m.story.Summary.Version != "" && m.story.Summary.Version != iana.TLS13.String()
 	case what == "hello_retry_request":
@@ -40,9 +42,9 @@ func (m *machine) after(step *explain.Step) (state string) {
 	client := (step.Direction == explain.Sent) == (m.story.Role == fault.Client.String()) // it sent this
 	switch {
 	case m.story.Role == fault.Client.String() && m.old:
-		state = m.server12(what, client)
+		state = m.server12(step, what, client)
 	case m.story.Role == fault.Client.String():
-		state = m.server13(what, client)
+		state = m.server13(step, what, client)
 	case m.old:
 		state = m.client12(what, client)
 	default:
@@ -52,96 +54,109 @@ func (m *machine) after(step *explain.Step) (state string) {
 		m.shown = len(step.Certificates) > 0
 	}
 	m.finished = m.finished || what == "finished"
-	m.over = state == fault.Connected.String()
+	m.over = state == fault.Connected
 	return state
 }
 
-func (m *machine) server13(what string, client bool) string {
+func (m *machine) server13(step *explain.Step, what string, client bool) fault.State {
 	switch {
 	case what == "hello_retry_request":
-		return "WAIT_CH2"
+		return fault.WaitCH2
 	case what == "finished" && !client && m.story.Summary.EarlyAccepted:
-		return "WAIT_EOED"
+		return fault.WaitEOED
 	case what == "finished" && !client, what == "end_of_early_data":
 		if m.asked {
-			return "WAIT_CERT"
+			return fault.WaitCert
 		}
-		return "WAIT_FINISHED"
-	case what == "certificate" && client:
-		return "WAIT_CV"
-	case what == "certificate_verify" && client:
-		return "WAIT_FINISHED"
+		return fault.WaitFinished
+	case what == "certificate" && client && len(step.Certificates) > 0:
+		return fault.WaitCV
+	case what == "certificate" && client, what == "certificate_verify" && client:
+		return fault.WaitFinished
 	case what == "finished":
-		return "CONNECTED"
+		return fault.Connected
 	}
-	return ""
+	return none
 }
 
-func (m *machine) server12(what string, client bool) string {
+func (m *machine) server12(step *explain.Step, what string, client bool) fault.State {
 	switch {
 	case what == "server_hello_done" && m.asked:
-		return "WAIT_CERT"
+		return fault.WaitCert
+	case what == "certificate" && client && len(step.Certificates) > 0:
+		return fault.WaitCKECV
 	case what == "server_hello_done", what == "certificate" && client:
-		return "WAIT_CKE"
+		return fault.WaitCKE
 	case what == "client_key_exchange" && m.shown:
-		return "WAIT_CV"
+		return fault.WaitCV
 	case what == "client_key_exchange", what == "certificate_verify" && client:
-		return "WAIT_CCS"
+		return fault.WaitCCS
 	case what == "change_cipher_spec" && client:
-		return "WAIT_FINISHED"
+		return fault.WaitFinished
 	case what == "finished" && m.finished:
-		return "CONNECTED"
+		return fault.Connected
 	case what == "finished" && !client: // a resumed session
-		return "WAIT_CCS"
+		return fault.WaitCCS
 	}
-	return ""
+	return none
 }
 
-func (m *machine) client13(what string, client bool) string {
+func (m *machine) client13(what string, client bool) fault.State {
 	switch {
 	case what == "client_hello" && m.retried:
-		return "WAIT_SH2"
+		return fault.WaitSH2
 	case what == "client_hello":
-		return "WAIT_SH"
+		return fault.WaitSH
 	case what == "server_hello":
-		return "WAIT_EE"
+		return fault.WaitEE
 	case what == "encrypted_extensions" && m.story.Summary.Signature == "":
-		return "WAIT_FINISHED"
+		return fault.WaitFinished
 	case what == "encrypted_extensions":
-		return "WAIT_CERT_CR"
+		return fault.WaitCertCR
 	case what == "certificate_request":
-		return "WAIT_CERT"
+		return fault.WaitCert
 	case what == "certificate" && !client:
-		return "WAIT_CV"
+		return fault.WaitCV
 	case what == "certificate_verify" && !client:
-		return "WAIT_FINISHED"
+		return fault.WaitFinished
 	case what == "finished" && client:
-		return "CONNECTED"
+		return fault.Connected
 	}
-	return ""
+	return none
 }
 
-func (m *machine) client12(what string, client bool) string {
-	transport := m.story.Summary.KeyExchange == iana.RSAKeyTransport.String()
+func (m *machine) client12(what string, client bool) fault.State {
+	exchange := m.story.Summary.KeyExchange
+	shared := exchange == iana.PSK.String() || exchange == iana.DHEPSK.String() || exchange == iana.ECDHEPSK.String()
 	switch {
 	case what == "client_hello":
-		return "WAIT_SH"
+		return fault.WaitSH
 	case what == "server_hello" && m.story.Summary.Resumed:
-		return "WAIT_CCS"
+		return fault.WaitCCS
+	case what == "server_hello" && exchange == iana.PSK.String():
+		return fault.WaitPSKSKESHD
+	case what == "server_hello" && shared:
+		return fault.WaitPSKSKE
 	case what == "server_hello":
-		return "WAIT_CERT"
-	case what == "certificate" && !client && !transport:
-		return "WAIT_SKE"
+		return fault.WaitCert
+	case what == "server_key_exchange" && shared:
+		return fault.WaitPSKSHD
+	case what == "server_key_exchange" && exchange == iana.RSAPSK.String():
+		return fault.WaitSHD
+	case what == "certificate" && !client && exchange == iana.RSAPSK.String():
+		return fault.WaitSKESHD
+	case what == "certificate" && !client && exchange != iana.RSAKeyTransport.String():
+		return fault.WaitSKE
 	case what == "certificate" && !client, what == "server_key_exchange":
-		return "WAIT_CR_SHD"
+		return fault.WaitCRSHD
 	case what == "certificate_request":
-		return "WAIT_SHD"
+		return fault.WaitSHD
 	case what == "change_cipher_spec" && !client:
-		return "WAIT_FINISHED"
+		return fault.WaitFinished
 	case what == "finished" && m.finished:
-		return "CONNECTED"
+		return fault.Connected
 	case what == "finished" && client:
-		return "WAIT_CCS"
+		return fault.WaitCCS
 	}
-	return ""
+	return none
 }

@@ -34,6 +34,7 @@ func Write(w io.Writer, s *explain.Story, o Options) error {
 	v := &view{Story: s, Options: o, Frame: whole}
 	v.Outcome, v.Word, v.Text = s.Outcome()
 	v.Rows = sequence(s)
+	v.States = glossary(v.Rows)
 	v.Choices = choices(s)
 	v.Keys = schedule(s)
 	v.Chains = chains(s)
@@ -47,6 +48,7 @@ type view struct {
 	Frame
 	Outcome, Word, Text string
 	Rows                []row
+	States              []state // on the rows, each once
 	Choices             []choice
 	Keys                *keys
 	Chains              []chain
@@ -90,10 +92,13 @@ func figures(s *explain.Story) []explain.Line {
 		add("for TLS", explain.Span(sum.Time.TLS))
 	}
 	switch {
+	case sum.Connected && sum.ZeroRTT():
+		add("round trips before the 0-RTT data", "0")
+		add("round trip before all other data", "1")
 	case sum.Connected && sum.RoundTripsTLS == 1:
-		add("round trip", "1")
+		add("round trip before the client's data", "1")
 	case sum.Connected:
-		add("round trips", fmt.Sprint(sum.RoundTripsTLS))
+		add("round trips before the client's data", fmt.Sprint(sum.RoundTripsTLS))
 	}
 	if n := sum.Sent + sum.Received; n > 0 {
 		add("for the handshake", explain.Count(n, "byte"))
@@ -109,8 +114,8 @@ func (v *view) Peer() string {
 	return fault.Server.String()
 }
 
-// Inferred reports whether the other side's states are what the RFC says of them
-// and not what it said itself.
+// Inferred reports whether the other side's states follow from its messages and are
+// not what it said itself.
 func (v *view) Inferred() bool { return len(v.Others) == 0 }
 
 // Names says who stands on a side of the diagram.
@@ -124,10 +129,35 @@ func (v *view) Names(role string) string {
 	return "the other side"
 }
 
+// Shows reports whether an offer stands as is among the choices.
+func (v *view) Shows(is string) bool {
+	return slices.ContainsFunc(v.Choices, func(c choice) bool {
+		return slices.ContainsFunc(c.Offers, func(o offer) bool { return o.State == is })
+	})
+}
+
 // Uses reports whether something travelled under the keys of a zone.
 func (v *view) Uses(zone string) bool {
 	return slices.ContainsFunc(v.Rows, func(r row) bool { return r.Way != "" && r.Zone == zone })
 }
+
+// breaks is text whose names may go on on the next line where they have a low line.
+func breaks(text string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "_", "_<wbr>")) // escaped
+}
+
+// dated is text with its times as people write them.
+func dated(text string) template.HTML {
+	return template.HTML(stamp.ReplaceAllStringFunc(template.HTMLEscapeString(text), func(s string) string { // escaped
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return s
+		}
+		return fmt.Sprintf(`<time datetime="%s">%s</time>`, s, t.Format("2 Jan 2006, 15:04:05 UTC"))
+	}))
+}
+
+var stamp = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\b`)
 
 // cite is a source with a link to each section of an RFC that it names.
 func cite(source string) template.HTML {

@@ -76,12 +76,13 @@ moment?.addEventListener('input', () => {
   }
 });
 
-// Opens what the address points to.
+// Opens what the address points to, and what that is in.
 const follow = () => {
   const id = decodeURIComponent(location.hash.slice(1));
   const target = id && document.getElementById(id);
-  const details = target && (target.querySelector(':scope > details') ?? target.closest('details'));
-  if (details) details.open = true;
+  const own = target && target.querySelector(':scope > details');
+  if (own) own.open = true;
+  for (let d = target && target.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
 };
 addEventListener('hashchange', follow);
 follow();

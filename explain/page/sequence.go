@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/explain"
@@ -15,17 +16,20 @@ import (
 // A row is one step of the diagram.
 type row struct {
 	*explain.Step
-	Way      string   // "right" from client to server, "left" back; "" for what happens on one side
-	Side     string   // of what happens on one side: "client", "server" or "both"
-	Zone     string   // the keys in use around it: "clear", "early", "handshake", "application"
-	Client   []string // states that the client enters
-	Server   []string // states that the server enters
-	Trip     string   // where in a round trip it stands: "first", "inside", "last"
-	TripText string   // at its end
+	Way      string  // "right" from client to server, "left" back; "" for what happens on one side
+	Side     string  // of what happens on one side: "client", "server" or "both"
+	Zone     string  // the keys in use around it: "clear", "early", "handshake", "application"
+	Client   []state // that the client enters
+	Server   []state // that the server enters
+	Trip     string  // where in a round trip it stands: "first", "inside", "last"
+	TripText string  // at its end
 	Carriage string
 	Bytes    *pane
 	Records  []record
 }
+
+// A state is one of a side's state machine.
+type state struct{ Name, Meaning string }
 
 func sequence(s *explain.Story) []row {
 	rows := make([]row, len(s.Steps))
@@ -75,51 +79,66 @@ func broken(s *explain.Story, step *explain.Step) int {
 }
 
 // enter puts the states that each side enters beside the steps. This side's are
-// told, with their times; the other's stand where the state machine of the RFC has
-// them, and with them what a server of our own says besides.
+// told, and those of a server of our own. Others stand where the state machine
+// has them.
 func enter(s *explain.Story, rows []row) {
-	own := func(r *row) *[]string { return &r.Client }
-	peer := func(r *row) *[]string { return &r.Server }
+	if len(rows) == 0 {
+		return
+	}
+	own := func(r *row) *[]state { return &r.Client }
+	peer := func(r *row) *[]state { return &r.Server }
 	if s.Role == fault.Server.String() {
 		own, peer = peer, own
 	}
-	for _, t := range s.States {
-		for i := len(rows) - 1; i >= 0; i-- {
-			if rows[i].At <= t.At {
-				list := own(&rows[i])
-				*list = append(*list, t.To)
-				break
-			}
+	put := func(told []explain.Transition, side func(*row) *[]state) {
+		for _, t := range told {
+			list := side(&rows[min(max(t.Step-1, 0), len(rows)-1)])
+			*list = append(*list, state{t.To, t.Meaning})
 		}
 	}
-	said, last := s.Others, 0
-	m := machine{story: s}
+	put(s.States, own)
+	put(s.Others, peer)
+	if len(s.Others) > 0 {
+		return
+	}
+	m, known := machine{story: s}, heard(s)
 	for i := range rows {
-		state := m.after(rows[i].Step)
-		if state == "" {
+		entered := m.after(rows[i].Step)
+		switch r := &rows[i]; {
+		case s.Error != nil && s.Error.Received && r.Number == s.Error.Step:
+			entered = fault.Failed
+		case i > known:
 			continue
 		}
-		list := peer(&rows[i])
-		for j := range said {
-			if said[j].To == state {
-				for _, t := range said[:j] {
-					*list = append(*list, t.To)
-				}
-				said, last = said[j+1:], i
-				break
+		if entered != none {
+			list := peer(&rows[i])
+			*list = append(*list, state{entered.String(), entered.Meaning()})
+		}
+	}
+}
+
+// heard is the index of the last step that the other side is known to have got to:
+// when a connection fails, nobody can say which of our messages it still took.
+func heard(s *explain.Story) int {
+	last := len(s.Steps) - 1
+	for ; s.Error != nil && last >= 0; last-- {
+		if step := &s.Steps[last]; step.Kind == explain.KindMessage && step.Direction == explain.Received {
+			break
+		}
+	}
+	return last
+}
+
+// glossary are the states on the rows, each once, in order.
+func glossary(rows []row) (out []state) {
+	for i := range rows {
+		for _, s := range slices.Concat(rows[i].Client, rows[i].Server) {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
 			}
 		}
-		*list = append(*list, state)
 	}
-	for _, t := range said { // a failure, or what comes after the handshake
-		for last+1 < len(rows) && rows[last+1].At <= t.At {
-			last++
-		}
-		if len(rows) > 0 {
-			list := peer(&rows[last])
-			*list = append(*list, t.To)
-		}
-	}
+	return out
 }
 
 // trips marks the round trips: from the client's first message of a flight to the
@@ -150,6 +169,9 @@ func trips(s *explain.Story, rows []row) {
 			r.TripText = fmt.Sprintf("round trip %d", number)
 			if s.Role == fault.Client.String() {
 				r.TripText += ": " + strings.ReplaceAll(explain.Span(r.At-rows[first].At), " ", "\u00a0")
+			}
+			if s.Summary.ZeroRTT() {
+				r.TripText += "; the 0-RTT data did not wait for it"
 			}
 			first = -1
 		}

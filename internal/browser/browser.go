@@ -319,9 +319,9 @@ func (p *Page) Faults(v View) (faults []string, err error) {
 	return append(faults, p.Troubles()...), err
 }
 
-// Views are a page on a desk and on a phone, each by day and by night.
+// Views are a page on a desk, in half of its width, and on a phone, by day and by night.
 var Views = []View{
-	{Width: 1280, Height: 900}, {Width: 1280, Height: 900, Dark: true},
+	{Width: 1280, Height: 900}, {Width: 900, Height: 1200, Dark: true},
 	{Width: 390, Height: 844, Phone: true}, {Width: 390, Height: 844, Phone: true, Dark: true},
 }
 

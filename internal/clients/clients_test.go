@@ -57,6 +57,8 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := c.Hello
+	of := func(n int) int { return (len(want) + n - 1) / n }
+	cut := map[string]int{"records": of(7), "hex with spaces": of(100), "hex with colons": of(100), "hex of C": of(100), "pcapng": of(50)}
 	spaced := fmt.Sprintf("% x", records(want, 100))
 	for name, file := range map[string][]byte{
 		"bytes":              want,
@@ -71,9 +73,9 @@ func TestRead(t *testing.T) {
 		"pcapng":             pcap(t, true, layers.LinkTypeEthernet, records(want, 50)),
 		"pcap without frame": pcap(t, false, layers.LinkTypeRaw, records(want, 1<<14)),
 	} {
-		got, err := Read(file)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s: %v", name, err)
+		got, n, err := Read(file)
+		if err != nil || !bytes.Equal(got, want) || n != max(1, cut[name]) {
+			t.Errorf("%s: %d records, %v", name, n, err)
 		}
 	}
 	for name, file := range map[string][]byte{
@@ -85,7 +87,7 @@ func TestRead(t *testing.T) {
 		"pcap cut":        pcap(t, false, layers.LinkTypeEthernet, records(want, 1<<14)[:90]),
 		"pcap of HTTP":    pcap(t, false, layers.LinkTypeEthernet, []byte(strings.Repeat("GET / HTTP/1.1\r\n", 9))),
 	} {
-		if got, err := Read(file); err == nil || err.Error() == "" {
+		if got, _, err := Read(file); err == nil || err.Error() == "" {
 			t.Errorf("%s: %x", name, got)
 		}
 	}
@@ -147,7 +149,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(c.Hello)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if msg, err := Read(file); err == nil && wire.Decode(msg, new(wire.ClientHello)) != nil {
+		if msg, n, err := Read(file); err == nil && n < 1 || err == nil && wire.Decode(msg, new(wire.ClientHello)) != nil {
 			t.Errorf("%x", msg)
 		}
 	})

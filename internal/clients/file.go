@@ -26,10 +26,11 @@ var (
 
 // Read finds a ClientHello in the content of a file: a capture (pcap or pcapng),
 // of which the first counts; or the message itself, with or without the headers
-// of its records, as bytes or in hex. It returns the message with its header.
-func Read(file []byte) ([]byte, error) {
+// of its records, as bytes or in hex. It returns the message with its header, and in
+// how many records it came: 1 if that is not told.
+func Read(file []byte) (msg []byte, records int, err error) {
 	if streams, err := capture(file); err != nil {
-		return nil, err
+		return nil, 0, err
 	} else if streams != nil {
 		return first(streams)
 	}
@@ -40,17 +41,17 @@ func Read(file []byte) ([]byte, error) {
 }
 
 // first is the hello of the first stream that begins with one.
-func first(streams [][]byte) ([]byte, error) {
+func first(streams [][]byte) ([]byte, int, error) {
 	err := errNoHello
 	for _, s := range streams {
-		switch msg, cut := unwrap(s); {
+		switch msg, records, cut := unwrap(s); {
 		case cut:
 			err = errCut
 		case msg != nil:
-			return msg, wire.Decode(msg, new(wire.ClientHello))
+			return msg, records, wire.Decode(msg, new(wire.ClientHello))
 		}
 	}
-	return nil, err
+	return nil, 0, err
 }
 
 // fromHex reads hex in most ways that people write it: spaces, colons, commas,
@@ -61,30 +62,34 @@ func fromHex(text []byte) ([]byte, bool) {
 	return b, err == nil
 }
 
-// unwrap is the ClientHello that b begins with; cut if b ends within it.
-func unwrap(b []byte) (msg []byte, cut bool) {
+// unwrap is the ClientHello that b begins with, and in how many records it came;
+// cut if b ends within it.
+func unwrap(b []byte) (msg []byte, records int, cut bool) {
+	ends := []int{len(b)}
 	if len(b) > 0 && b[0] == byte(iana.ContentHandshake) {
-		b = contents(b)
+		b, ends = contents(b)
 	}
 	if len(b) < wire.HeaderLen || iana.HandshakeType(b[0]) != iana.ClientHello {
-		return nil, false
+		return nil, 0, false
 	}
 	n := wire.HeaderLen + int(b[1])<<16 + int(b[2])<<8 + int(b[3])
 	if len(b) < n {
-		return nil, true
+		return nil, 0, true
 	}
-	return b[:n:n], false
+	return b[:n:n], 1 + slices.IndexFunc(ends, func(end int) bool { return end >= n }), false
 }
 
-// contents joins the contents of the handshake records that b begins with.
-func contents(b []byte) (joined []byte) {
+// contents joins the contents of the handshake records that b begins with, and
+// tells where each ends in it.
+func contents(b []byte) (joined []byte, ends []int) {
 	for len(b) > record.HeaderLen && b[0] == byte(iana.ContentHandshake) && b[1] == 3 {
 		n := record.HeaderLen + int(b[3])<<8 + int(b[4])
 		n = min(n, len(b))
 		joined = append(joined, b[record.HeaderLen:n]...)
+		ends = append(ends, len(joined))
 		b = b[n:]
 	}
-	return joined
+	return joined, ends
 }
 
 // capture is what each side of each TCP connection in a capture sent, in the order

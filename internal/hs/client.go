@@ -48,10 +48,10 @@ type client struct {
 	core
 	*clientWork
 	cfg           *config.ClientConfig
-	table         []edge[*client]
-	again         []edge[*client]     // how a renegotiation begins
+	table         *[]edge[*client]
+	again         *[]edge[*client]    // how a renegotiation begins
 	past          *past               // TLS 1.2: what a renegotiation is tied to; nil in a first handshake
-	helloRequests int                 // TLS 1.2: that came meanwhile
+	helloRequests int32               // TLS 1.2: that came meanwhile
 	resumption    keys.Secret         // what tickets make sessions of; nil: they are dropped
 	chain         []*x509.Certificate // the server's
 	later         laterAnswer         // TLS 1.3: to a request after the handshake
@@ -112,10 +112,11 @@ func NewClient(cfg *config.ClientConfig, o *Options) (Machine, error) {
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
 		return nil, fault.ConfigServerName.In("ServerName")
 	}
-	c := &client{cfg: cfg, table: clientHellos, again: clientAgain}
+	c := &client{cfg: cfg, table: &clientHellos, again: &clientAgain}
 	o.Limits = params.Limits
-	c.core = core{Options: o, role: fault.Client, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Client}}
+	c.core = core{Options: o, role: fault.Client}
 	c.wake()
+	c.info.Role = fault.Client
 	c.params = params
 	return c, nil
 }
@@ -308,12 +309,17 @@ func (c *client) helloRetryRequest(msg []byte) (fault.State, error) {
 		return 0, fault.RetryGroup.In("key_share.selected_group").Saw(g, "a group of ours without a share: "+join(c.unshared()))
 	}
 	c.info.Retried = true
-	c.decided(func() flow.Decision {
-		return flow.Decision{What: "retry", By: fault.Server, Chosen: retryWish(wantsShare, g, hasCookie),
-			Offered: names(c.hello.Groups.Slice()), Reason: "The server can't go on with the first ClientHello and asks for a second; this costs a round trip."}
-	})
 	c.retry = retry
 	c.suite = suite.ByID(retry.CipherSuite)
+	c.tellVersion()
+	c.tellSuite(retry.CipherSuite)
+	if wantsShare {
+		c.tellGroup(g, "; we had sent no key share for it, so the server asks for one")
+	}
+	c.decided(func() flow.Decision {
+		return flow.Decision{What: "retry", By: fault.Server, Chosen: retryWish(wantsShare, g, hasCookie),
+			Reason: "The server can't go on with the first ClientHello and asks for a second; this costs a round trip."}
+	})
 	c.transcript.Retry(c.suite.Hash)
 	c.transcript.Write(msg)
 
@@ -372,11 +378,11 @@ func (c *client) serverHello(msg []byte) (fault.State, error) {
 	}
 	if c.info.Version < iana.TLS13 {
 		c.dropOffers(nil)
-		c.table = client12
+		c.table = &client12
 		return c.serverHello12(msg, sh)
 	}
 	c.refuseOld()
-	c.table = client13
+	c.table = &client13
 	return c.serverHello13(msg, sh)
 }
 

@@ -122,11 +122,11 @@ func (c *client) serverHello12(msg []byte, sh *wire.ServerHello) (fault.State, e
 		c.info.SCTs = cloneAll(sh.SCTs)
 	}
 	c.secrets.clientRandom, c.secrets.serverRandom = c.hello.Random, sh.Random
-	c.tellChoice("version", c.info.Version.String(), func() []string { return names(meant(offeredVersions(&c.hello))) }, "")
+	c.tellVersion()
 	if c.info.Resumed {
-		c.tellOldSuite(func() []string { return c.suitesOf(c.info.Version) })
+		c.tellOldSuite(&c.hello)
 	} else {
-		c.tellChoice("cipher_suite", sh.CipherSuite.String(), func() []string { return c.suitesOf(c.info.Version) }, "")
+		c.tellSuite(sh.CipherSuite)
 	}
 	c.info.EncryptThenMAC = sh.Extensions.Has(iana.ExtEncryptThenMAC)
 	if c.info.EncryptThenMAC && !c.suite.CBC() {
@@ -178,7 +178,7 @@ func (c *client) certificate12(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	var err error
-	if c.chain, err = cert.Parse(m.List, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(m.List, *c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]

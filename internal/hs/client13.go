@@ -80,8 +80,10 @@ func (c *client) serverHello13(msg []byte, sh *wire.ServerHello) (fault.State, e
 	}
 	c.suite = suite.ByID(sh.CipherSuite)
 	c.info.CipherSuite = sh.CipherSuite
-	c.tellChoice("version", c.info.Version.String(), func() []string { return names(meant(c.hello.SupportedVersions.Slice())) }, "")
-	c.tellChoice("cipher_suite", sh.CipherSuite.String(), func() []string { return c.suitesOf(iana.TLS13) }, "")
+	if c.retry == nil { // else it was told there
+		c.tellVersion()
+		c.tellSuite(sh.CipherSuite)
+	}
 	if err := c.takePSK(sh); err != nil {
 		return 0, err
 	}
@@ -126,11 +128,12 @@ func (c *client) agree(sh *wire.ServerHello) ([]byte, error) {
 		return nil, fault.KeyShareGroup.In("key_share.group").Saw(g, join(c.shared()))
 	}
 	c.info.Group = g
-	more := "; we had sent a key share for it, so no round trip was lost"
-	if c.retry != nil && c.retry.Extensions.Has(iana.ExtKeyShare) {
-		more = "; it had to ask for our key share first"
+	switch {
+	case c.retry == nil:
+		c.tellGroup(g, "; we had sent a key share for it, so no round trip was lost")
+	case !c.retry.Extensions.Has(iana.ExtKeyShare): // else it was told there
+		c.tellGroup(g, "; we had sent a key share for it")
 	}
-	c.tellChoice("group", g.String(), func() []string { return names(meant(c.hello.Groups.Slice())) }, more)
 	return key.Shared(sh.KeyShare.Key)
 }
 
@@ -141,32 +144,42 @@ func (c *client) shared() (groups []iana.Group) {
 	return groups
 }
 
+func (c *client) tellVersion() {
+	c.tellChoice("version", c.info.Version.String(), func() offering { return offers(offeredVersions(&c.hello), anything) }, "")
+}
+
+func (c *client) tellSuite(id iana.CipherSuite) {
+	c.tellChoice("cipher_suite", id.String(), func() offering { return offeredSuites(&c.hello, c.info.Version) }, "")
+}
+
+func (c *client) tellGroup(g iana.Group, more string) {
+	c.tellChoice("group", g.String(), func() offering { return offeredGroups(&c.hello, anything) }, more)
+}
+
 // tellChoice says what the server chose from our hello.
-func (c *client) tellChoice(what, chosen string, list func() []string, more string) {
+func (c *client) tellChoice(what, chosen string, list func() offering, more string) {
 	c.decided(func() flow.Decision {
-		offered := list()
-		return flow.Decision{What: what, By: fault.Server, Chosen: chosen, Offered: offered,
-			Reason: rank(slices.Index(offered, chosen), len(offered)) + more + "."}
+		o := list()
+		d := decision(what, o, nil)
+		d.Chosen, d.Reason = chosen, o.rank(chosen)+more+"."
+		return d
 	})
 }
 
 // rank says what it means that a server chose from our list what it did.
-func rank(at, of int) string {
-	switch {
-	case of == 1:
-		return "It is the only one that we offered"
-	case at == 0:
-		return fmt.Sprintf("It is the first of the %d that we offered, so the one that we prefer", of)
+func (o offering) rank(chosen string) string {
+	fit, offered := o.fit(), "we offered"
+	if len(o.unfit) > 0 {
+		offered += " for " + o.of
 	}
-	return fmt.Sprintf("It is number %d of the %d that we offered: the server prefers this one, or does not know what stands before it", at+1, of)
-}
-
-// suitesOf are those of the hello's suites that the chosen version may use.
-func (c *client) suitesOf(v iana.Version) []string {
-	return names(slices.DeleteFunc(c.hello.CipherSuites.Slice(), func(id iana.CipherSuite) bool {
-		s := suite.ByID(id)
-		return s == nil || !s.For(v)
-	}))
+	switch at := slices.Index(fit, chosen); {
+	case len(fit) == 1:
+		return fmt.Sprintf("It is the only one that %s", offered)
+	case at == 0:
+		return fmt.Sprintf("It is the first of the %d that %s, so the one that we prefer", len(fit), offered)
+	default:
+		return fmt.Sprintf("It is number %d of the %d that %s: the server prefers this one, or does not know what stands before it", at+1, len(fit), offered)
+	}
 }
 
 func (c *client) encryptedExtensions(msg []byte) (fault.State, error) {
@@ -274,7 +287,7 @@ func (c *client) certificate(msg []byte) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
-	if c.chain, err = cert.Parse(raw, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(raw, *c.Limits); err != nil {
 		return 0, err
 	}
 	c.info.ServerCertificate = c.chain[0]

@@ -125,8 +125,9 @@ func (c *client) tellOwn(ours []string, i int, why string) {
 		return
 	}
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "signature_scheme", By: fault.Client, Chosen: c.scheme.String(), Offered: names(c.asked.SignatureSchemes),
-			Accepted: names(c.signable(c.own)), Reason: "It is the first in the client's order that its key can make and the server accepts."}
+		d := decision("signature_scheme", offeredSchemes(c.asked.SignatureSchemes, c.info.Version, c.own), names(c.signable(c.own)))
+		d.By, d.Chosen, d.Reason = fault.Client, c.scheme.String(), "It is the first in the client's order that its key can make and the server accepts."
+		return d
 	})
 }
 

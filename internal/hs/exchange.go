@@ -82,7 +82,7 @@ func (c *client) checkServerParams(m *wire.ServerKeyExchange) error {
 			return fault.ServerGroup.In("namedcurve").Saw(m.Group, join(c.hello.Groups.Slice()))
 		}
 		c.info.Group = m.Group
-		c.tellChoice("group", m.Group.String(), func() []string { return names(c.hello.Groups.Slice()) }, "")
+		c.tellChoice("group", m.Group.String(), func() offering { return offeredGroups(&c.hello, kex.Curve) }, "")
 	case c.suite.Exchange.Finite():
 		p := kex.Params{P: m.P, G: m.G}
 		if err := kex.CheckParams(p, c.cfg.MinDHBits); err != nil {
@@ -98,7 +98,7 @@ func (c *client) checkServerParams(m *wire.ServerKeyExchange) error {
 // tellDH says which finite-field group the server chose.
 func (c *client) tellDH() {
 	c.decided(func() flow.Decision {
-		d := flow.Decision{What: "group", By: fault.Server, Offered: names(c.hello.Groups.Slice())}
+		d := decision("group", offeredGroups(&c.hello, kex.Finite), nil)
 		if c.info.Group != 0 {
 			d.Chosen, d.Reason = c.info.Group.String(), "The server sent the parameters of this group of RFC 7919."
 			return d

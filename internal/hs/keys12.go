@@ -92,9 +92,11 @@ func (c *core) derive12(premaster []byte) error {
 }
 
 // tellOldSuite says why a session that is resumed has its suite.
-func (c *core) tellOldSuite(offered func() []string) {
+func (c *core) tellOldSuite(h *wire.ClientHello) {
 	c.decided(func() flow.Decision {
-		return flow.Decision{What: "cipher_suite", By: fault.Server, Chosen: c.suite.ID.String(), Offered: offered(), Reason: "It is the one of the session."}
+		d := decision("cipher_suite", offeredSuites(h, c.info.Version), nil)
+		d.Chosen, d.Reason = c.suite.ID.String(), "It is the one of the session."
+		return d
 	})
 }
 
@@ -124,7 +126,8 @@ func (c *core) sendFinished12() error {
 		return err
 	}
 	c.noteFinished(c.role, verify)
-	_, err := c.send(&wire.Finished{VerifyData: verify}, flow.Application)
+	c.end.VerifyData = verify
+	_, err := c.send(&c.end, flow.Application)
 	return err
 }
 
@@ -134,7 +137,7 @@ func (c *core) sendFinished12() error {
 // have the same (RFC 7627, Section 6.2).
 func (c *core) noteFinished(of fault.Role, verify []byte) {
 	first := len(c.verify[fault.Client])+len(c.verify[fault.Server]) == 0
-	c.verify[of] = slices.Clone(verify)
+	c.verify[of] = verify
 	if !first {
 		return
 	}
@@ -182,6 +185,7 @@ func (c *core) takeFinished12(msg []byte) (*finishedHeld, error) {
 // 7627, Section 6.3).
 func (c *core) keepExporter() {
 	if c.info.ExtendedMasterSecret {
+		c.secrets.main.Rest()
 		c.exporter = &Exporter{main: c.secrets.main}
 	} else {
 		c.secrets.main.Wipe()

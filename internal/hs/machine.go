@@ -96,7 +96,8 @@ type Machine interface {
 	ChangeCipherSpec() error  // the peer sent one, and the version is 1.2
 	Ask() flow.Ask            // what it waits for besides bytes, or nil
 	State() fault.State
-	Info() *flow.Info
+	Info() *flow.Info                  // what is settled so far
+	Settled() *flow.Settled            // Info from CONNECTED on; nil before
 	Exporter() *Exporter               // nil before CONNECTED
 	Errands(failed bool) []flow.Errand // what came up to be done besides, once the handshake is over or the connection has failed; each is given once
 }
@@ -110,7 +111,7 @@ type Options struct {
 	// NoEarly has a client offer no 0-RTT data though it is set up to.
 	NoEarly bool
 	// Limits are the configuration's, which the Machine fills in when it is made.
-	Limits config.Limits
+	Limits *config.Limits
 
 	// Watch may be nil.
 	Watch func(*flow.Event)
@@ -175,23 +176,26 @@ type core struct {
 	state    fault.State
 	anew     bool // TLS 1.2: this is a renegotiation, under the keys of the handshake before
 	ask      flow.Ask
-	info     *flow.Info // once CONNECTED, others read it, and a change makes a new one
+	info     *flow.Info    // lies in work, and is nil without it
+	settled  *flow.Settled // what it comes to in CONNECTED; others read it
 	suite    *suite.Suite
 	errands  []flow.Errand
 	regret   flow.Errand // what is to be done if the connection fails
-	keyLog   io.Writer
 	exporter *Exporter
 }
 
 func (c *core) Ask() flow.Ask       { return c.ask }
 func (c *core) State() fault.State  { return c.state }
 func (c *core) Exporter() *Exporter { return c.exporter }
-func (c *core) Info() *flow.Info    { return c.info }
 
-// changes has Info change after CONNECTED.
-func (c *core) changes() {
-	info := *c.info
-	c.info = &info
+func (c *core) Settled() *flow.Settled { return c.settled }
+
+func (c *core) Info() *flow.Info {
+	if c.info == nil {
+		info := c.settled.Info()
+		return &info
+	}
+	return c.info
 }
 
 // step finds the row for (state, on), runs its handler and checks the outcome
@@ -231,8 +235,12 @@ func (c *core) enter(s fault.State) {
 		c.event = flow.Event{Kind: flow.State, Role: c.role, From: c.state, To: s}
 		c.Watch(&c.event)
 	}
+	done := s == fault.Connected && c.state != s
 	if c.state = s; c.info.State != fault.Connected { // to others the connection stays so
 		c.info.State = s
+	}
+	if done && (c.settled == nil || c.anew) {
+		c.settled = c.info.Settle()
 	}
 }
 

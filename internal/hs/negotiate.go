@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
@@ -164,14 +165,71 @@ func chooseALPN(h *wire.ClientHello, ours []string) (choice, string, error) {
 // added when somebody watches.
 type choice struct{ what, chosen, reason string }
 
-func (c choice) from(offered, accepted []string) flow.Decision {
-	d := decision(c.what, offered, accepted)
+func (c choice) from(o offering, accepted []string) flow.Decision {
+	d := decision(c.what, o, accepted)
 	d.Chosen, d.Reason = c.chosen, c.reason
 	return d
 }
 
-func decision(what string, offered, accepted []string) flow.Decision {
-	return flow.Decision{What: what, By: fault.Server, Offered: offered, Accepted: accepted}
+func decision(what string, o offering, accepted []string) flow.Decision {
+	return flow.Decision{What: what, By: fault.Server, Offered: o.all, Unfit: o.unfit, Accepted: accepted}
+}
+
+// An offering is a list of the other side, and what of it what was chosen already
+// rules out, whoever accepts it.
+type offering struct {
+	all, unfit []string
+	of         string // what rules it out: "TLS 1.3"
+}
+
+// fit is what could be chosen.
+func (o offering) fit() []string {
+	return slices.DeleteFunc(slices.Clone(o.all), func(s string) bool { return slices.Contains(o.unfit, s) })
+}
+
+// offers is list without GREASE. What does not fit is what fits denies.
+func offers[T interface {
+	~uint16
+	fmt.Stringer
+}](list []T, fits func(T) bool) (o offering) {
+	for _, v := range meant(list) {
+		o.all = append(o.all, v.String())
+		if !fits(v) {
+			o.unfit = append(o.unfit, v.String())
+		}
+	}
+	return o
+}
+
+func anything[T any](T) bool { return true }
+
+// offeredSuites are those that h offers for any version. Signals among them are no
+// suites (RFC 5746, Section 3.3; RFC 7507, Section 2).
+func offeredSuites(h *wire.ClientHello, v iana.Version) offering {
+	list := slices.DeleteFunc(h.CipherSuites.Slice(), func(id iana.CipherSuite) bool {
+		return id == iana.TLS_EMPTY_RENEGOTIATION_INFO_SCSV || id == iana.TLS_FALLBACK_SCSV
+	})
+	o := offers(list, func(id iana.CipherSuite) bool {
+		if x := suite.ByID(id); x != nil {
+			return x.For(v)
+		}
+		return !id.Known() || strings.Contains(id.String(), "_WITH_") == (v < iana.TLS13) // the names of TLS 1.3 tell no key exchange
+	})
+	o.of = v.String()
+	return o
+}
+
+// offeredGroups are those that h offers. A suite of TLS 1.2 or below takes one kind.
+func offeredGroups(h *wire.ClientHello, kind func(iana.Group) bool) offering {
+	o := offers(h.Groups.Slice(), func(g iana.Group) bool { return kind(g) || !kex.Supported(g) })
+	o.of = "this key exchange"
+	return o
+}
+
+// offeredSchemes are those that the other side takes. Our key can make some of them.
+func offeredSchemes(list []iana.SignatureScheme, v iana.Version, own *config.Certificate) offering {
+	may := signable(v, own, own.Signer().Schemes(), false)
+	return offers(list, func(x iana.SignatureScheme) bool { return slices.Contains(may, x) })
 }
 
 // checkClientHello13 checks what every ClientHello that leads to TLS 1.3 must
@@ -277,10 +335,10 @@ func (s *server) settleSuite12() error {
 		s.group = g
 		s.info.CipherSuite, s.info.Group = s.suite.ID, g
 		s.decided(func() flow.Decision {
-			return why.from(names(s.hello.CipherSuites.Slice()), names(suitesFor(s.info.Version, left)))
+			return why.from(offeredSuites(&s.hello, s.info.Version), names(suitesFor(s.info.Version, left)))
 		})
 		if g != 0 {
-			s.decided(func() flow.Decision { return whyGroup.from(names(s.hello.Groups.Slice()), names(s.groups12())) })
+			s.decided(func() flow.Decision { return whyGroup.from(offeredGroups(&s.hello, s.kind12()), names(s.groups12())) })
 		}
 		return nil
 	}

@@ -276,6 +276,25 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestMeanings: each state of a table says what it is for, and no two say the same.
+func TestMeanings(t *testing.T) {
+	said := map[string]fault.State{}
+	for _, m := range machines() {
+		for _, r := range m.table {
+			for _, s := range append(r.to, r.from, fault.Failed) {
+				text := s.Meaning()
+				if other, ok := said[text]; !strings.HasSuffix(text, ".") || ok && other != s {
+					t.Errorf("%v means %q; %v means the same", s, text, other)
+				}
+				said[text] = s
+			}
+		}
+	}
+	if len(said) != int(fault.Failed)+1 {
+		t.Errorf("%d of %d states stand in a table", len(said), fault.Failed+1)
+	}
+}
+
 // variants gives an order with and without each of its [parts].
 func variants(order string) []string {
 	before, rest, found := strings.Cut(order, "[")

@@ -56,7 +56,6 @@ func (c *client) laterRequest(msg []byte) (fault.State, error) {
 	if c.later.base == nil {
 		return 0, fault.RequestUnasked.In("msg_type").Saw(iana.CertificateRequest, "new_session_ticket or key_update")
 	}
-	c.changes()
 	r, err := c.takeRequest(msg)
 	if err != nil {
 		return 0, err
@@ -125,6 +124,7 @@ func (c *client) sendAnswer() (fault.State, error) {
 		}
 		return c.answers, nil
 	})
+	c.settled = c.info.Settle()
 	c.Layer.Authenticated()
 	return fault.Connected, err
 }
@@ -166,14 +166,14 @@ func (s *server) Requested() bool {
 func (s *server) RequestCertificate() error {
 	s.later.mu.Lock()
 	defer s.later.mu.Unlock()
-	switch {
+	switch info := s.settled.Info(); {
 	case s.later.open != nil:
 		return nil
-	case s.info.Version != iana.TLS13:
-		return fault.RequestImpossible.New().Saw("the connection speaks "+s.info.Version.String(), iana.TLS13)
+	case info.Version != iana.TLS13:
+		return fault.RequestImpossible.New().Saw("the connection speaks "+info.Version.String(), iana.TLS13)
 	case s.later.base == nil:
 		return fault.RequestImpossible.New().Saw("the client did not offer it", iana.ExtPostHandshakeAuth)
-	case s.info.PSKIdentity != nil: // RFC 9846, Section 4.4.2
+	case info.PSKIdentity != nil: // RFC 9846, Section 4.4.2
 		return fault.RequestImpossible.New().Saw("the client is known by its pre-shared key", "a client that has none")
 	case s.cfg.ClientAuth == config.NoClientCert:
 		return fault.RequestImpossible.In("ClientAuth").Saw(s.cfg.ClientAuth, "a policy that asks")
@@ -227,7 +227,6 @@ func (s *server) laterCertificate(msg []byte) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.changes()
 	s.chain, s.evidence = nil, evidence{}
 	s.info.ClientAuth = true
 	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {
@@ -267,9 +266,10 @@ func (s *server) laterFinished(msg []byte) (fault.State, error) {
 	if err := s.evidence.complete(owed); err != nil {
 		return 0, err
 	}
-	s.Layer.Authenticated()
 	s.later.mu.Lock()
 	defer s.later.mu.Unlock()
+	s.settled = s.info.Settle()
+	s.Layer.Authenticated()
 	s.later.open = nil
 	return fault.Connected, nil
 }

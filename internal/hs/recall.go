@@ -63,7 +63,7 @@ func (c *client) recalled([]byte) (fault.State, error) {
 		return c.greet()
 	}
 	var err error
-	if c.chain, err = cert.Parse(s.Peer, c.Limits); err != nil {
+	if c.chain, err = cert.Parse(s.Peer, *c.Limits); err != nil {
 		return c.leave("its certificates can't be read")
 	}
 	c.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{
@@ -306,7 +306,9 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 	if c.resumption == nil || m.Lifetime == 0 || len(m.Ticket) > longestTicket {
 		return
 	}
-	s := &session.Session{
+	e := &storeSession{store: c.cfg.Sessions, key: c.sessionKey()}
+	s := &e.session
+	*s = session.Session{
 		Version: iana.TLS13, CipherSuite: c.suite.ID, Secret: c.suite.Hash.PSK(c.resumption, m.Nonce), Ticket: m.Ticket,
 		Received: c.now(c.cfg.Time), Lifetime: min(time.Duration(m.Lifetime)*time.Second, session.MaxLifetime), AgeAdd: m.AgeAdd,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, SignatureScheme: c.info.SignatureScheme, Group: c.info.Group,
@@ -319,7 +321,7 @@ func (c *client) keep(m *wire.NewSessionTicket) {
 	for i, x := range c.chain {
 		s.Peer[i] = x.Raw
 	}
-	c.errands = append(c.errands, &storeSession{c.cfg.Sessions, c.sessionKey(), s})
+	c.errands = append(c.errands, e)
 }
 
 // keepResumption leaves of the main secret what tickets need; the transcript ends
@@ -335,11 +337,11 @@ func (c *client) keepResumption(main *keys.Main) {
 type storeSession struct {
 	store   session.ClientStore
 	key     string
-	session *session.Session
+	session session.Session
 }
 
 func (e *storeSession) Run(ctx context.Context) error {
-	if err := e.store.Put(ctx, e.key, e.session); err != nil {
+	if err := e.store.Put(ctx, e.key, &e.session); err != nil {
 		return fault.SessionStore.Because(err)
 	}
 	return nil

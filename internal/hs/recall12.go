@@ -29,9 +29,9 @@ const sessionLife = 24 * time.Hour
 
 // drop has the store forget s.
 func (c *client) drop(s *session.Session) flow.Errand {
-	x := *s
-	x.Secret = nil // which is not what s is known by
-	return &dropSession{c.cfg.Sessions, c.sessionKey(), &x}
+	e := &dropSession{c.cfg.Sessions, c.sessionKey(), *s}
+	e.session.Secret = nil // which is not what s is known by
+	return e
 }
 
 // unfit12 is unfit for what only sessions of TLS 1.2 and below are bound to: there
@@ -184,7 +184,9 @@ func (c *client) keep12() {
 	if c.cfg.Sessions == nil || c.hooked || !known || c.past != nil {
 		return
 	}
-	s := &session.Session{
+	e := &storeSession{store: c.cfg.Sessions, key: c.sessionKey()}
+	s := &e.session
+	*s = session.Session{
 		Version: c.info.Version, CipherSuite: c.suite.ID, ID: c.given, Received: c.now(c.cfg.Time), Lifetime: sessionLife,
 		ServerName: c.cfg.ServerName, ALPN: c.info.ALPN, ExtendedMasterSecret: c.info.ExtendedMasterSecret, MaxFragment: c.fragment,
 		SignatureScheme: c.info.SignatureScheme, Group: c.info.Group, DHBits: uint16(c.info.DHBits),
@@ -204,7 +206,7 @@ func (c *client) keep12() {
 	}
 	s.Secret = c.secrets.main.Master()
 	c.regret = c.drop(s)
-	c.errands = append(c.errands, &storeSession{c.cfg.Sessions, c.sessionKey(), s})
+	c.errands = append(c.errands, e)
 }
 
 // dropSession is the errand of a client whose session was not taken, or was offered,
@@ -213,11 +215,11 @@ func (c *client) keep12() {
 type dropSession struct {
 	store   session.ClientStore
 	key     string
-	session *session.Session
+	session session.Session
 }
 
 func (e *dropSession) Run(ctx context.Context) error {
-	if err := e.store.Drop(ctx, e.key, e.session); err != nil {
+	if err := e.store.Drop(ctx, e.key, &e.session); err != nil {
 		return fault.SessionStore.Because(err)
 	}
 	return nil

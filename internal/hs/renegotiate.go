@@ -79,10 +79,10 @@ func (c *client) renegotiate([]byte) (fault.State, error) {
 	params.Suites = slices.DeleteFunc(slices.Clone(params.Suites), func(id iana.CipherSuite) bool { return !suite.ByID(id).For(c.info.Version) })
 	params.Groups = slices.DeleteFunc(slices.Clone(params.Groups), kex.PostQuantum) // which TLS 1.2 has not
 	next := client{cfg: c.cfg, table: c.again, again: c.again, past: p}
-	next.core = core{Options: c.Options, role: c.role, state: c.state, keyLog: c.keyLog, errands: c.errands, regret: c.regret, anew: true,
-		info: &flow.Info{Role: c.role, State: c.state, Renegotiations: c.info.Renegotiations + 1}}
+	next.core = core{Options: c.Options, role: c.role, state: c.state, errands: c.errands, regret: c.regret, anew: true}
 	*c = next
 	c.wake()
+	c.info.Role, c.info.State, c.info.Renegotiations = c.role, c.state, p.info.Renegotiations+1
 	c.params = params
 	c.Layer.Renegotiating()
 	return c.greet()

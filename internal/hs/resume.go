@@ -209,7 +209,7 @@ func (s *server) misses(st *session.State, with *suite.Suite) string {
 // readPeer takes the client's chain from a session.
 func (s *server) readPeer(st *session.State) (err error) {
 	if len(st.Peer) > 0 {
-		s.chain, err = cert.Parse(st.Peer, s.Limits)
+		s.chain, err = cert.Parse(st.Peer, *s.Limits)
 	}
 	return err
 }

@@ -154,7 +154,7 @@ func (s *server) rejudged12() (fault.State, error) {
 // another ticket: one ticket, shown again and again, would link its connections.
 func (s *server) keepOn() (fault.State, error) {
 	st := s.found.state
-	s.table = server12
+	s.table = &server12
 	s.info.Resumed = true
 	s.info.CipherSuite, s.info.Group = s.suite.ID, st.Group
 	s.info.SignatureScheme, s.info.ClientScheme = st.SignatureScheme, st.ClientScheme
@@ -162,7 +162,7 @@ func (s *server) keepOn() (fault.State, error) {
 		s.info.DHBits = kex.ParamsOf(st.Group).Bits()
 	}
 	s.evidence.psk = &pskHeld{}
-	s.tellOldSuite(func() []string { return names(s.hello.CipherSuites.Slice()) })
+	s.tellOldSuite(&s.hello)
 	s.tellOld(s.oldName(), "It fits, so nobody shows a certificate, and there is no key exchange.")
 	if len(s.hello.Ticket) == 0 {
 		s.regret = &dropCached{s.cfg.SessionCache, bytes.Clone(s.hello.SessionID)}

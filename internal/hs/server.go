@@ -54,7 +54,7 @@ type server struct {
 	core
 	*serverWork
 	cfg   *config.ServerConfig
-	table []edge[*server]
+	table *[]edge[*server]
 	later laterRequests // TLS 1.3: after the handshake
 }
 
@@ -108,10 +108,11 @@ func NewServer(cfg *config.ServerConfig, o *Options) (Machine, error) {
 			return nil, err
 		}
 	}
-	s := &server{cfg: cfg, table: serverHellos}
+	s := &server{cfg: cfg, table: &serverHellos}
 	o.Limits = params.Limits
-	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH, keyLog: cfg.KeyLogWriter, info: &flow.Info{Role: fault.Server, State: fault.WaitCH}}
+	s.core = core{Options: o, role: fault.Server, state: fault.WaitCH}
 	s.wake()
+	s.info.Role, s.info.State = fault.Server, fault.WaitCH
 	s.params = params
 	return s, nil
 }
@@ -213,7 +214,7 @@ func (s *server) answer12() (fault.State, error) {
 
 // full12 goes on without a session.
 func (s *server) full12() (fault.State, error) {
-	s.table = server12
+	s.table = &server12
 	if len(s.cfg.PSKs) == 0 {
 		if err := s.haveCertificate(); err != nil {
 			return 0, err
@@ -246,7 +247,9 @@ func (s *server) settleVersion() error {
 	if highest := s.params.Versions[0]; v < highest && s.hello.CipherSuites.Has(iana.TLS_FALLBACK_SCSV) {
 		return fault.InappropriateFallback.In("cipher_suites").Saw("a retry that offers at most "+v.String(), highest)
 	}
-	s.decided(func() flow.Decision { return why.from(names(offeredVersions(&s.hello)), names(s.params.Versions)) })
+	s.decided(func() flow.Decision {
+		return why.from(offers(offeredVersions(&s.hello), anything), names(s.params.Versions))
+	})
 	return nil
 }
 
@@ -257,7 +260,7 @@ func (s *server) settleALPN() error {
 		return nil
 	}
 	if s.info.ALPN = alpn; alpn != "" {
-		s.decided(func() flow.Decision { return why.from(quoted(s.hello.ALPN), s.speakable()) })
+		s.decided(func() flow.Decision { return why.from(offering{all: quoted(s.hello.ALPN)}, s.speakable()) })
 	}
 	return err
 }
@@ -312,7 +315,10 @@ func (s *server) settleSuite13() error {
 	}
 	s.suite, s.info.CipherSuite = chosen, chosen.ID
 	s.decided(func() flow.Decision {
-		return why.from(names(s.hello.CipherSuites.Slice()), names(suitesFor(iana.TLS13, ours)))
+		if s.found != nil {
+			why.reason = strings.TrimSuffix(why.reason, ".") + ", of those that have the hash of the pre-shared key, as they must (RFC 9846, Section 4.3.11)."
+		}
+		return why.from(offeredSuites(&s.hello, iana.TLS13), names(suitesFor(iana.TLS13, ours)))
 	})
 	return nil
 }
@@ -328,7 +334,7 @@ func (s *server) settleGroup13() error {
 		return err
 	}
 	s.group, s.info.Group = g, g
-	s.decided(func() flow.Decision { return why.from(names(s.hello.Groups.Slice()), names(s.params.Groups)) })
+	s.decided(func() flow.Decision { return why.from(offeredGroups(&s.hello, anything), names(s.params.Groups)) })
 	return nil
 }
 
@@ -336,7 +342,7 @@ func (s *server) settleGroup13() error {
 func (s *server) accept13() (fault.State, error) {
 	s.transcript.Write(s.first)
 	s.first = nil
-	s.table = server13
+	s.table = &server13
 	if err := s.settleALPN(); err != nil {
 		return 0, err
 	}
@@ -479,7 +485,7 @@ func (s *server) chooseCertificate() error {
 			name, _, _ := strings.Cut(why, "; its key signs")
 			why = name + "; the client encrypts the secret to its key."
 		}
-		d := decision("certificate", nil, nil)
+		d := decision("certificate", offering{}, nil)
 		for _, c := range ours {
 			d.Accepted = append(d.Accepted, cert.Describe(c.Leaf))
 		}
@@ -491,7 +497,7 @@ func (s *server) chooseCertificate() error {
 		return nil
 	}
 	s.decided(func() flow.Decision {
-		d := decision("signature_scheme", names(s.hello.SignatureSchemes.Slice()), names(ours[i].Schemes))
+		d := decision("signature_scheme", offeredSchemes(s.hello.SignatureSchemes.Slice(), s.info.Version, &s.certs[i]), names(ours[i].Schemes))
 		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
 		return d
 	})

@@ -28,7 +28,7 @@ func (s *server) shown(raw [][]byte, missing *fault.Rule) error {
 		return nil
 	}
 	var err error
-	s.chain, err = cert.Parse(raw, s.Limits)
+	s.chain, err = cert.Parse(raw, *s.Limits)
 	return err
 }
 

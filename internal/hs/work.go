@@ -1,6 +1,7 @@
 package hs
 
 import (
+	"io"
 	"sync"
 
 	"github.com/handclasp/handclasp/fault"
@@ -27,12 +28,14 @@ type work struct {
 	verify     [fault.Server + 1][]byte // TLS 1.2: verify_data of both sides
 	secrets    secrets12
 	event      flow.Event
+	keyLog     io.Writer // nil if there is none
 
 	stage   *keys.Handshake // TLS 1.3
 	main    *keys.Main
 	traffic traffic // of the handshake epoch
 	app     traffic
 
+	about     flow.Info       // room for info
 	own       keys.Transcript // transcript, unless it is that of an answer after the handshake
 	sessionID [32]byte        // room for one of our making
 	finished  [48]byte        // room for verify_data
@@ -49,6 +52,23 @@ type work struct {
 func (w *work) begin() {
 	w.transcript = &w.own
 	w.out = pool.Get(pool.Message)
+}
+
+// know has info lie in the work, as it was settled if it was.
+func (c *core) know(keyLog io.Writer) {
+	c.info, c.keyLog = &c.work.about, keyLog
+	if c.settled != nil {
+		*c.info = c.settled.Info()
+	}
+}
+
+// forsake has the machine of a connection that failed keep nothing but info.
+func (c *core) forsake() {
+	if c.info != nil {
+		info := *c.info
+		c.info = &info
+	}
+	c.work = nil
 }
 
 // clean leaves nothing of a handshake but empty places.
@@ -72,6 +92,7 @@ func (c *client) wake() {
 		c.clientWork = clientWorks.Get().(*clientWork)
 		c.work = &c.clientWork.common
 		c.work.begin()
+		c.know(c.cfg.KeyLogWriter)
 	}
 }
 
@@ -81,7 +102,7 @@ func (c *client) rest() {
 		return
 	}
 	w := c.clientWork
-	c.clientWork, c.work = nil, nil
+	c.clientWork, c.work, c.info = nil, nil, nil
 	w.common.clean()
 	w.hello.Reset()
 	*w = clientWork{common: w.common, hello: w.hello, lists: w.lists[:0]}
@@ -94,6 +115,7 @@ func (s *server) wake() {
 		s.serverWork = serverWorks.Get().(*serverWork)
 		s.work = &s.serverWork.common
 		s.work.begin()
+		s.know(s.cfg.KeyLogWriter)
 	}
 }
 
@@ -102,7 +124,7 @@ func (s *server) rest() {
 		return
 	}
 	w := s.serverWork
-	s.serverWork, s.work = nil, nil
+	s.serverWork, s.work, s.info = nil, nil, nil
 	w.common.clean()
 	w.hello.Reset()
 	*w = serverWork{common: w.common, hello: w.hello}
@@ -110,16 +132,24 @@ func (s *server) rest() {
 }
 
 // Abandon lets go of the work, and no answer counts any more.
-func (c *client) Abandon() { c.ask, c.clientWork, c.work = nil, nil, nil }
-func (s *server) Abandon() { s.ask, s.serverWork, s.work = nil, nil, nil }
+func (c *client) Abandon() {
+	c.ask, c.clientWork = nil, nil
+	c.forsake()
+}
+
+func (s *server) Abandon() {
+	s.ask, s.serverWork = nil, nil
+	s.forsake()
+}
 
 // step is the machine's, with the work at hand.
 func (c *client) step(on trigger, msg []byte) error {
 	c.wake()
-	err := step(&c.core, c.table, c, on, msg)
+	err := step(&c.core, *c.table, c, on, msg)
 	switch {
 	case err != nil:
-		c.clientWork, c.work = nil, nil // who keeps a connection that failed keeps no more
+		c.clientWork = nil // who keeps a connection that failed keeps no more
+		c.forsake()
 	case c.state == fault.Connected:
 		c.rest()
 	}
@@ -128,10 +158,11 @@ func (c *client) step(on trigger, msg []byte) error {
 
 func (s *server) step(on trigger, msg []byte) error {
 	s.wake()
-	err := step(&s.core, s.table, s, on, msg)
+	err := step(&s.core, *s.table, s, on, msg)
 	switch {
 	case err != nil:
-		s.serverWork, s.work = nil, nil
+		s.serverWork = nil
+		s.forsake()
 	case s.state == fault.Connected:
 		s.rest()
 	}

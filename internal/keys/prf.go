@@ -53,18 +53,32 @@ func (h Hash) prf(dst, secret []byte, label string, seed []byte) {
 		copy(dst, sumMD5SHA1(bytes.Clone(secret), slices.Concat([]byte(label), seed), len(dst)))
 		return
 	}
+	var k *keyed
+	if maxSize+len(label)+len(seed) <= maxShort {
+		k = h.keyed(secret)
+		defer k.giveBack()
+	}
+	if k == nil {
+		copy(dst, expand(h.New, bytes.Clone(secret), slices.Concat([]byte(label), seed), len(dst)))
+		return
+	}
+	k.prf(dst, label, seed)
+}
+
+// prf is P_hash into dst: A(0) = label || seed, A(i) = HMAC(A(i-1)), and the output
+// HMAC(A(i) || label || seed). Label and seed are not too long together.
+func (k *keyed) prf(dst []byte, label string, seed []byte) {
 	var room [maxShort]byte
 	labelled := append(append(room[:0], label...), seed...)
-	// P_hash: A(0) = seed, A(i) = HMAC(secret, A(i-1)); output HMAC(secret, A(i) || seed)
-	size := h.Size()
-	a := h.hmac(secret, labelled, nil, nil)
-	for len(dst) > 0 {
-		d := h.hmac(secret, a[:size], labelled, nil)
-		dst = dst[copy(dst, d[:size]):]
-		a = h.hmac(secret, a[:size], nil, nil)
-		clear(d[:])
+	var a digest
+	defer clear(a[:])
+	size := copy(a[:], k.mac(labelled, nil))
+	for {
+		if dst = dst[copy(dst, k.mac(a[:size], labelled)):]; len(dst) == 0 {
+			return
+		}
+		copy(a[:], k.mac(a[:size], nil))
 	}
-	clear(a[:])
 }
 
 // expand is n bytes of P_hash(secret, seed), the data expansion under the PRF of
@@ -105,12 +119,16 @@ func (h Hash) ExtendedMasterSecret(premaster, sessionHash []byte) Secret {
 type Master12 struct {
 	stage
 	client, server [32]byte // randoms of this connection, not of the session
+	mac            *keyed   // with the secret, while a handshake goes on; nil without
 }
 
 // NewMaster12 goes on from a master secret, 48 bytes, which it keeps: Wipe wipes
 // it too. The randoms are those of this connection's hellos, 32 bytes each.
 func NewMaster12(h Hash, master Secret, clientRandom, serverRandom []byte) *Master12 {
 	s := &Master12{stage: stage{hash: h, secret: master}}
+	if h != MD5SHA1 {
+		s.mac = h.keyed(master)
+	}
 	copy(s.client[:], clientRandom)
 	copy(s.server[:], serverRandom)
 	return s
@@ -119,9 +137,28 @@ func NewMaster12(h Hash, master Secret, clientRandom, serverRandom []byte) *Mast
 // Master is a copy of the master secret, for a session.
 func (s *Master12) Master() Secret { return slices.Clone(s.use()) }
 
+// Rest ends the handshake: what only that needs is let go of. From then on any number
+// of goroutines may call Export.
+func (s *Master12) Rest() {
+	s.mac.giveBack()
+	s.mac = nil
+}
+
+// Wipe is stage's.
+func (s *Master12) Wipe() {
+	s.Rest()
+	s.stage.Wipe()
+}
+
 func (s *Master12) prf(label string, n int, a, b []byte) []byte {
 	var room [128]byte
-	return s.hash.PRF(s.use(), label, append(append(room[:0], a...), b...), n)
+	seed := append(append(room[:0], a...), b...)
+	if s.mac == nil {
+		return s.hash.PRF(s.use(), label, seed, n)
+	}
+	out := make([]byte, n)
+	s.mac.prf(out, label, seed)
+	return out
 }
 
 // WriteKeys is what one side protects its records with. An AEAD has no MAC key.
@@ -182,5 +219,5 @@ func (s *Master12) Export(label string, context []byte, length int) ([]byte, err
 	if context != nil {
 		seed = binary.BigEndian.AppendUint16(seed, uint16(len(context)))
 	}
-	return s.prf(label, length, seed, context), nil
+	return s.hash.PRF(s.use(), label, append(seed, context...), length), nil
 }

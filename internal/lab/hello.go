@@ -26,6 +26,9 @@ type Hello struct {
 // loopback segments are larger, so what is longer counts as more than one.
 const segment = 1400
 
+// longestHello is how much is read for a hello, in bytes.
+const longestHello = 1 << 17
+
 // readHello reads a ClientHello and not much more.
 func readHello(raw net.Conn) (*Hello, error) {
 	h := new(Hello)
@@ -39,7 +42,9 @@ func readHello(raw net.Conn) (*Hello, error) {
 			return nil, err
 		}
 		reads++
-		h.Raw = append(h.Raw, buf[:n]...)
+		if h.Raw = append(h.Raw, buf[:n]...); len(h.Raw) > longestHello {
+			return nil, errors.New("a ClientHello without end")
+		}
 		msg, err := h.message()
 		if err != nil {
 			return nil, err

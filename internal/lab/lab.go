@@ -215,6 +215,11 @@ const patience = time.Minute
 // honest serves as the configuration says: a handshake, and an answer to whoever
 // asks something.
 func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
+	return saying(cfg, func(*handclasp.Conn) string { return answer() })
+}
+
+// saying is honest, with another answer.
+func saying(cfg *handclasp.ServerConfig, answer func(*handclasp.Conn) string) func(net.Conn) {
 	return func(raw net.Conn) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -232,7 +237,7 @@ func honest(cfg *handclasp.ServerConfig) func(net.Conn) {
 		buf := make([]byte, 4096)
 		n, err := conn.Read(buf)
 		if conduct.read(n, err); err == nil && n > 0 {
-			io.WriteString(conn, answer())
+			io.WriteString(conn, answer(conn))
 		}
 		conn.Close()
 	}

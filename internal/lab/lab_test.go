@@ -10,6 +10,7 @@ import (
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/record"
 )
 
 // meet has the case's own client meet its server, once.
@@ -104,6 +105,28 @@ func check(t *testing.T, err error, want any) {
 	}
 	if !ok {
 		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+// TestEndlessHello: a hello that claims to be long is not waited for, nor kept.
+func TestEndlessHello(t *testing.T) {
+	ours, theirs := net.Pipe()
+	sent := make(chan int)
+	go func() {
+		n := 0
+		first := []byte{byte(iana.ClientHello), 0xff, 0xff, 0xff}
+		for payload := append(first, make([]byte, 16000)...); ; payload = make([]byte, 16000) {
+			if _, err := ours.Write(record.AppendPlaintext(nil, iana.TLS10, iana.ContentHandshake, payload)); err != nil {
+				break
+			}
+			n += len(payload)
+		}
+		sent <- n
+	}()
+	_, err := readHello(theirs)
+	theirs.Close()
+	if n := <-sent; err == nil || n > 1<<18 {
+		t.Errorf("%v after %d bytes", err, n)
 	}
 }
 

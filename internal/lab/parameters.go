@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/handclasp/handclasp"
@@ -36,6 +37,8 @@ var parameters = []Case{
 		})},
 	{Name: "one-curve", Text: "The server takes the group secp521r1 alone, and the client has others.", Cause: "no-common-group", Flags: "--groups x25519,P-256",
 		client: clientGroups(iana.X25519, iana.Secp256r1), serve: serverGroups(iana.Secp521r1)},
+	{Name: "one-curve-12", Text: "The server takes the group secp521r1, or key transport by RSA, in TLS 1.2, and the client has neither.", Cause: "no-common-group", Flags: "--groups x25519,P-256",
+		client: clientGroups(iana.X25519, iana.Secp256r1), serve: oneCurve12},
 	{Name: "hybrid-only", Text: "The server takes the hybrid group X25519MLKEM768 alone, and the client has none.", Cause: "no-common-group", Flags: "--groups x25519,P-256",
 		client: clientGroups(iana.X25519, iana.Secp256r1), serve: serverGroups(iana.X25519MLKEM768)},
 	{Name: "retry", Text: "The server asks for a group that the client sent no share of, which costs a round trip and is no fault.", Cause: "nothing-wrong",
@@ -74,6 +77,20 @@ func serverGroups(groups ...iana.Group) func(*bench) (func(net.Conn), error) {
 	})
 }
 
+// oneCurve12 has two things that help a client, of which one is better.
+func oneCurve12(b *bench) (func(net.Conn), error) {
+	cfg, err := b.config()
+	if err != nil {
+		return nil, err
+	}
+	l := leaf()
+	l.Key = pki.RSA2048
+	cfg.Certificates[0], err = b.issue(l)
+	cfg.MaxVersion, cfg.CurvePreferences = iana.TLS12, []iana.Group{iana.Secp521r1}
+	cfg.CipherSuites = []iana.CipherSuite{iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, iana.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	return honest(cfg), err
+}
+
 func clientGroups(groups ...iana.Group) func(*bench, *handclasp.ClientConfig) error {
 	return func(_ *bench, c *handclasp.ClientConfig) error { c.CurvePreferences = groups; return nil }
 }
@@ -95,6 +112,7 @@ var clients = []Case{
 		client: shown(func(b *bench) (*pki.Issued, error) {
 			return b.issuer.Issue(pki.Leaf{CommonName: "me", NotBefore: b.now.Add(-30 * day), NotAfter: b.now.Add(-day)})
 		}, true), serve: asks(handclasp.RequireAndVerifyClientCert, 0)},
+	{Name: "client-cert-http", Text: "The server asks for a client certificate, goes on without, and refuses in HTTP, as nginx does.", Cause: "client-cert-required", serve: refusesAbove},
 	{Name: "client-cert-good", Text: "The client's certificate is what the server wants.", Cause: "nothing-wrong", Flags: "--cert handclasp-client.pem --key handclasp-client.key",
 		client: shown(func(b *bench) (*pki.Issued, error) { return b.issuer.Issue(pki.Leaf{CommonName: "me"}) }, true), serve: asks(handclasp.RequireAndVerifyClientCert, 0)},
 }
@@ -106,6 +124,20 @@ func asks(policy handclasp.ClientAuthType, v iana.Version) func(*bench) (func(ne
 		c.ClientAuth, c.ClientCAs, c.MinVersion, c.MaxVersion = policy, b.root.Pool(), v, v
 		return nil
 	})
+}
+
+// refusesAbove is a server that lets clients without a certificate in, and then
+// answers as nginx does.
+func refusesAbove(b *bench) (func(net.Conn), error) {
+	cfg, err := b.config()
+	cfg.ClientAuth, cfg.ClientCAs = handclasp.VerifyClientCertIfGiven, b.root.Pool()
+	return saying(cfg, func(c *handclasp.Conn) string {
+		if c.Info().ClientScheme != 0 {
+			return answer()
+		}
+		const page = "<html><head><title>400 No required SSL certificate was sent</title></head></html>\r\n"
+		return fmt.Sprintf("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(page), page)
+	}), err
 }
 
 // shown gives the client a certificate. One that the server has not named the

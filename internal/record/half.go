@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/cipher"
 	"math"
+	"weak"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -12,16 +13,17 @@ import (
 // Install or Install12 gives it keys. One Half is used for sealing or for
 // opening, never both, and by one goroutine at a time. The zero Half is ready.
 type Half struct {
-	keys  protection // nil in the clear
-	seq   uint64     // number of the next record
-	limit uint64     // full-size records that one key may protect
-	bytes uint64     // TLS 1.2: payload sealed so far
-	fluid bool       // the limit counts bytes: small records spend little of it
+	keys  protection           // nil in the clear, and asleep
+	last  weak.Pointer[aead13] // what keys were before
+	seq   uint64               // number of the next record
+	limit uint64               // full-size records that one key may protect
+	bytes uint64               // TLS 1.2: payload sealed so far
 
 	version iana.Version // that records name; 0 stands for TLS 1.2
+	fluid   bool         // the limit counts bytes: small records spend little of it
 	splits  bool         // TLS 1.0: the first byte of data goes in a record of its own
-
-	own aead13 // keys, in TLS 1.3; a Half with keys must not be copied
+	asleep  bool         // the keys, of TLS 1.3, are let go of
+	tag     uint8        // likewise: bytes of theirs
 }
 
 // SetVersion says which version of TLS records name from now on, new keys or not.
@@ -41,9 +43,12 @@ func (h *Half) Version() iana.Version {
 // Limit is the number of records after which Seal refuses to go on (RFC
 // 9846, Section 5.5).
 func (h *Half) Install(aead cipher.AEAD, iv []byte, limit uint64) {
-	h.install(&h.own, limit)
-	h.own.aead, h.own.tag = aead, aead.Overhead()
-	h.own.start(iv)
+	own, ok := h.keys.(*aead13)
+	if !ok {
+		own = new(aead13)
+	}
+	h.install(own, limit)
+	own.start(aead, iv)
 }
 
 // Install12 is Install for the AEAD suites of TLS 1.2. The nonce is iv and
@@ -63,35 +68,39 @@ func (h *Half) install(p protection, limit uint64) {
 	*h = Half{keys: p, limit: limit, version: h.version}
 }
 
-// Idle lets go of the cipher of TLS 1.3: the collector may take it, which holds over
-// a kilobyte with AES-GCM. Restore must come before the next record.
+// Idle lets go of the keys of TLS 1.3: the collector may take them, which hold over
+// a kilobyte with AES-GCM. Wake or Restore must come before the next record.
 func (h *Half) Idle() {
-	if h.keys == &h.own {
-		h.own.idle()
+	own, ok := h.keys.(*aead13)
+	if !ok {
+		return
 	}
+	if h.last.Value() != own {
+		h.last = weak.Make(own)
+	}
+	h.keys, h.asleep, h.tag = nil, true, uint8(own.tag)
 }
 
-// Restore brings the cipher back, of its old key by remake if it is gone.
-func (h *Half) Restore(remake func() (cipher.AEAD, error)) error {
-	if h.keys != &h.own || h.own.aead != nil {
-		return nil
+// Wake brings the keys back, unless the collector has taken them.
+func (h *Half) Wake() bool {
+	if own := h.last.Value(); h.asleep && own != nil {
+		h.keys, h.asleep = own, false
 	}
-	if last := h.own.last.Value(); last != nil {
-		h.own.aead = last.AEAD
-		return nil
-	}
-	aead, err := remake()
-	if err == nil {
-		h.own.aead = aead
-	}
-	return err
+	return !h.asleep
 }
 
-// Awake reports whether Restore has nothing to do.
-func (h *Half) Awake() bool { return h.keys != &h.own || h.own.aead != nil }
+// Restore brings the keys back that it is given.
+func (h *Half) Restore(aead cipher.AEAD, iv []byte) {
+	own := new(aead13)
+	own.start(aead, iv)
+	h.keys, h.asleep = own, false
+}
+
+// Awake reports whether Wake has nothing to do.
+func (h *Half) Awake() bool { return !h.asleep }
 
 // Protected reports whether the Half has keys.
-func (h *Half) Protected() bool { return h.keys != nil }
+func (h *Half) Protected() bool { return h.keys != nil || h.asleep }
 
 // Seq is the sequence number of the next record under the current key.
 func (h *Half) Seq() uint64 { return h.seq }
@@ -103,7 +112,7 @@ const reserve = 8
 // NeedsUpdate reports whether the key nears its limit and a KeyUpdate, or
 // close_notify, is due (RFC 9846, Section 5.5).
 func (h *Half) NeedsUpdate() bool {
-	return h.keys != nil && h.spent() >= h.limit-min(reserve, h.limit/2)
+	return h.Protected() && h.spent() >= h.limit-min(reserve, h.limit/2)
 }
 
 // spent is how much of the limit is used up.
@@ -117,7 +126,10 @@ func (h *Half) spent() uint64 {
 // Overhead is how many bytes a record is longer than its payload, without
 // padding.
 func (h *Half) Overhead() int {
-	if h.keys == nil {
+	switch {
+	case h.asleep:
+		return HeaderLen + 1 + int(h.tag)
+	case h.keys == nil:
 		return HeaderLen
 	}
 	return HeaderLen + h.keys.overhead()
@@ -126,7 +138,10 @@ func (h *Half) Overhead() int {
 // Parse is the package's Parse with the limit that fits the keys of h, for they
 // expand a record by less in TLS 1.3 than TLS 1.2 allows.
 func (h *Half) Parse(in []byte) (Header, int, error) {
-	if h.keys == nil {
+	switch {
+	case h.asleep:
+		return parse(in, MaxCiphertext)
+	case h.keys == nil:
 		return parse(in, MaxPlaintext)
 	}
 	return parse(in, h.keys.most())

@@ -4,7 +4,6 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"slices"
-	"weak"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -56,23 +55,14 @@ func (n *nonces) wipe() { *n = nonces{} }
 // aead13 is RFC 9846, Section 5.2. The header says application data, always;
 // the true type stands behind the content.
 type aead13 struct {
-	aead cipher.AEAD // nil: let go of
-	last weak.Pointer[held]
-	tag  int // bytes, whether the cipher is there or not
+	aead cipher.AEAD
+	tag  int // bytes
 	nonces
 }
 
-// held is an AEAD that can be pointed to.
-type held struct{ cipher.AEAD }
-
-func (p *aead13) idle() {
-	if p.aead == nil {
-		return
-	}
-	if p.last.Value() == nil {
-		p.last = weak.Make(&held{p.aead})
-	}
-	p.aead = nil
+func (p *aead13) start(aead cipher.AEAD, iv []byte) {
+	p.aead, p.tag = aead, aead.Overhead()
+	p.nonces.start(iv)
 }
 
 func (p *aead13) wipe() { *p = aead13{} }

@@ -170,6 +170,22 @@ func (s *Suite) For(v iana.Version) bool { return s.Min <= v && v <= s.Max }
 // replaces the suite's own where it is above 0 and below it. It fails only if
 // the crypto library refuses the algorithm, as FIPS-only builds may.
 func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error {
+	if limit == 0 || limit > s.Limit {
+		limit = s.Limit
+	}
+	return s.withKeys(secret, func(aead cipher.AEAD, iv []byte) { h.Install(aead, iv, limit) })
+}
+
+// Restore gives h the keys back that Idle has let go of. It fails as Install does.
+func (s *Suite) Restore(h *record.Half, secret keys.Secret) error {
+	if h.Wake() {
+		return nil
+	}
+	return s.withKeys(secret, h.Restore)
+}
+
+// withKeys makes the cipher and the IV of a traffic secret. The IV lives during use alone.
+func (s *Suite) withKeys(secret keys.Secret, use func(aead cipher.AEAD, iv []byte)) error {
 	room := pool.Get(s.KeyLen + s.IVLen)
 	defer pool.Put(room)
 	key, iv := room[:s.KeyLen], room[s.KeyLen:s.KeyLen+s.IVLen]
@@ -177,27 +193,10 @@ func (s *Suite) Install(h *record.Half, secret keys.Secret, limit uint64) error 
 	defer clear(iv)
 	s.Hash.Key(secret, key, iv)
 	aead, err := s.AEAD(key)
-	if err != nil {
-		return err
+	if err == nil {
+		use(aead, iv)
 	}
-	if limit == 0 || limit > s.Limit {
-		limit = s.Limit
-	}
-	h.Install(aead, iv, limit)
-	return nil
-}
-
-// Restore gives h the cipher back that Idle has let go of. It fails as Install does.
-func (s *Suite) Restore(h *record.Half, secret keys.Secret) error {
-	return h.Restore(func() (cipher.AEAD, error) {
-		room := pool.Get(s.KeyLen + s.IVLen)
-		defer pool.Put(room)
-		key, iv := room[:s.KeyLen], room[s.KeyLen:s.KeyLen+s.IVLen]
-		defer clear(key)
-		defer clear(iv)
-		s.Hash.Key(secret, key, iv)
-		return s.AEAD(key)
-	})
+	return err
 }
 
 // ForwardSecret reports whether the keys of a connection are safe from who later

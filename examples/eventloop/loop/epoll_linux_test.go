@@ -70,6 +70,7 @@ func TestClients(t *testing.T) {
 				return
 			}
 			defer raw.Close()
+			raw.SetDeadline(time.Now().Add(time.Minute))
 			var c net.Conn = tls.Client(raw, &tls.Config{RootCAs: root.Pool(), ServerName: "localhost"})
 			if i%2 == 0 {
 				c = handclasp.Client(raw, &handclasp.ClientConfig{RootCAs: root.Pool(), ServerName: "localhost"})
@@ -113,6 +114,7 @@ func TestPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(time.Minute))
 	c := handclasp.Client(dribble{raw}, &handclasp.ClientConfig{RootCAs: root.Pool(), ServerName: "localhost"})
 	if _, err := c.Write([]byte("slowly")); err != nil {
 		t.Fatal(err)
@@ -126,6 +128,7 @@ func TestPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
+	other.SetDeadline(time.Now().Add(time.Minute))
 	other.Write([]byte{22, 3, 1, 0, 4, 1, 0, 0, 0}) // an empty ClientHello
 	if alert, err := io.ReadAll(other); err != nil || len(alert) != 7 || alert[0] != 21 {
 		t.Errorf("%x, %v", alert, err)

@@ -85,7 +85,7 @@ var areas = []struct {
 	words []string // "^" stands for the beginning
 }{
 	{"cipher suites", []string{"^TLS-TLS", "^CipherNegotiation", "^NoSharedCipher", "^UnsupportedCipher", "^UnknownCipher", "^ServerHelloBogusCipher", "^ServerCipherFilter", "^BadRSA", "^SendClientVersion", "PSKHint", "^CBC", "CipherPreference"}},
-	{"raw public keys", []string{"CertificateType"}},
+	{"raw public keys", []string{"CertificateType-", "RawPublicKey"}},
 	{"certificate selection", []string{"^CertificateSelection"}},
 	{"certificate verification", []string{"^CertificateVerification"}},
 	{"Encrypted ClientHello", []string{"ECH"}},

@@ -93,8 +93,8 @@ func (s *settings) clientConfig(h *home) (*config.ClientConfig, error) {
 	case s.RenegotiateOnce:
 		cfg.MaxRenegotiations = 1
 	}
-	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
-	return cfg, err
+	cfg.MinVersion, cfg.MaxVersion = s.versions()
+	return cfg, nil
 }
 
 func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
@@ -134,12 +134,13 @@ func (s *settings) serverConfig(h *home) (*config.ServerConfig, error) {
 	if cfg.ClientCAs, err = authorities(s.UseClientCAList); err != nil {
 		return nil, err
 	}
-	cfg.MinVersion, cfg.MaxVersion, err = s.versions()
-	return cfg, err
+	cfg.MinVersion, cfg.MaxVersion = s.versions()
+	return cfg, nil
 }
 
-// versions are the lowest and highest that the flags leave.
-func (s *settings) versions() (lowest, highest iana.Version, err error) {
+// versions are the lowest and highest that the flags leave, the wrong way round if
+// they leave none.
+func (s *settings) versions() (lowest, highest iana.Version) {
 	var left []iana.Version
 	for v, off := range map[iana.Version]bool{iana.TLS10: s.NoTLS1, iana.TLS11: s.NoTLS11, iana.TLS12: s.NoTLS12, iana.TLS13: s.NoTLS13} {
 		if !off && v >= max(iana.Version(s.MinVersion), s.policy().lowest) && (s.MaxVersion == 0 || v <= iana.Version(s.MaxVersion)) {
@@ -147,7 +148,7 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 		}
 	}
 	if len(left) == 0 {
-		return 0, 0, errors.New("no version is left")
+		return iana.TLS13, iana.TLS10
 	}
 	lowest, highest = slices.Min(left), slices.Max(left)
 	if int(highest-lowest) >= len(left) {
@@ -155,7 +156,7 @@ func (s *settings) versions() (lowest, highest iana.Version, err error) {
 		for highest = lowest; slices.Contains(left, highest+1); highest++ {
 		}
 	}
-	return lowest, highest, nil
+	return lowest, highest
 }
 
 func (s *settings) groups() []iana.Group {

@@ -1,0 +1,201 @@
+package explain_test
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/explain/page"
+	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/session"
+)
+
+// entered are the states of a role, each with the step beside which it stands: its
+// message, or else its kind.
+func entered(s *explain.Story, told []explain.Transition) (out []string) {
+	for _, t := range told {
+		at := "nothing"
+		if t.Step > 0 {
+			at = s.Steps[t.Step-1].Message
+		}
+		if t.Step > 0 && at == "" {
+			at = s.Steps[t.Step-1].Kind
+		}
+		out = append(out, t.To+" at "+at)
+	}
+	return out
+}
+
+// TestStatesEntered: the states of both sides stand where they are entered, not where
+// the clock or the other side happens to be.
+func TestStatesEntered(t *testing.T) {
+	for _, x := range []struct {
+		name         string
+		setup        func(p *pair)
+		ours, server string
+	}{
+		{"plain", func(*pair) {},
+			"WAIT_SH at client_hello, WAIT_EE at keys, WAIT_CERT_CR at encrypted_extensions, WAIT_CV at certificate, VERIFYING at verify, WAIT_FINISHED at verify, CONNECTED at finished",
+			"SIGNING at certificate, WAIT_FINISHED at finished, CONNECTED at finished"},
+		{"0-RTT", func(p *pair) { p.eager(t, session.Accepted) },
+			"RECALLING at connect, JUDGING at connect, WAIT_SH at keys, WAIT_EE at keys, WAIT_FINISHED at encrypted_extensions, CONNECTED at finished",
+			"RESUMING at client_hello, GUARDING at client_hello, WAIT_EOED at finished, WAIT_FINISHED at end_of_early_data, CONNECTED at finished"},
+		{"mutual", func(p *pair) { p.mutual(t, config.RequireAndVerifyClientCert, "client.example") },
+			"WAIT_SH at client_hello, WAIT_EE at keys, WAIT_CERT_CR at encrypted_extensions, WAIT_CERT at certificate_request, WAIT_CV at certificate, VERIFYING at verify, WAIT_FINISHED at verify, SIGNING at certificate, CONNECTED at finished",
+			"SIGNING at certificate, WAIT_CERT at finished, WAIT_CV at certificate, VERIFYING at certificate_verify, WAIT_FINISHED at certificate_verify, CONNECTED at finished"},
+		{"retry", func(p *pair) { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} },
+			"WAIT_SH at client_hello, WAIT_SH2 at client_hello, WAIT_EE at keys, WAIT_CERT_CR at encrypted_extensions, WAIT_CV at certificate, VERIFYING at verify, WAIT_FINISHED at verify, CONNECTED at finished",
+			"WAIT_CH2 at hello_retry_request, SIGNING at certificate, WAIT_FINISHED at finished, CONNECTED at finished"},
+		{"TLS 1.2, resumed by session ID", func(p *pair) { p.remember12(t) },
+			"RECALLING at connect, JUDGING at connect, WAIT_SH at client_hello, WAIT_CCS at keys, WAIT_FINISHED at change_cipher_spec, CONNECTED at finished",
+			"RESUMING at client_hello, WAIT_CCS at finished, WAIT_FINISHED at change_cipher_spec, CONNECTED at finished"},
+	} {
+		p := newPair(t)
+		x.setup(p)
+		s := p.run(t)
+		if got := strings.Join(entered(s, s.States), ", "); got != x.ours {
+			t.Errorf("%s: the client:\n%s\nwant\n%s", x.name, got, x.ours)
+		}
+		if got := strings.Join(entered(s, s.Others), ", "); got != x.server {
+			t.Errorf("%s: the server:\n%s\nwant\n%s", x.name, got, x.server)
+		}
+		for _, tr := range slices.Concat(s.States, s.Others) {
+			if tr.Meaning == "" {
+				t.Errorf("%s: no word on %s", x.name, tr.To)
+			}
+		}
+		beside(t, s)
+	}
+}
+
+// beside checks that the page of s has each state on the row of its step, on its
+// side, and says what it means.
+func beside(t *testing.T, s *explain.Story) {
+	t.Helper()
+	var b bytes.Buffer
+	check(t, page.Write(&b, s, page.Options{}))
+	_, meanings, _ := strings.Cut(strings.ReplaceAll(b.String(), "<wbr>", ""), "What the states mean")
+	meanings, _, _ = strings.Cut(meanings, "</dl>")
+	rows := strings.Split(b.String(), `<li class="row `)[1:]
+	for role, told := range map[string][]explain.Transition{"client": s.States, "server": s.Others} {
+		for _, tr := range told {
+			_, cell, _ := strings.Cut(rows[tr.Step-1], `<span class="states `+role+`">`)
+			cell, _, _ = strings.Cut(cell, "\n")
+			if !strings.Contains(strings.ReplaceAll(cell, "<wbr>", ""), "</span>"+tr.To+"</span>") {
+				t.Errorf("%s of the %s is not beside step %d: %s", tr.To, role, tr.Step, cell)
+			}
+			if !strings.Contains(meanings, "<code>"+tr.To+"</code></dt><dd>"+html.EscapeString(tr.Meaning)) {
+				t.Errorf("the page does not say what %s means", tr.To)
+			}
+		}
+	}
+}
+
+// TestStatesOfStrangers: the states that the page gives a server that does not tell
+// are those that ours tells at the same places, but for those in which it waits for
+// nobody's message.
+func TestStatesOfStrangers(t *testing.T) {
+	busy := []string{"RESUMING", "JUDGING", "GUARDING", "SIGNING", "DECRYPTING", "VERIFYING", "KEEPING", "RENEWING"}
+	tried := 0
+	for _, x := range stories {
+		p := newPair(t)
+		x.setup(t, p)
+		s := p.run(t)
+		if s.Error != nil || len(s.Others) == 0 {
+			continue
+		}
+		told := cells(t, s)
+		told = slices.DeleteFunc(told, func(at string) bool {
+			_, state, _ := strings.Cut(at, " ")
+			return slices.Contains(busy, state)
+		})
+		if end := slices.IndexFunc(told, func(at string) bool { return strings.HasSuffix(at, " CONNECTED") }); end >= 0 {
+			told = told[:end+1]
+		}
+		s.Others = nil
+		if guessed := cells(t, s); !slices.Equal(guessed, told) {
+			t.Errorf("%s: the server tells %q, and the page has %q", x.name, told, guessed)
+		}
+		tried++
+	}
+	if tried < 10 {
+		t.Errorf("only %d stories have a server that tells", tried)
+	}
+}
+
+// TestStatesOfRefused: a server that refuses the client in the end is not said to be
+// CONNECTED, nor to have waited for what it may never have read.
+func TestStatesOfRefused(t *testing.T) {
+	p := newPair(t)
+	p.alone = true
+	p.mutual(t, config.RequireAndVerifyClientCert, "")
+	s := p.run(t)
+	var got []string
+	for _, c := range cells(t, s) {
+		number, state, _ := strings.Cut(c, " ")
+		i, err := strconv.Atoi(number)
+		check(t, err)
+		got = append(got, state+" at "+s.Steps[i-1].Title)
+	}
+	if want := []string{"WAIT_CERT at Finished", "FAILED at Alert certificate_required"}; !slices.Equal(got, want) {
+		t.Errorf("the server: %q, want %q", got, want)
+	}
+}
+
+// cells are the server's states on the page of s, each behind the number of its row.
+func cells(t *testing.T, s *explain.Story) (out []string) {
+	t.Helper()
+	var b bytes.Buffer
+	check(t, page.Write(&b, s, page.Options{}))
+	for i, row := range strings.Split(b.String(), `<li class="row `)[1:] {
+		_, cell, _ := strings.Cut(row, `<span class="states server">`)
+		cell, _, _ = strings.Cut(strings.ReplaceAll(cell, "<wbr>", ""), "\n")
+		for _, m := range regexp.MustCompile(`enters </span>(\w+)</span>`).FindAllStringSubmatch(cell, -1) {
+			out = append(out, fmt.Sprintf("%d %s", i+1, m[1]))
+		}
+	}
+	return out
+}
+
+// TestChosenOnce: no decision is told twice, also after a HelloRetryRequest, which
+// decides early.
+func TestChosenOnce(t *testing.T) {
+	for _, x := range stories {
+		p := newPair(t)
+		x.setup(t, p)
+		s := p.run(t)
+		told := map[string]int{}
+		for _, step := range s.Steps {
+			for _, c := range step.Choices {
+				told[c.What+" by the "+c.By]++
+			}
+		}
+		for what, n := range told {
+			if later := strings.HasPrefix(x.name, "mutual-later"); n > 1 && !later {
+				t.Errorf("%s: %s is told %d times", x.name, what, n)
+			}
+		}
+	}
+	p := newPair(t)
+	p.alone, p.server.CurvePreferences = true, []iana.Group{iana.Secp384r1}
+	s := p.run(t)
+	for _, step := range s.Steps {
+		for _, c := range step.Choices {
+			decided := c.What == "version" || c.What == "cipher_suite" || c.What == "group"
+			if decided && step.Message != "hello_retry_request" {
+				t.Errorf("%s is told with %s", c.What, step.Title)
+			}
+			if c.What == "group" && !strings.Contains(c.Reason, "we had sent no key share for it") {
+				t.Errorf("the group was chosen because: %s", c.Reason)
+			}
+		}
+	}
+}
