@@ -127,7 +127,7 @@ func allowed() map[string][]string {
 		may[p] = append(may[p], below...)
 		may[p] = append(may[p], "explain", "explain/page", "internal/pki", "internal/clients", "capture", "httptls", "examples/eventloop/loop")
 	}
-	may["interop"] = append(may["interop"], "internal/browser")
+	may["interop"] = append(may["interop"], "internal/browser", "diagnose")
 	may["docs/handshakes"] = append(may["docs/handshakes"], "internal/browser")
 	may["diagnose/page"] = append(may["diagnose/page"], "diagnose")
 	may["cmd/handclasp"] = append(may["cmd/handclasp"], "diagnose", "diagnose/page", "internal/lab")

@@ -1,12 +1,10 @@
 package diagnose
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 
 	"github.com/handclasp/handclasp"
-	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/clients"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -109,13 +107,9 @@ func (d *diagnosis) beyond(o *outcome) bool {
 	if d.o.Hello == nil {
 		return false
 	}
-	for a := range d.user {
-		chosen := a.kind == cipher && errors.Is(o.err, fault.ServerSuite) || a.kind == group && errors.Is(o.err, fault.KexGroupUnsupported) ||
-			a.kind == sigalg && errors.Is(o.err, fault.SignatureSchemeRefused)
-		if chosen && a.name() == o.err.Got {
-			d.find("beyond-us", Certain, "It chose "+a.words()+".", Evidence{Probe: "the client's handshake", Outcome: o.err.Text})
-			return true
-		}
+	if a, ok := d.chosen(o, d.user); ok {
+		d.find("beyond-us", Certain, "It chose "+a.words()+".", Evidence{Probe: "the client's handshake", Outcome: o.err.Text})
+		return true
 	}
 	return false
 }

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/wire"
 )
 
@@ -27,12 +29,33 @@ func (d *diagnosis) clientCertificate(o *outcome) error {
 		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
 	case o.info.ClientScheme == 0:
 		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
-	case alerted && o.alert == iana.UnknownCA:
+	case alerted && o.alert == iana.UnknownCA || d.stray(o):
 		d.find("client-cert-wrong-ca", Certain, d.shown()+wanted(o), evidence)
 	default:
 		d.find("client-cert-refused", Certain, d.shown(), evidence)
 	}
 	return nil
+}
+
+// overhear notes what a hook shows, for it may show what nobody asked for. (Of
+// Certificates none is shown that does not fit.)
+func (d *diagnosis) overhear(choose chooser) chooser {
+	return func(r *handclasp.CertificateRequestInfo) (*handclasp.Certificate, error) {
+		c, err := choose(r)
+		if err == nil && c != nil {
+			d.hooked = c.Chain()
+		}
+		return c, err
+	}
+}
+
+type chooser = func(*handclasp.CertificateRequestInfo) (*handclasp.Certificate, error)
+
+// stray reports whether the hook showed a certificate that is from none of the
+// authorities which the server names. Few servers say that this was why.
+func (d *diagnosis) stray(o *outcome) bool {
+	names := distinguished(o.request, o.info.Version)
+	return len(names) > 0 && len(d.hooked) > 0 && cert.LeadsTo(d.hooked, names) == ""
 }
 
 func (d *diagnosis) hasCertificate() bool {
@@ -77,22 +100,25 @@ func wanted(o *outcome) string {
 	return " It names " + strings.Join(list, ", ") + more + "."
 }
 
-// authorities are the names in a CertificateRequest, by common name where there is
-// one. Escaped.
-func authorities(msg []byte, v iana.Version) (list []string) {
-	var names [][]byte
+// distinguished are the names in a CertificateRequest, in DER.
+func distinguished(msg []byte, v iana.Version) [][]byte {
 	if v >= iana.TLS13 {
 		var m wire.CertificateRequest
 		if wire.Decode(msg, &m) == nil {
-			names = m.Authorities
+			return m.Authorities
 		}
-	} else {
-		m := wire.CertificateRequest12{Form: wire.Form{Version: v}}
-		if wire.Decode(msg, &m) == nil {
-			names = m.Authorities
-		}
+		return nil
 	}
-	for _, der := range names {
+	m := wire.CertificateRequest12{Form: wire.Form{Version: v}}
+	if wire.Decode(msg, &m) == nil {
+		return m.Authorities
+	}
+	return nil
+}
+
+// authorities are those names, by common name where there is one. Escaped.
+func authorities(msg []byte, v iana.Version) (list []string) {
+	for _, der := range distinguished(msg, v) {
 		var seq pkix.RDNSequence
 		if _, err := asn1.Unmarshal(der, &seq); err != nil {
 			continue
@@ -111,10 +137,13 @@ func authorities(msg []byte, v iana.Version) (list []string) {
 // shown tells what is wrong with the certificate that the client shows, as far as it
 // can be seen from here.
 func (d *diagnosis) shown() string {
-	if len(d.o.Client.Certificates) == 0 {
+	chain := d.hooked
+	if len(chain) == 0 && len(d.o.Client.Certificates) > 0 {
+		chain = d.o.Client.Certificates[0].Chain()
+	}
+	if len(chain) == 0 {
 		return ""
 	}
-	chain := d.o.Client.Certificates[0].Chain()
 	leaf, now := chain[0], d.o.Client.Time()
 	switch {
 	case now.After(leaf.NotAfter):

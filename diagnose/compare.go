@@ -41,12 +41,14 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	if c.better(wide) {
-		enough, err := c.enough(ctx)
-		switch {
-		case err != nil:
-			return err
-		case enough:
-			return c.dislikes(ctx)
+		if c.first.alert != iana.NoApplicationProtocol { // then what it speaks tells more than that it goes on without
+			enough, err := c.enough(ctx)
+			switch {
+			case err != nil:
+				return err
+			case enough:
+				return c.dislikes(ctx)
+			}
 		}
 		c.pass = c.wide
 		return c.lacks(ctx, c.wide, wide)
@@ -221,9 +223,12 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 	if done, err := c.otherOrder(ctx); done || err != nil {
 		return err
 	}
+	if done, err := c.strange(ctx); done || err != nil {
+		return err
+	}
 	id, confidence, detail := c.always(c.first), Likely, c.first.String()+"."
 	switch {
-	case id == "no-common-version", id == "server-internal":
+	case id == "server-internal":
 		confidence = Certain
 	case id == "name-unknown" && c.user[nameAtom]:
 		detail = "The name is " + fault.Quote([]byte(c.o.Client.ServerName)) + ". Without a name the server refuses as well."
@@ -292,8 +297,13 @@ func (d *diagnosis) always(o *outcome) string {
 func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error {
 	additions := c.p.model.list(with.without(c.p.model.list(c.user)...))
 	slices.SortStableFunc(additions, func(a, b atom) int { return slices.Index(tried, a.kind) - slices.Index(tried, b.kind) })
+	whole, err := c.once(ctx, "the client's hello with all additions", hello{set: c.user.with(additions...)})
+	if err != nil {
+		return err
+	}
 	needed, err := minimal(ctx, additions, func(ctx context.Context, some []atom) (bool, error) {
-		return c.passes(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
+		o, err := c.once(ctx, "the client's hello with an addition", hello{set: c.user.with(some...)})
+		return err == nil && c.better(o) && (o.good() || !whole.good()), err // half the way is no help
 	})
 	if err != nil {
 		return err
@@ -317,8 +327,9 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 }
 
 // tried is the order in which kinds of atoms are added: a suite without ephemeral
-// keys, or an old version, also helps a client that only lacks the server's group.
-var tried = []kind{group, share, sigalg, protocol, sessionID, extension, grease, cipher, version}
+// keys, or an old version, also helps a client that only lacks the server's group. A
+// share brings TLS 1.3 with it.
+var tried = []kind{group, sigalg, protocol, sessionID, extension, grease, cipher, version, share}
 
 // missing is what the server chose in a handshake that passed and the client does
 // not offer: the first of version, suite, group, signature algorithm, protocol.

@@ -62,7 +62,7 @@ func (d *diagnosis) request(ctx context.Context) (*reply, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(d.p.timeout))
+	conn.SetDeadline(time.Now().Add(min(d.p.timeout, 3*time.Second))) // who speaks no HTTP may wait for ever
 	if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", net.JoinHostPort(d.o.Host, d.o.Port)); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -104,9 +105,10 @@ type diagnosis struct {
 	hint set     // that passed before the diagnosis began anew; nil if none did
 	slow bool    // it began anew without haste, since the server lets in only so many
 
-	first    *outcome  // of the client's handshake; nil if none was made
-	losses   int       // connections that were lost by chance
-	attempts []attempt // the hello of each probe
+	first    *outcome            // of the client's handshake; nil if none was made
+	losses   int                 // connections that were lost by chance
+	attempts []attempt           // the hello of each probe
+	hooked   []*x509.Certificate // what the client's hook showed a server that asked
 }
 
 // Run finds out why a handshake fails. An error says that it could not be done at
@@ -119,6 +121,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
+	if choose := o.Client.GetClientCertificate; choose != nil {
+		o.Client.GetClientCertificate = d.overhear(choose)
+	}
 	if err := d.prepare(); err != nil {
 		return nil, err
 	}

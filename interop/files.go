@@ -28,18 +28,27 @@ type files struct {
 	ids   map[named]credentials
 }
 
-// A chain is what is large about a certificate.
+// A chain is what is large about a certificate, or wrong with it.
 type chain uint8
 
 const (
-	plain chain = iota
-	deep        // ten certificates without the root
-	many        // a thousand names
-	long        // a key of 8,192 bits
+	plain     chain = iota
+	deep            // ten certificates without the root
+	many            // a thousand names
+	long            // a key of 8,192 bits
+	expired         // yesterday
+	elsewhere       // for another host
+	alone           // sent without the intermediate
+	reversed        // behind the leaf
+	vouchless       // signed by its own key
+	strange         // of an authority that nobody here knows
+	short           // a key of 1,024 bits
+	clients         // for clients only
 )
 
 func (c chain) String() string {
-	return [...]string{"", "chain of 10", "1,000 names", "RSA 8192"}[c]
+	return [...]string{"", "chain of 10", "1,000 names", "RSA 8192", "expired", "another name", "no intermediate", "chain reversed",
+		"self-signed", "another authority", "RSA 1024", "for clients"}[c]
 }
 
 // named names a certificate.
@@ -92,6 +101,9 @@ func newFiles(dir string) (*files, error) {
 			return nil, err
 		}
 	}
+	if err := f.issueWrong(a, names); err != nil {
+		return nil, err
+	}
 	return f, f.issueLarge(a, names)
 }
 
@@ -131,6 +143,11 @@ func (f *files) issue(a *pki.Authority, l pki.Leaf) (id credentials, err error) 
 	if err != nil {
 		return id, err
 	}
+	return f.keep(issued)
+}
+
+// keep writes a certificate and its key to files.
+func (f *files) keep(issued *pki.Issued) (id credentials, err error) {
 	key, err := issued.KeyPEM()
 	if err != nil {
 		return id, err
@@ -158,8 +175,13 @@ func (f *files) issue(a *pki.Authority, l pki.Leaf) (id credentials, err error) 
 
 // of gives a peer the same certificates and a directory of its own.
 func (f *files) of(p peer) (*files, error) {
+	return f.in(strings.ReplaceAll(p.name, "/", "-"))
+}
+
+// in is the same with a directory within.
+func (f *files) in(name string) (*files, error) {
 	own := *f
-	own.dir = filepath.Join(f.dir, strings.ReplaceAll(p.name, "/", "-"))
+	own.dir = filepath.Join(f.dir, name)
 	return &own, os.Mkdir(own.dir, 0o700)
 }
 

@@ -73,6 +73,7 @@ func (s site) HAProxy() string {
 type layout struct {
 	Dir, CA, Backend, Spare, Module string
 	Sites                           map[string]site // by port
+	More                            string          // more servers, written out
 }
 
 func (f front) open(ctx context.Context, k *kit) (*player, error) {
@@ -102,6 +103,7 @@ func (f front) open(ctx context.Context, k *kit) (*player, error) {
 			}
 			return p.during(func() error { return k.posts(ctx, c, func() (net.Conn, error) { return p.dial(ctx, ports[s]) }) })
 		},
+		hosts: func(ctx context.Context, list []trouble) ([]host, error) { return f.hosts(ctx, k, list) },
 		close: func() { p.stop(); stop() },
 	}, nil
 }

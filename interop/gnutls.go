@@ -38,7 +38,7 @@ var gnutlsCommands = []lack{
 var gnutlsCan = except(gnutlsLacks, gnutlsCommands)
 
 func gnutlsOpen(_ context.Context, k *kit) (*player, error) {
-	return &player{client: k.gnutlsClient, server: k.gnutlsServer}, nil
+	return &player{client: k.gnutlsClient, server: k.gnutlsServer, hosts: k.gnutlsHosts}, nil
 }
 
 // gnutlsPriority is GnuTLS's "priority string" of a case.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/handclasp/handclasp"
+	"github.com/handclasp/handclasp/diagnose"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
@@ -67,7 +68,7 @@ func TestAllCases(t *testing.T) {
 			has(s, func(c testCase) bool { return c.scheme == s })
 		}
 		for _, a := range areas {
-			if len(a.cases(server)) == 0 {
+			if a.name != diagnosed && len(a.cases(server)) == 0 {
 				t.Errorf("our server %v: nothing in %s", server, a.name)
 			}
 		}
@@ -425,5 +426,58 @@ func TestTalks(t *testing.T) {
 	})
 	if err != nil {
 		t.Error("page: ", err)
+	}
+}
+
+// Each peer's troubles have names and causes of their own, and those that the docs
+// promise come up.
+func TestTroubles(t *testing.T) {
+	found := map[string]bool{}
+	for _, p := range peers {
+		seen := map[string]bool{}
+		for _, x := range p.troubles {
+			if seen[x.what] {
+				t.Errorf("%s: %q stands there twice", p.name, x.what)
+			}
+			seen[x.what], found[x.finds] = true, true
+			if diagnose.CauseByID(x.finds) == nil {
+				t.Errorf("%s, %s: there is no cause %q", p.name, x.what, x.finds)
+			}
+			if strings.HasPrefix(x.finds, "no-common-") && x.trigger == "" {
+				t.Errorf("%s, %s: what would be in common?", p.name, x.what)
+			}
+		}
+	}
+	for _, id := range strings.Fields(`no-common-version no-common-suite no-common-group no-common-sigalg alpn-mismatch client-cert-required client-cert-wrong-ca
+		client-cert-refused cert-expired cert-wrong-name cert-self-signed cert-unknown-issuer cert-missing-intermediate chain-reversed cert-weak-key cert-usage
+		weak-parameters name-unknown sni-required plain-http proxy-protocol refuses-all nothing-wrong`) {
+		if !found[id] {
+			t.Errorf("no peer's server has %s", id)
+		}
+	}
+}
+
+// Another cause, another trigger, too many connections: none of it passes.
+func TestJudge(t *testing.T) {
+	x := trouble{finds: "no-common-group", trigger: "group=secp521r1", notices: "costs a round trip"}
+	report := func(change func(*diagnose.Report)) *diagnose.Report {
+		r := &diagnose.Report{Findings: []diagnose.Finding{{Cause: diagnose.Cause{ID: x.finds}, Trigger: x.trigger}}, Noticed: []string{"It costs a round trip."}, Connections: most}
+		change(r)
+		return r
+	}
+	if err := x.judge(report(func(*diagnose.Report) {})); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*diagnose.Report){
+		"no cause":      func(r *diagnose.Report) { r.Findings = nil },
+		"another cause": func(r *diagnose.Report) { r.Findings[0].ID = "no-common-suite" },
+		"one more":      func(r *diagnose.Report) { r.Findings = append(r.Findings, r.Findings[0]) },
+		"trigger":       func(r *diagnose.Report) { r.Findings[0].Trigger += " & version=1.3" },
+		"notice":        func(r *diagnose.Report) { r.Noticed = nil },
+		"connections":   func(r *diagnose.Report) { r.Connections++ },
+	} {
+		if x.judge(report(change)) == nil {
+			t.Errorf("%s: goes unnoticed", name)
+		}
 	}
 }

@@ -10,9 +10,11 @@
 //
 // Policy: a case is one handshake of one version, suite, group and certificate
 // type, or several if a session is resumed, with data both ways, compared byte for
-// byte; it fails unless just these were negotiated. What a peer can't do, or does
-// wrong, is left out with a reason in words, and counted. A peer that is not on the machine is a skip with its reason; with
-// CI=true in the environment it is a failure. Everything happens on loopback,
+// byte; it fails unless just these were negotiated. In the area "diagnose" it is a
+// server that makes a client fail, and the cause that package diagnose must find
+// (troubles.go). What a peer can't do, or does wrong, is left out with a reason in
+// words, and counted. A peer that is not on the machine is a skip with its reason;
+// with CI=true in the environment it is a failure. Everything happens on loopback,
 // where the system allows it in a network namespace that has nothing else. Each
 // case has a time limit, and every process started here is ended by its own id.
 //

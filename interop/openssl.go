@@ -32,7 +32,7 @@ func tripleDES(c testCase) bool { return strings.Contains(c.suite.String(), "3DE
 func halfCloses(c testCase) bool { return c.then == closeUs || c.then == closePeer }
 
 func opensslOpen(_ context.Context, k *kit) (*player, error) {
-	return &player{client: k.opensslClient, server: k.opensslServer}, nil
+	return &player{client: k.opensslClient, server: k.opensslServer, hosts: k.opensslHosts}, nil
 }
 
 // opensslGroups is OpenSSL's list of groups; ianaGroups has their names in TLS.

@@ -19,6 +19,7 @@ type peer struct {
 	version    func(context.Context) (string, error) // an error: it is not here
 	can        func(testCase) string                 // why it can't do a case, or ""
 	sample     bool                                  // not the full cross product of the first area, since its cases take long
+	troubles   []trouble                             // its servers that are to be diagnosed
 	everywhere string                                // the program of it that can't be told to listen on loopback only
 	open       func(context.Context, *kit) (*player, error)
 }
@@ -26,16 +27,16 @@ type peer struct {
 // peers stand in the order in which they run.
 var peers = []peer{
 	{name: "crypto/tls", version: stdVersion, can: stdCan, open: stdOpen},
-	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen},
-	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, everywhere: "gnutls-serv"},
+	{name: "openssl", version: program("openssl", "version"), can: opensslCan, open: opensslOpen, troubles: opensslTroubles},
+	{name: "gnutls", version: program("gnutls-cli", "--version"), can: gnutlsCan, open: gnutlsOpen, troubles: gnutlsTroubles, everywhere: "gnutls-serv"},
 	{name: "botan", version: program("botan", "version"), can: botanCan, open: botanOpen, everywhere: "botan tls_server"},
-	{name: "java", version: program("java", "--version"), can: javaCan, open: javaOpen, sample: true},
-	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: nodeCan, open: nodeOpen, sample: true},
+	{name: "java", version: program("java", "--version"), can: javaCan, open: javaOpen, troubles: javaTroubles, sample: true},
+	{name: "node", version: program("node", "-p", "'Node ' + process.version + ', OpenSSL ' + process.versions.openssl"), can: nodeCan, open: nodeOpen, troubles: nodeTroubles, sample: true},
 	{name: "python", version: program("python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0] + ',', ssl.OPENSSL_VERSION)"), can: pythonCan, open: pythonOpen, sample: true},
 	{name: "curl", version: program("curl", "--version"), can: curlCan, open: curlOpen},
 	{name: "wget", version: program("wget", "--version"), can: wgetCan, open: wgetOpen},
 	{name: "chromium", version: program("chromium", "--version"), can: chromiumCan, open: chromiumOpen},
-	{name: "nginx", version: program("nginx", "-v"), can: nginxCan, open: nginxOpen},
+	{name: "nginx", version: program("nginx", "-v"), can: nginxCan, open: nginxOpen, troubles: nginxTroubles},
 	{name: "haproxy", version: program("haproxy", "-v"), can: haproxyCan, open: haproxyOpen},
 	{name: "lighttpd-openssl", version: lighttpdVersion("mod_openssl", "libssl"), can: lighttpdOpenSSLCan, open: lighttpdOpen("mod_openssl", opensslGroups)},
 	{name: "lighttpd-gnutls", version: lighttpdVersion("mod_gnutls", "libgnutls"), can: lighttpdGnuTLSCan, open: lighttpdOpen("mod_gnutls", opensslGroups)},
@@ -82,8 +83,9 @@ type play func(ctx context.Context, c testCase) error
 
 // A player is a peer made ready: what it needs for several cases runs.
 type player struct {
-	client, server play   // by the peer's role; nil: it does not play it
-	close          func() // ends what runs; may be nil
+	client, server play                                                      // by the peer's role; nil: it does not play it
+	hosts          func(ctx context.Context, list []trouble) ([]host, error) // starts a server for each trouble; nil: it has none
+	close          func()                                                    // ends what runs; may be nil
 }
 
 // A kit is what peers are given.

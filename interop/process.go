@@ -70,10 +70,14 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// daemon starts a program that serves, and whose output belongs to the journal.
-func daemon(ctx context.Context, name string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, name, args...)}
+// daemon starts a program that serves, and whose output belongs to the journal. Its
+// standard input stays open, with which some end.
+func daemon(ctx context.Context, name string, args ...string) (p *process, err error) {
+	p = &process{cmd: exec.CommandContext(ctx, name, args...)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+	if p.Writer, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	return p, p.run()
 }
 

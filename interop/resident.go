@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,8 +49,9 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 		}
 	}
 	running := map[string]*resident{}
-	at := func(c testCase) (*resident, error) {
+	at := func(c testCase, options ...string) (*resident, error) {
 		args := f.command(c, path)
+		args = slices.Insert(args, 1, options...)
 		name := strings.Join(args, " ")
 		if running[name] != nil {
 			return running[name], nil
@@ -76,6 +78,21 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 			}
 			return r.during(func() error { return f.serves(ctx, k, r, c) })
 		},
+		hosts: func(_ context.Context, list []trouble) (all []host, err error) {
+			for _, t := range list {
+				options, words := t.split()
+				r, err := at(testCase{version: iana.TLS13, suite: iana.TLS_AES_128_GCM_SHA256}, options...)
+				if err != nil {
+					return nil, err
+				}
+				port, err := f.hosts(k, r, t, words)
+				if err != nil {
+					return nil, r.blame(err, 0)
+				}
+				all = append(all, host{r.process, port})
+			}
+			return all, nil
+		},
 		close: func() {
 			for _, r := range running {
 				r.stop()
@@ -86,11 +103,29 @@ func (f residence) open(ctx context.Context, k *kit) (*player, error) {
 
 // tell gives a resident its next case.
 func (f residence) tell(k *kit, r *resident, c testCase, role, port string) error {
+	words, err := f.words(k, c, role, port)
+	if err != nil {
+		return err
+	}
+	return r.say(words)
+}
+
+// say is a line of words, numbered.
+func (r *resident) say(words map[string]string) error {
 	r.n++
-	words := map[string]string{
-		"n":    strconv.Itoa(r.n),
+	line := "n=" + strconv.Itoa(r.n)
+	for word, value := range words {
+		line += " " + word + "=" + value
+	}
+	_, err := fmt.Fprintln(r, line)
+	return err
+}
+
+// words are what a resident needs to know of a case.
+func (f residence) words(k *kit, c testCase, role, port string) (words map[string]string, err error) {
+	words = map[string]string{
 		"role": role, "port": port, "version": protocol(c.version), "suite": f.suite(c), "groups": f.groups(c.theirs()), "ca": k.files.ca,
-		"rounds": strconv.Itoa(c.rounds()), "identity": identity, "psk": "", "sigalgs": "", "then": "", "ask": "", "verify": "", "cert": "", "key": "", "dh": "",
+		"rounds": strconv.Itoa(c.rounds()), "identity": identity, "psk": "", "sigalgs": "", "then": "", "ask": "", "verify": "", "cert": "", "key": "", "dh": "", "alpn": "", "sni": "",
 		"options": strconv.Itoa(opensslOptions(c)),
 	}
 	id := k.files.id(c.key, c.chain)
@@ -116,18 +151,10 @@ func (f residence) tell(k *kit, r *resident, c testCase, role, port string) erro
 		}
 	}
 	words["then"] = map[deed]string{rekeyPeer: "rekey", renegotiate: "renegotiate", askLater: "ask", closeUs: "last", closePeer: "first"}[c.then]
-	var err error
 	if role == "server" {
-		if words["dh"], err = k.dhParams(c); err != nil {
-			return err
-		}
+		words["dh"], err = k.dhParams(c)
 	}
-	var line []string
-	for word, value := range words {
-		line = append(line, word+"="+value)
-	}
-	_, err = fmt.Fprintln(r, strings.Join(line, " "))
-	return err
+	return words, err
 }
 
 // opensslOptions are what OpenSSL's SSL_CTX_set_options is told.
@@ -198,6 +225,25 @@ func (f residence) calls(ctx context.Context, k *kit, r *resident, c testCase) e
 		return err
 	}
 	return k.asServer(ctx, c, l, func(int) (talk, error) { return f.talk(k, r, c), nil })
+}
+
+// hosts has a resident serve a trouble, whose words say what is not as usual.
+func (f residence) hosts(k *kit, r *resident, t trouble, told []string) (port string, err error) {
+	words, err := f.words(k, usual(iana.TLS13, false), "server", "0")
+	if err != nil {
+		return "", err
+	}
+	id := k.files.id(t.key, t.chain)
+	words["version"], words["suite"], words["groups"], words["cert"], words["key"] = "TLSv1.2,TLSv1.3", "", "", id.cert, id.key
+	words["rounds"] = strconv.Itoa(enough)
+	for _, word := range told {
+		name, value, _ := strings.Cut(word, "=")
+		words[name] = value
+	}
+	if err := r.say(words); err != nil {
+		return "", err
+	}
+	return r.next()
 }
 
 func (f residence) serves(ctx context.Context, k *kit, r *resident, c testCase) error {

@@ -117,6 +117,10 @@ func (r *runner) peer(ctx context.Context, f *files, p peer) (t tally) {
 	if cases := k.cases(false); ready.server != nil && len(cases) > 0 && living.Err() == nil {
 		r.look(living, &t, k, ready.server, cases[0])
 	}
+	// Last, for it ends what it was served by.
+	if slices.ContainsFunc(r.areas, func(a area) bool { return a.name == diagnosed }) && living.Err() == nil {
+		r.diagnose(living, &t, k, p.troubles, ready.hosts)
+	}
 	return t
 }
 

@@ -6,6 +6,7 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyFactory;
@@ -20,9 +21,12 @@ import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
@@ -73,7 +77,7 @@ public class Echo {
         }
         SSLServerSocket l = (SSLServerSocket) context.getServerSocketFactory()
                 .createServerSocket(0, 1, InetAddress.getByName("127.0.0.1"));
-        l.setSoTimeout(LIMIT);
+        l.setSoTimeout(2 * LIMIT); // others may come first
         System.out.println(p.get("n") + " " + l.getLocalPort());
         begin(p, () -> {
             SSLSocket s = set((SSLSocket) l.accept(), p);
@@ -85,8 +89,18 @@ public class Echo {
     }
 
     static SSLSocket set(SSLSocket s, Map<String, String> p) throws IOException {
-        s.setEnabledProtocols(new String[] {p.get("version")});
-        s.setEnabledCipherSuites(new String[] {p.get("suite")});
+        s.setEnabledProtocols(p.get("version").split(","));
+        if (!p.get("suite").isEmpty()) {
+            s.setEnabledCipherSuites(p.get("suite").split(","));
+        }
+        SSLParameters params = s.getSSLParameters();
+        if (!p.get("alpn").isEmpty()) {
+            params.setApplicationProtocols(p.get("alpn").split(","));
+        }
+        if (!p.get("sni").isEmpty()) {
+            params.setSNIMatchers(List.of(SNIHostName.createSNIMatcher(p.get("sni"))));
+        }
+        s.setSSLParameters(params);
         s.setSoTimeout(LIMIT);
         return s;
     }
@@ -108,6 +122,8 @@ public class Echo {
                 for (int i = Integer.parseInt(p.get("rounds")); i > 0; i--) {
                     try (SSLSocket s = dial.connect()) {
                         serve(s, p);
+                    } catch (SSLException | SocketException e) {
+                        System.err.println(e); // of this connection alone
                     }
                 }
                 end.close();

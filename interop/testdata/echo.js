@@ -32,7 +32,7 @@ function run(line) {
   const file = name => name ? fs.readFileSync(name) : undefined
   const half = p.then === 'last' || p.then === 'first'
   const common = {
-    minVersion: p.version, maxVersion: p.version, ciphers: p.suite, ecdhCurve: p.groups || undefined, sigalgs: p.sigalgs || undefined,
+    minVersion: p.version.split(',')[0], maxVersion: p.version.split(',').pop(), ciphers: p.suite || undefined, ecdhCurve: p.groups || undefined, sigalgs: p.sigalgs || undefined,
     cert: file(p.cert), key: file(p.key), ca: file(p.ca), allowHalfOpen: half,
     secureOptions: Number(p.options || 0),
   }
@@ -53,7 +53,9 @@ function run(line) {
     serve(socket, p)
   }
   const server = tls.createServer({
-    ...common, handshakeTimeout: limit, requestCert: p.ask !== '', rejectUnauthorized: p.verify !== '' && p.ask === 'require', // it takes nobody without a certificate then
+    ...common, ...(p.alpn && { ALPNProtocols: p.alpn.split(',') }),
+    ...(p.sni && { SNICallback: (name, done) => name === p.sni ? done(null) : done(new Error('there is no ' + name)) }),
+    handshakeTimeout: limit, requestCert: p.ask !== '', rejectUnauthorized: p.verify !== '' && p.ask === 'require', // it takes nobody without a certificate then
     dhparam: p.dh ? file(p.dh) : undefined,
     ...(p.psk && { pskCallback: (_, identity) => identity === p.identity ? secret : null }),
   }, socket => {
