@@ -98,8 +98,8 @@ func (o *outcome) kind() string {
 	if o.good() {
 		return "the handshake worked"
 	}
-	if o.ending == Silent {
-		o = &outcome{ending: Silent, stage: o.stage, last: o.last, took: o.took.Round(time.Second)}
+	if o.ending == Silent { // for however long
+		return "no answer"
 	}
 	return o.String()
 }
