@@ -73,7 +73,7 @@ func rowOf(a iana.Alert) alertRow {
 
 // numbered are the places where a text gives the alert's number.
 var numbered = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)ssl alert number (\d{1,3})\b`),
+	regexp.MustCompile(`(?i)\balert number (\d{1,3})\b`),
 	regexp.MustCompile(`(?i)received alert \[(\d{1,3})\]`),
 	regexp.MustCompile(`(?i)unknown alert description \((\d{1,3})\)`),
 	regexp.MustCompile(`(?i)\breason\(1(\d{3})\)`), // OpenSSL adds 1000

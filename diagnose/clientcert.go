@@ -91,13 +91,13 @@ const mostNames = 4
 func wanted(o *outcome) string {
 	list := authorities(o.request, o.info.Version)
 	if len(list) == 0 {
-		return " It names no authorities."
+		return " The server names no authorities."
 	}
 	more := ""
 	if n := len(list) - mostNames; n > 0 {
 		list, more = list[:mostNames], fmt.Sprintf(", and %d more", n)
 	}
-	return " It names " + strings.Join(list, ", ") + more + "."
+	return " The server names " + strings.Join(list, ", ") + more + "."
 }
 
 // distinguished are the names in a CertificateRequest, in DER.

@@ -262,6 +262,10 @@ func (d *diagnosis) refusedByUs(o *outcome) error {
 		d.find("no-common-version", Certain, detail, evidence)
 	case strings.HasPrefix(o.err.ID, "cert-"):
 		d.find(causeOf(o.err), Certain, detail, evidence)
+	case errors.Is(o.err, fault.StartTLSClosed), errors.Is(o.err, fault.StartTLSSilent):
+		d.find(o.err.ID, Likely, detail, evidence)
+	case strings.HasPrefix(o.err.ID, "starttls-"):
+		d.find(o.err.ID, Certain, detail, evidence)
 	default:
 		if o.err.Field != "" && o.err.Offset >= 0 {
 			evidence.Outcome += fmt.Sprintf(" (%s, byte %d of the message)", o.err.Field, o.err.Offset)

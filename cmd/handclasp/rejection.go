@@ -119,7 +119,9 @@ func (v *visit) leaves(err error) string {
 }
 
 // ours turns what the catalogue says of a peer's certificates into words on our own.
-var ours = strings.NewReplacer("The peer's certificate", "Our certificate", "the peer's", "our", "make the peer", "make this server")
+var ours = strings.NewReplacer("The peer's certificate", "Our certificate", "the peer's", "our", "make the peer", "make this server",
+	"the one we asked for", "the one that the client asked for", "Check the name (and --name)", "Check the name that the client uses",
+	"give the server the certificate", "give this server a certificate")
 
 // doubts are the alerts of clients that do not know who stands behind a certificate,
 // and NoAlert of those that do not say.

@@ -111,7 +111,7 @@ func TestRejections(t *testing.T) {
 		says  string
 	}{
 		{"expired", chain(sub, pki.Leaf{NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour)}, 9), "has expired."},
-		{"wrong-name", chain(sub, pki.Leaf{Names: []string{"www.example.org"}}, 9), "www.example.org"},
+		{"wrong-name", chain(sub, pki.Leaf{Names: []string{"www.example.org"}}, 9), "Our certificate is for other names than the one that the client asked for. (it is for \"www.example.org\") Hint: Check the name that the client uses;"},
 		{"not-yet-valid", chain(sub, pki.Leaf{NotBefore: now.Add(24 * time.Hour), NotAfter: now.Add(48 * time.Hour)}, 9), "not valid yet."},
 		{"client-purpose", chain(sub, pki.Leaf{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, 9), "clientAuth"},
 		{"self-signed", certificate(t, alone, 9), "signed by its own key"},
