@@ -267,6 +267,9 @@ func (o *operation) check(t *testing.T, w wound) (failed []*handclasp.Conn) {
 		if !bytes.HasPrefix([]byte(speech), o.got[i]) {
 			t.Errorf("%+v: %v got %q", w, fault.Role(i+1), o.got[i])
 		}
+		if o.errs[i] == nil && string(o.got[i]) != speech {
+			t.Errorf("%+v: %v takes %q for all there was", w, fault.Role(i+1), o.got[i])
+		}
 		if o.errs[i] != nil {
 			failed = append(failed, conn)
 		}

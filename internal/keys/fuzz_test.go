@@ -26,6 +26,12 @@ func FuzzDerivation(f *testing.F) {
 			if got := h.hmac(secret, label, context, nil); !bytes.Equal(got[:h.Size()], mac(secret, label, context)) {
 				t.Fatalf("%v: HMAC of %x under %x", h, label, secret)
 			}
+			if k := h.keyed(secret); k != nil && len(label)+len(context) <= maxShort {
+				if got := k.mac(label, context); !bytes.Equal(got, mac(secret, label, context)) {
+					t.Fatalf("%v: HMAC of %x under %x, which is kept", h, label, secret)
+				}
+				k.giveBack()
+			}
 			if h == MD5SHA1 {
 				continue // its PRF is made of the standard library's HMACs
 			}
