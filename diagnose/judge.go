@@ -305,6 +305,9 @@ func (d *diagnosis) remark(o *outcome) {
 		}
 		d.notice("The server asks for a client certificate and goes on without%s", why)
 	}
+	if offered := d.o.Client.NextProtos; len(offered) > 0 && o.info.ALPN == "" {
+		d.notice("The server chose none of the application protocols that were offered (ALPN: %s). It may not know of ALPN.", strings.Join(offered, ", "))
+	}
 	if o.info.Retried {
 		d.notice("The server asked for another key share (HelloRetryRequest, for %v), which costs a round trip.", o.info.Group)
 	}

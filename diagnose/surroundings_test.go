@@ -95,6 +95,20 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestNoProtocol: a server that chooses no application protocol does no wrong, but who
+// expects one wants to know.
+func TestNoProtocol(t *testing.T) {
+	t.Parallel()
+	good, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := examine(t, good, func(o *diagnose.Options) { o.Client.NextProtos = []string{"h3", "h2"} })
+	if found(r) != "nothing-wrong" || len(r.Noticed) != 1 || !strings.Contains(r.Noticed[0], "(ALPN: h3, h2)") {
+		t.Error(tell(r))
+	}
+}
+
 // TestProxies: variables that lead other programs elsewhere are noticed.
 func TestProxies(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,7 @@
 package hs
 
 import (
-	"bytes"
+	"crypto/hmac"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -435,7 +435,7 @@ func (s *server) secondClientHello(msg []byte) (fault.State, error) {
 		if !s.hello.Extensions.Has(iana.ExtCookie) {
 			return 0, fault.CookieMissing.In("extensions").Saw("", iana.ExtCookie)
 		}
-		if !bytes.Equal(s.hello.Cookie, s.retry.Cookie) {
+		if !hmac.Equal(s.hello.Cookie, s.retry.Cookie) { // one that was sealed holds a MAC
 			return 0, fault.CookieWrong.In("cookie")
 		}
 	}
