@@ -252,7 +252,7 @@ func (r *Recorder) judged(of fault.Role, v *flow.Verdict, accepted bool) *Step {
 	}
 	switch {
 	case v.Verified():
-		s.say("The %v is who it says it is, as far as we trust the root that vouches for it.", of)
+		s.say("A root that we trust vouches for what the certificate says. That the %v holds its private key is proved apart from that.", of)
 	case accepted:
 		s.Title, s.Outcome = "The certificate is NOT good, and we go on", Waived
 		if of == fault.Client {

@@ -75,7 +75,7 @@ func (r *Recorder) tellKeys(s *Step, k *flow.Secret) {
 		default:
 			s.say("Both sides compute the same secret from their own private key and the other's share (%v), and from it and the hellos these keys, one for each direction.", f.group)
 		}
-		s.say("From here on everything the server sends is encrypted, and so is what the client sends next; who listens on the path sees only sizes and times.")
+		s.say("From here on everything the server sends is encrypted, and so is what the client sends next, but for a ChangeCipherSpec, which says nothing; who listens on the path sees only sizes and times.")
 	case flow.Application:
 		s.say("The keys for the data itself, derived from the same secret and from the handshake up to the server's Finished. The handshake keys have nearly done their work.")
 	default:

@@ -159,7 +159,7 @@ func (r *Recorder) helloRetryRequest(s *Step, m *wire.ServerHello) {
 	r.facts.cookieOnly = !share
 	switch {
 	case share:
-		s.say("The server can't go on with this hello: it wants to use %v, and the client sent no key share for it. The client must try again.", m.KeyShare.Group)
+		s.say("The server does not go on with this hello: it wants to use %v, and the client sent no key share for it. The client must try again.", m.KeyShare.Group)
 	case cookie:
 		s.say("The server wants to see its cookie again before it does any work, which shows that the client can be reached at its address.")
 	}
@@ -198,7 +198,7 @@ func (r *Recorder) serverHello13(s *Step, m *wire.ServerHello) {
 	if m.Extensions.Has(iana.ExtPreSharedKey) {
 		r.takes(s, m)
 	} else {
-		s.say("The server answers with its choices and its own key share. With both shares, each side can compute the same secret, which never crosses the wire. This is the last message that is readable for all.")
+		s.say("The server answers with its choices and its own key share. With both shares, each side can compute the same secret, which never crosses the wire. This is the last handshake message that is readable for all.")
 		if len(r.facts.offered) > 0 {
 			s.say("It takes none of the client's pre-shared keys, so this is a full handshake.")
 		}

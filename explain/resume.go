@@ -162,7 +162,7 @@ func (r *Recorder) takes(s *Step, m *wire.ServerHello) {
 		f.alone = true
 		s.say("The server takes a pre-shared key that the client offers, and no key share: the keys come from the pre-shared key alone (psk_ke).")
 	}
-	s.say("%s So the server need not show a certificate, nor sign anything. This is the last message that is readable for all.", whose)
+	s.say("%s So the server need not show a certificate, nor sign anything. This is the last handshake message that is readable for all.", whose)
 }
 
 // chosen is the fact beside which the decision about the session stands.
