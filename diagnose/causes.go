@@ -268,7 +268,7 @@ var causes = []Cause{
 		Server, "Look at the server's log at the time of the connection.", nil},
 	{"refuses-all", "The server refuses every ClientHello that we can make, always with the same alert.", "Nothing that is changed in the hello changes the answer.",
 		Server, "Look at the server's log at the time of the connection.", nil},
-	{"breaks-off", "The server takes the ClientHello, and ends the handshake at a later step, always the same, whatever the hello says.", "The last message before the end tells the step; the server's log tells why.",
+	{"breaks-off", "The server takes the ClientHello, and ends the connection at a later step, always the same, whatever the hello says.", "The last message before the end tells the step; the server's log tells why.",
 		Server, "Look at the server's log at the time of the connection.", nil},
 	of(fault.StartTLSRefused, Server, "The server's answer to the request for TLS says so."),
 	of(fault.StartTLSUnexpected, Client, "Without --starttls the handshake goes on, if TLS begins at once on this port."),

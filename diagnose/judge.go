@@ -277,11 +277,14 @@ func (d *diagnosis) refusedByUs(o *outcome) error {
 
 // breaksOff is for a server that takes any hello and ends the handshake later.
 func (d *diagnosis) breaksOff(o *outcome) error {
-	id := "breaks-off"
-	if o.ending == Alerted && o.alert == iana.InternalError {
+	id, confidence, detail := "breaks-off", Certain, o.String()+"."
+	switch {
+	case o.ending == Alerted && o.alert == iana.InternalError:
 		id = "server-internal"
+	case o.stage == connected && o.ending == Alerted && o.alert == iana.CloseNotify: // which is how a connection properly ends
+		confidence, detail = Likely, detail+" It may have had nothing to say to a client that asks for nothing."
 	}
-	d.find(id, Certain, o.String()+".", d.everywhere(o))
+	d.find(id, confidence, detail, d.everywhere(o))
 	return nil
 }
 

@@ -109,6 +109,21 @@ func TestNoProtocol(t *testing.T) {
 	}
 }
 
+// TestGoodbye: a proper goodbye after the handshake may be no refusal, and any other
+// end is one.
+func TestGoodbye(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]diagnose.Confidence{"finished-alert-close_notify": diagnose.Likely, "finished-alert-decode_error": diagnose.Certain} {
+		c, err := lab.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := examine(t, c, func(*diagnose.Options) {}); found(r) != "breaks-off" || r.Findings[0].Confidence != want {
+			t.Errorf("%s, want %s\n%s", name, want, tell(r))
+		}
+	}
+}
+
 // TestProxies: variables that lead other programs elsewhere are noticed.
 func TestProxies(t *testing.T) {
 	t.Parallel()
