@@ -428,7 +428,8 @@ const closeWithin = 5 * time.Second
 
 // Close sends close_notify, unless somebody is stuck in writing or the handshake
 // is not complete, and closes the connection below. Whoever waits in a method
-// of the connection returns.
+// of the connection returns. What has arrived over TCP and was not read does not cost the
+// peer what was written before.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
@@ -444,6 +445,7 @@ func (c *Conn) Close() error {
 		c.restoreDeadline()
 		c.unlock()
 	}
+	c.drain()
 	return c.conn.Close()
 }
 

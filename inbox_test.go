@@ -158,3 +158,39 @@ func TestIdleErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseUnread: closing with the peer's words unread does not cost the peer what it
+// has not fetched yet, which a reset by the system would.
+func TestCloseUnread(t *testing.T) {
+	client, server := overTCP(t)
+	other, otherServer := overTCP(t)
+	for name, ends := range map[string]struct{ closer, reader *Conn }{
+		"server closes": {server, client},
+		"client closes": {other, otherServer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			closer, reader := ends.closer, ends.reader
+			if !closer.waits() {
+				t.Skip("this system tells nobody what has arrived")
+			}
+			closer.NetConn().(*net.TCPConn).SetWriteBuffer(1 << 20)
+			reader.NetConn().(*net.TCPConn).SetReadBuffer(32 << 10)
+			want := bytes.Repeat([]byte("answer"), 40<<10)
+			deadline := time.Now().Add(10 * time.Second)
+			closer.SetDeadline(deadline)
+			reader.SetDeadline(deadline)
+			if _, err := closer.Write(want); err != nil {
+				t.Fatal(err)
+			}
+			_, err := reader.Write(make([]byte, 100<<10))
+			if err = errors.Join(err, reader.CloseWrite()); err != nil {
+				t.Fatal(err)
+			}
+			closer.SetDeadline(time.Unix(1, 0))
+			closer.Close()
+			if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes of %d arrive: %v", len(got), len(want), err)
+			}
+		})
+	}
+}

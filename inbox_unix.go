@@ -75,3 +75,36 @@ func (c *Conn) attempt(fd uintptr) (done bool) {
 	}
 	return true
 }
+
+// maxDrained bounds what drain reads, in bytes: as much as a peer has on its way that
+// does not wait for answers.
+const maxDrained = 1 << 20
+
+// drain reads what has arrived and nobody will read. A system that closes TCP with bytes
+// unread resets the connection, and throws away what the peer has not fetched
+// yet: the end of an answer, to who has said before that it will send no more. It waits
+// for nothing, and leaves the work to who reads or shakes hands, if somebody does.
+func (c *Conn) drain() {
+	if !c.handshaking.tryLock() {
+		return
+	}
+	defer c.handshaking.Unlock()
+	if !c.reading.tryLock() {
+		return
+	}
+	defer c.reading.Unlock()
+	if !c.waits() {
+		return
+	}
+	buf := pool.Get(pool.Record)
+	defer pool.Put(buf)
+	c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
+		for rest := maxDrained; rest > 0; {
+			n, err := syscall.Read(int(fd), buf[:cap(buf)])
+			if n <= 0 && err != syscall.EINTR {
+				return // nothing more has come, or the connection is gone
+			}
+			rest -= max(n, 1)
+		}
+	})
+}

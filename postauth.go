@@ -50,11 +50,14 @@ func (g *gate) enter() bool {
 	return g.state.Swap(gateAwaited) == gateOpen
 }
 
+// tryLock takes the gate if nobody is in.
+func (g *gate) tryLock() bool { return g.state.CompareAndSwap(gateOpen, gateTaken) }
+
 func (g *gate) Lock() { g.lockUntil(context.Background()) }
 
 // lockUntil takes the gate unless ctx ends before, whose error it returns then.
 func (g *gate) lockUntil(ctx context.Context) error {
-	if g.state.CompareAndSwap(gateOpen, gateTaken) {
+	if g.tryLock() {
 		return nil
 	}
 	for !g.enter() {
