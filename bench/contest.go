@@ -72,10 +72,14 @@ func (b *bench) hold(ctx context.Context, contests []*contest) error {
 	return nil
 }
 
-// play is one round; another stack begins each time.
+// play is one round; another stack begins each time, and none always comes behind
+// the same one.
 func (c *contest) play(ctx context.Context, round int) error {
-	for i := range c.entrants {
-		e := c.entrants[(i+round)%len(c.entrants)]
+	order := append(slices.Clone(c.entrants[round%len(c.entrants):]), c.entrants[:round%len(c.entrants)]...)
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	for _, e := range order {
 		if e.missing != "" {
 			continue
 		}
@@ -92,6 +96,10 @@ func (c *contest) play(ctx context.Context, round int) error {
 	return nil
 }
 
+// warm is how often what a sample repeats n times runs before, unmeasured: the
+// processor's caches are another stack's, and it may have slept while another process worked.
+func warm(n int) int { return max(1, n/8) }
+
 // alone has Go use one core until the result is called.
 func alone() (restore func()) {
 	before := runtime.GOMAXPROCS(1)
@@ -104,14 +112,14 @@ func (b *bench) enough(d time.Duration, f func() error) (int, error) {
 	if b.short {
 		return 1, nil
 	}
-	const warm = 3
+	const few = 3
 	began := time.Now()
-	for range warm {
+	for range few {
 		if err := f(); err != nil {
 			return 0, err
 		}
 	}
-	return max(1, int(d/(time.Since(began)/warm))), nil
+	return max(1, int(d/(time.Since(began)/few))), nil
 }
 
 // allocated runs f and gives the objects and bytes that were allocated meanwhile.

@@ -209,6 +209,11 @@ func (h *handshaker) check() error {
 
 // sample does n handshakes.
 func (h *handshaker) sample(n int) (s sample, err error) {
+	for range warm(n) {
+		if err := h.once(); err != nil {
+			return s, err
+		}
+	}
 	shares := make([]float64, n)
 	var cost time.Duration
 	s.objects, s.bytes, err = allocated(func() error {

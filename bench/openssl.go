@@ -115,6 +115,14 @@ func (o *openssl) order(format string, args ...any) (a outcome, err error) {
 	return a, err
 }
 
+// warmed gives an order that is to be repeated n times, after a few unmeasured ones.
+func (o *openssl) warmed(order string, n int) (outcome, error) {
+	if _, err := o.order(order+" %d", warm(n)); err != nil {
+		return outcome{}, err
+	}
+	return o.order(order+" %d", n)
+}
+
 // add enters the order, which is repeated for about so long a sample.
 func (o *openssl) add(c *contest, order string, each time.Duration) {
 	if o == nil {
@@ -126,7 +134,7 @@ func (o *openssl) add(c *contest, order string, each time.Duration) {
 		n = max(1, int(float64(each.Microseconds())/first.Value))
 	}
 	c.add(other, func() (sample, error) {
-		a, err := o.order(order+" %d", n)
+		a, err := o.warmed(order, n)
 		return sample{value: a.Value, server: a.Server, objects: a.Objects, bytes: a.Bytes}, err
 	}, why)
 }
@@ -135,12 +143,13 @@ func (o *openssl) addRecords(write, read *contest, suite string, size, n int) {
 	if o == nil {
 		return
 	}
+	order := fmt.Sprintf("records %s %d", suite, size)
 	write.add(other, func() (sample, error) {
-		a, err := o.order("records %s %d %d", suite, size, n)
+		a, err := o.warmed(order, n)
 		return sample{value: a.Write}, err
 	}, nil)
 	read.add(other, func() (sample, error) {
-		a, err := o.order("records %s %d %d", suite, size, n)
+		a, err := o.warmed(order, n)
 		return sample{value: a.Read}, err
 	}, nil)
 }
