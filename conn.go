@@ -52,7 +52,7 @@ type Conn struct {
 	paused   atomic.Pointer[pause]  // a renegotiation; nil if there is none
 	unsent   atomic.Pointer[[]byte] // sealed, and not yet out because a deadline passed; nil: nothing
 	writeErr *fault.Error           // nothing can be written any more
-	writers  atomic.Int32           // who holds it or waits for it, but for what flushAside does
+	asides   atomic.Uint32          // flushAside's turns at it: in the low byte those now, above it those ever
 
 	got int32 // bytes that inbox's try read; below zero: the system's error
 
@@ -278,11 +278,9 @@ func sealedLen(n int) int {
 }
 
 // lock takes the write lock, unless the connection is closed. Who comes after Close
-// does not wait for its goodbye; who comes before has been counted, and there is none.
+// does not wait for its goodbye.
 func (c *Conn) lock() error {
-	c.writers.Add(1)
 	if c.closed.Load() {
-		c.writers.Add(-1)
 		return net.ErrClosed
 	}
 	c.writing.Lock()
@@ -295,14 +293,12 @@ func (c *Conn) lock() error {
 	}
 	if err != nil {
 		c.unlock()
-		c.writers.Add(-1)
 	}
 	return err
 }
 
 // release gives the write lock back after flushing what a reader left.
 func (c *Conn) release() {
-	defer c.writers.Add(-1)
 	for {
 		if c.engine.Pending() || c.unsent.Load() != nil {
 			c.flushOut() // what can't go out now stays unsent, or never will
@@ -368,6 +364,28 @@ func (c *Conn) gone(err error) error {
 	return c.writeErr
 }
 
+// The low byte of asides, and one turn.
+const (
+	asidesNow = 1<<8 - 1
+	oneAside  = 1<<8 + 1
+)
+
+// lockLast takes the write lock for a goodbye, unless somebody writes, who may be
+// stuck. For what a reader writes aside it waits: that is soon over. The writers
+// themselves are not counted, for each of their records would pay for it.
+func (c *Conn) lockLast() bool {
+	for {
+		before := c.asides.Load()
+		if c.writing.TryLock() {
+			return true
+		}
+		if before&asidesNow == 0 && c.asides.Load() == before {
+			return false // no reader had it meanwhile
+		}
+		time.Sleep(aside / 50)
+	}
+}
+
 // How long a reader may spend on flushing an answer (a KeyUpdate, an alert):
 // if both sides' readers waited for the other to read, neither would.
 const aside = 5 * time.Millisecond
@@ -375,7 +393,12 @@ const aside = 5 * time.Millisecond
 // flushAside sends what reading gave rise to, unless a writer is at work, who
 // then does it. What does not fit in time waits for the next flush.
 func (c *Conn) flushAside() {
-	if !c.engine.Pending() && c.unsent.Load() == nil || !c.writing.TryLock() {
+	if !c.engine.Pending() && c.unsent.Load() == nil {
+		return
+	}
+	c.asides.Add(oneAside)
+	defer c.asides.Add(^uint32(0))
+	if !c.writing.TryLock() {
 		return
 	}
 	defer c.writing.Unlock()
@@ -436,8 +459,7 @@ func (c *Conn) Close() error {
 	}
 	c.resume()
 	c.leave()
-	if c.done.Load() && c.writers.Load() == 0 {
-		c.writing.Lock() // at most a reader's flush holds it, and not for long
+	if c.done.Load() && c.lockLast() {
 		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye

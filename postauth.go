@@ -159,7 +159,6 @@ func (c *Conn) ask(ctx context.Context) error {
 	<-woken
 	c.restoreDeadline()
 	c.writing.Unlock() // release would wait again
-	c.writers.Add(-1)
 	return ctx.Err()
 }
 

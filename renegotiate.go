@@ -100,9 +100,7 @@ func (c *Conn) flushAnswer() {
 		c.flushAside()
 		return
 	}
-	c.writers.Add(1) // this may take long, and Close does not wait for it
-	defer c.writers.Add(-1)
-	c.writing.Lock()
+	c.writing.Lock() // as a writer: this may take long, and Close does not wait for it
 	if !c.closed.Load() {
 		c.answerBy(true)
 		c.flushOut() // if the transport is gone, reading will say so
