@@ -65,7 +65,8 @@ func (r *Request) key() session.VerdictKey {
 		b = appendSum(b, s)
 	}
 	for _, c := range r.Chain {
-		b = appendSum(b, c.Raw)
+		sum := inUse.sum(c)
+		b = append(b, sum[:]...)
 	}
 	return session.VerdictKey{Sum: sha256.Sum256(b), Roots: r.Roots}
 }
