@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/subtle"
 )
 
 // HMAC (RFC 2104) on the stack. A handshake makes dozens of them, each over a few
@@ -27,6 +28,16 @@ func (h Hash) short(b []byte) (d digest) {
 		return d
 	}
 	return sha512.Sum384(b)
+}
+
+var nothing256, nothing384 = SHA256.short(nil), SHA384.short(nil)
+
+// ofNothing is the hash of no bytes, which the key schedule needs time and again.
+func (h Hash) ofNothing() []byte {
+	if h == SHA256 {
+		return nothing256[:sha256.Size]
+	}
+	return nothing384[:]
 }
 
 func (h Hash) blockSize() int {
@@ -52,23 +63,32 @@ func (h Hash) hmac(key, a, b, c []byte) (d digest) {
 	} else {
 		copy(buf[:], key)
 	}
-	xor(buf[:block], 0x36)
+	xor(buf[:block], &innerPad)
 	n = block + copy(buf[block:], a)
 	n += copy(buf[n:], b)
 	n += copy(buf[n:], c)
 	d = h.short(buf[:n])
-	xor(buf[:block], 0x36^0x5c)
+	xor(buf[:block], &toOuter)
 	copy(buf[block:], d[:size])
 	d = h.short(buf[:block+size])
 	clear(buf[:n])
 	return d
 }
 
-func xor(b []byte, with byte) {
-	for i := range b {
-		b[i] ^= with
+// The inner pad of HMAC, and what makes the outer one of it.
+var (
+	innerPad = pad(0x36)
+	toOuter  = pad(0x36 ^ 0x5c)
+)
+
+func pad(with byte) (p [maxBlock]byte) {
+	for i := range p {
+		p[i] = with
 	}
+	return p
 }
+
+func xor(b []byte, with *[maxBlock]byte) { subtle.XORBytes(b, b, with[:]) }
 
 func (h Hash) longHMAC(key, a, b, c []byte) (d digest) {
 	defer clear(key)

@@ -58,10 +58,10 @@ func (h Hash) keyed(key []byte) *keyed {
 	} else {
 		copy(block, key)
 	}
-	xor(block, 0x36)
+	xor(block, &innerPad)
 	var err error
 	if k.inner, err = k.begin(block, k.room[0][:0]); err == nil {
-		xor(block, 0x36^0x5c)
+		xor(block, &toOuter)
 		k.outer, err = k.begin(block, k.room[1][:0])
 	}
 	clear(block)

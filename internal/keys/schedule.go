@@ -87,8 +87,8 @@ func (s *stage) use() Secret {
 func (s *stage) next(ikm []byte) stage {
 	var salt digest
 	defer clear(salt[:])
-	n, empty := s.hash.Size(), s.hash.short(nil)
-	s.hash.expandLabel(salt[:n], s.use(), "derived", empty[:n])
+	n := s.hash.Size()
+	s.hash.expandLabel(salt[:n], s.use(), "derived", s.hash.ofNothing())
 	return stage{s.hash, s.hash.extract(s.room, salt[:n], ikm), s.room}
 }
 
@@ -118,8 +118,7 @@ const (
 
 // BinderKey is the base key of a PSK binder: see Hash.Finished.
 func (s *Early) BinderKey(from Origin) Secret {
-	empty := s.hash.short(nil)
-	return s.derive(string(from), empty[:s.hash.Size()])
+	return s.derive(string(from), s.hash.ofNothing())
 }
 
 // ClientEarlyTraffic is client_early_traffic_secret; th covers ClientHello.
