@@ -446,28 +446,37 @@ func (c *Conn) notYet() error {
 	return f
 }
 
-// closeWithin bounds how long Close tries to tell the peer.
-const closeWithin = 5 * time.Second
+// How long Close tries to tell the peer, and waits for one that takes its time.
+const (
+	closeWithin = 5 * time.Second
+	lingers     = time.Second
+)
 
 // Close sends close_notify, unless somebody is stuck in writing or the handshake
 // is not complete, and closes the connection below. Whoever waits in a method
-// of the connection returns. What has arrived over TCP and was not read does not cost the
-// peer what was written before.
+// of the connection returns. What the peer has sent over TCP and nobody read, or sends a
+// moment too late, does not cost it what was written before: on Linux, Close waits up to a
+// second for a slow peer to take that.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
 	c.resume()
 	c.leave()
-	if c.done.Load() && c.lockLast() {
+	wait := lingers
+	switch {
+	case !c.done.Load():
+	case c.lockLast():
 		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
 		c.restoreDeadline()
 		c.unlock()
+	default:
+		wait = 0 // who is stuck shall return
 	}
-	c.drain()
+	c.drain(wait)
 	return c.conn.Close()
 }
 

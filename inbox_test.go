@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -159,6 +160,29 @@ func TestIdleErrors(t *testing.T) {
 	}
 }
 
+// written is much that closer has written to a reader who takes little at a time.
+func written(t *testing.T, closer, reader *Conn) []byte {
+	t.Helper()
+	if !closer.waits() {
+		t.Skip("this system tells nobody what has arrived")
+	}
+	closer.NetConn().(*net.TCPConn).SetWriteBuffer(1 << 20)
+	reader.NetConn().(*net.TCPConn).SetReadBuffer(32 << 10)
+	b := bytes.Repeat([]byte("answer"), 40<<10)
+	if _, err := closer.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// arrives demands that want arrives whole.
+func arrives(t *testing.T, reader *Conn, want []byte) {
+	t.Helper()
+	if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes of %d arrive: %v", len(got), len(want), err)
+	}
+}
+
 // TestCloseUnread: closing with the peer's words unread does not cost the peer what it
 // has not fetched yet, which a reset by the system would.
 func TestCloseUnread(t *testing.T) {
@@ -169,28 +193,67 @@ func TestCloseUnread(t *testing.T) {
 		"client closes": {other, otherServer},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			closer, reader := ends.closer, ends.reader
-			if !closer.waits() {
-				t.Skip("this system tells nobody what has arrived")
-			}
-			closer.NetConn().(*net.TCPConn).SetWriteBuffer(1 << 20)
-			reader.NetConn().(*net.TCPConn).SetReadBuffer(32 << 10)
-			want := bytes.Repeat([]byte("answer"), 40<<10)
-			deadline := time.Now().Add(10 * time.Second)
-			closer.SetDeadline(deadline)
-			reader.SetDeadline(deadline)
-			if _, err := closer.Write(want); err != nil {
-				t.Fatal(err)
-			}
+			want := written(t, closer, reader)
 			_, err := reader.Write(make([]byte, 100<<10))
 			if err = errors.Join(err, reader.CloseWrite()); err != nil {
 				t.Fatal(err)
 			}
 			closer.SetDeadline(time.Unix(1, 0))
+			began := time.Now()
 			closer.Close()
-			if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%d bytes of %d arrive: %v", len(got), len(want), err)
+			if took := time.Since(began); runtime.GOOS == "linux" && took < lingers/2 {
+				t.Errorf("Close waited %v for a peer that takes nothing", took)
 			}
+			arrives(t, reader, want)
 		})
+	}
+}
+
+// TestCloseBeforeLateWords: nor do words that come too late, while the system has not sent all.
+func TestCloseBeforeLateWords(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what it has not sent yet")
+	}
+	closer, reader := overTCP(t)
+	want := written(t, closer, reader)
+	closed := make(chan error)
+	go func() {
+		closer.drain(watchdog) // as Close does, with more patience than a busy machine needs
+		closed <- closer.Close()
+	}()
+	time.Sleep(20 * time.Millisecond) // or the words might be there already
+	if _, err := reader.Write([]byte("late")); err != nil {
+		t.Fatal(err)
+	}
+	arrives(t, reader, want)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCloseNeverWaitsForWords: Close waits for nothing to arrive, even on a socket that waits
+// because somebody had its number.
+func TestCloseNeverWaitsForWords(t *testing.T) {
+	_, server := overTCP(t)
+	if !server.waits() {
+		t.Skip("this system tells nobody what has arrived")
+	}
+	f, err := server.NetConn().(*net.TCPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.Fd() // turns waiting on for both
+	closed := make(chan error, 1)
+	go func() { closed <- server.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Close waits")
 	}
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !aix
 
 package handclasp
 
@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/handclasp/handclasp/internal/pool"
 )
@@ -81,10 +82,11 @@ func (c *Conn) attempt(fd uintptr) (done bool) {
 const maxDrained = 1 << 20
 
 // drain reads what has arrived and nobody will read. A system that closes TCP with bytes
-// unread resets the connection, and throws away what the peer has not fetched
-// yet: the end of an answer, to who has said before that it will send no more. It waits
-// for nothing, and leaves the work to who reads or shakes hands, if somebody does.
-func (c *Conn) drain() {
+// unread, or gets some afterwards, resets the connection, and throws away what the peer has
+// not fetched yet: the end of an answer, to who has said before that it will send no
+// more, or says so now. So it waits, for so long at most, until the system has sent what was
+// written. It leaves the work to who reads or shakes hands, if somebody does.
+func (c *Conn) drain(wait time.Duration) {
 	if !c.handshaking.tryLock() {
 		return
 	}
@@ -98,13 +100,31 @@ func (c *Conn) drain() {
 	}
 	buf := pool.Get(pool.Record)
 	defer pool.Put(buf)
-	c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
-		for rest := maxDrained; rest > 0; {
-			n, err := syscall.Read(int(fd), buf[:cap(buf)])
-			if n <= 0 && err != syscall.EINTR {
-				return // nothing more has come, or the connection is gone
-			}
-			rest -= max(n, 1)
+	rest, by := maxDrained, time.Now().Add(wait)
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		again := false
+		c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
+			again = discard(int(fd), buf[:cap(buf)], &rest) && unsent(int(fd)) > 0
+		})
+		if !again || time.Until(by) < pause {
+			return
 		}
-	})
+		time.Sleep(pause)
+	}
+}
+
+// discard reads rest bytes at most, and reports whether more may come. It waits for
+// nothing, even if somebody has set the socket to wait.
+func discard(fd int, buf []byte, rest *int) bool {
+	for *rest > 0 {
+		n, _, err := syscall.Recvfrom(fd, buf, syscall.MSG_DONTWAIT)
+		switch {
+		case err == syscall.EINTR:
+		case n <= 0:
+			return err == syscall.EAGAIN // else the peer has closed, or is gone
+		default:
+			*rest -= n
+		}
+	}
+	return false
 }
