@@ -58,6 +58,9 @@ type outcome struct {
 // good reports whether the handshake worked and stayed.
 func (o *outcome) good() bool { return o.ending == Worked }
 
+// refused reports whether the handshake works and the certificate is not good.
+func (o *outcome) refused() bool { return o.good() && o.info.Peer != nil && !o.info.Peer.Verified() }
+
 // String says what happened: "alert handshake_failure (40), in the clear, after the
 // ClientHello".
 func (o *outcome) String() string {
