@@ -129,6 +129,9 @@ func TestLab(t *testing.T) {
 			if !r.Works && strings.HasPrefix(r.Outcome, "the handshake worked") || accepted && !r.Works && strings.HasPrefix(c.Cause, "cert-") {
 				t.Errorf("it does not work, and is headed %q", r.Outcome)
 			}
+			if first := r.Probes[0]; !accepted && !first.Refused || first.Refused && (r.Works || !first.Works) {
+				t.Errorf("its first probe works: %v, refuses the certificate: %v; headed %q", first.Works, first.Refused, r.Outcome)
+			}
 			if c.Cause == "nothing-wrong" && (r.Connections > 5 || !r.Works) {
 				t.Errorf("%d connections for a good server; works: %v", r.Connections, r.Works)
 			}

@@ -64,6 +64,9 @@ func (o *outcome) parted() bool {
 	return o.stage == connected && o.ending == Alerted && o.alert == iana.CloseNotify
 }
 
+// refused reports whether the handshake works and the certificate is not good.
+func (o *outcome) refused() bool { return o.good() && o.info.Peer != nil && !o.info.Peer.Verified() }
+
 // String says what happened: "alert handshake_failure (40), in the clear, after the
 // ClientHello".
 func (o *outcome) String() string {

@@ -89,6 +89,7 @@ type Probe struct {
 	Length  int      `json:"length,omitempty"`  // of the ClientHello, in bytes
 	Outcome string   `json:"outcome"`
 	Works   bool     `json:"works"`             // the handshake did
+	Refused bool     `json:"refused,omitempty"` // the certificate, although the handshake works
 	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"; "none": it was for something else than a handshake
 	Took    int64    `json:"took_us"`           // microseconds
 	Decides bool     `json:"decides,omitempty"` // its hello, or the one that differs from it in one thing of what is blamed, and in nothing else
@@ -98,7 +99,7 @@ type Probe struct {
 func (d *diagnosis) note(what string, h hello, o *outcome) {
 	h.set = h.closed()
 	d.attempts = append(d.attempts, attempt{h, d.p.addr})
-	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds()}
+	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Refused: o.refused(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds()}
 	mine := d.mine().closed()
 	for _, a := range d.p.model.atoms {
 		switch {

@@ -401,7 +401,7 @@ func (d *diagnosis) atAddress(o *outcome) string {
 	if o.ending == NoAnswer {
 		return fault.Printable(lastOf(o.err.Cause))
 	}
-	if o.good() && o.info.Peer != nil && !o.info.Peer.Verified() {
+	if o.refused() {
 		return o.String() + "; the certificate is not good"
 	}
 	return o.String()

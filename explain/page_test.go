@@ -271,8 +271,8 @@ func TestPageHostile(t *testing.T) {
 				h.Extensions.AddRaw(0xabcd, []byte(words))
 			}
 		}
-		p.before = func(r *explain.Recorder, _ *clock) {
-			r.Preamble("smtp", []explain.PreambleLine{{Text: words}}, time.Millisecond, nil)
+		p.before = func(r *explain.Recorder, k *clock) {
+			r.Preamble("smtp", []explain.PreambleLine{{Text: words}}, k.pass(time.Millisecond), nil)
 			r.Target(words)
 		}
 		text, count, _ := sound(t, p.run(t), page.Options{Title: words, Made: words, Notes: []explain.Line{{Label: words, Text: words}}})
@@ -314,7 +314,7 @@ func TestPageChoices(t *testing.T) {
 			_, choices, _ := strings.Cut(strings.ReplaceAll(b.String(), "<wbr>", ""), `id="choices"`)
 			want := []string{"Offered too, for other versions</h4><ul class=\"chips\"><li class=\"chip\">TLS_ECDHE_ECDSA_WITH"}
 			if !alone || role == fault.Server { // who knows what the server had
-				want = append(want, "Offered too, that the server&#39;s key or the version can&#39;t sign with</h4><ul class=\"chips\"><li class=\"chip\">ecdsa_secp256r1_sha256")
+				want = append(want, "Offered too, unfit for the server&#39;s key or the version</h4><ul class=\"chips\"><li class=\"chip\">ecdsa_secp256r1_sha256")
 			}
 			for _, w := range want {
 				if !strings.Contains(choices, w) {

@@ -31,6 +31,7 @@ func report(words string) *diagnose.Report {
 			{What: words, From: 2, With: []string{"version=1.1", "length=98"}, Without: make([]string, 30), Outcome: words, Stage: words},
 			{What: "the last", From: 4, With: []string{"version=1.2"}, Outcome: words, Stage: "hello", Decides: true},
 			{What: "at another address", Outcome: "no connection", Stage: "hello"},
+			{What: "who is there", Outcome: "another certificate", Stage: "connected", Works: true, Refused: true},
 		},
 	}
 }
@@ -86,6 +87,9 @@ func TestPage(t *testing.T) {
 			t.Errorf("the tree is %v", above)
 		}
 		page := strings.Join(strings.Fields(text.String()), " ")
+		if !strings.Contains(page, "! 7 Who is there") || !strings.Contains(page, "✓ 2 Filled up") || !strings.Contains(page, "✗ 6 At another address") {
+			t.Errorf("the probes are not marked by what came of them: %s", page)
+		}
 		if scripts != 1 || decides != 2 {
 			t.Errorf("%q: %d scripts, %d probes decide", words, scripts, decides)
 		}
