@@ -124,7 +124,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	for len(c.data) == 0 && len(p) > 0 {
 		err := c.receive()
 		switch {
-		case err == nil && c.paused.Load() != nil && c.canKeep(maxKept-1): // who writes waits until it is over
+		case err == nil && c.paused.Load() != nil && c.canKeep(c.engine.Limits().KeptData-1): // who writes waits until it is over
 			c.keep()
 		case c.kept != nil:
 			return c.takeKept(p), nil // an error comes again
@@ -410,7 +410,7 @@ func (c *Conn) flushAside() {
 	}
 	c.restoreDeadline()
 	if rest := c.unsent.Load(); rest != nil {
-		if err := engine.Unread(len(*rest)); err != nil {
+		if err := c.engine.Unread(len(*rest)); err != nil {
 			c.engine.Fail(err)
 		}
 	}

@@ -15,13 +15,13 @@ import (
 )
 
 // overTCP is a connection over the loopback interface, both ends connected.
-func overTCP(t *testing.T) (client, server *Conn) {
+func overTCP(t *testing.T, change ...func(*ClientConfig)) (client, server *Conn) {
 	t.Helper()
-	return over(t, "tcp", "127.0.0.1:0")
+	return over(t, "tcp", "127.0.0.1:0", change...)
 }
 
 // over is a connection over a network, both ends connected.
-func over(t *testing.T, network, address string) (client, server *Conn) {
+func over(t *testing.T, network, address string, change ...func(*ClientConfig)) (client, server *Conn) {
 	t.Helper()
 	o := pki.Options{Now: time.Now(), Key: pki.P256}
 	root, err := pki.NewAuthority("Root", o)
@@ -41,7 +41,11 @@ func over(t *testing.T, network, address string) (client, server *Conn) {
 		t.Fatal(err)
 	}
 	raw, other := Transports(t, network, address)
-	client = Client(raw, &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()})
+	cfg := &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()}
+	for _, f := range change {
+		f(cfg)
+	}
+	client = Client(raw, cfg)
 	server = Server(other, &ServerConfig{Certificates: []Certificate{cert}})
 	done := make(chan error)
 	go func() { done <- server.Handshake() }()
