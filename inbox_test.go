@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
@@ -22,6 +23,19 @@ func overTCP(t *testing.T) (client, server *Conn) {
 
 // over is a connection over a network, both ends connected.
 func over(t *testing.T, network, address string) (client, server *Conn) {
+	t.Helper()
+	client, server = ends(t, network, address, new(ServerConfig))
+	done := make(chan error)
+	go func() { done <- server.Handshake() }()
+	if err := errors.Join(client.Handshake(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// ends are those of a connection before the handshake. The server's configuration gets a
+// certificate.
+func ends(t *testing.T, network, address string, cfg *ServerConfig) (client, server *Conn) {
 	t.Helper()
 	o := pki.Options{Now: time.Now(), Key: pki.P256}
 	root, err := pki.NewAuthority("Root", o)
@@ -41,14 +55,8 @@ func over(t *testing.T, network, address string) (client, server *Conn) {
 		t.Fatal(err)
 	}
 	raw, other := Transports(t, network, address)
-	client = Client(raw, &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()})
-	server = Server(other, &ServerConfig{Certificates: []Certificate{cert}})
-	done := make(chan error)
-	go func() { done <- server.Handshake() }()
-	if err := errors.Join(client.Handshake(), <-done); err != nil {
-		t.Fatal(err)
-	}
-	return client, server
+	cfg.Certificates = []Certificate{cert}
+	return Client(raw, &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()}), Server(other, cfg)
 }
 
 // TestIdleHoldsNothing: who has read all there is, or has found nothing, holds no
@@ -230,6 +238,66 @@ func TestCloseBeforeLateWords(t *testing.T) {
 	arrives(t, reader, want)
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRefusedWhileSending: a client that sends because its handshake is complete, while the
+// server refuses its certificate, can send on until it has read the alert. A reset would fail
+// its Write, and where the system drops what was received, cost it the alert.
+func TestRefusedWhileSending(t *testing.T) {
+	client, server := ends(t, "tcp", "127.0.0.1:0", &ServerConfig{ClientAuth: RequireAnyClientCert})
+	if !server.waits() {
+		t.Skip("this system tells nobody what has arrived")
+	}
+	refused, closed := make(chan struct{}), make(chan error)
+	go func() {
+		err := server.Handshake()
+		close(refused)
+		server.drain(watchdog) // as Close does, with more patience than a busy machine needs
+		server.Close()
+		closed <- err
+	}()
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	<-refused
+	time.Sleep(20 * time.Millisecond) // for a server that does not wait
+	for range 50 {
+		if _, err := client.Write(make([]byte, 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, fault.AlertReceived) {
+		t.Error(err)
+	}
+	client.Close()
+	if err := <-closed; !errors.Is(err, fault.ClientCertificateMissing) {
+		t.Error(err)
+	}
+}
+
+// TestWriterLearnsWhy: who writes learns why the connection has ended, although somebody else
+// read that and has closed the connection.
+func TestWriterLearnsWhy(t *testing.T) {
+	client, server := overTCP(t)
+	stuck := make(chan error)
+	go func() {
+		_, err := client.Write(make([]byte, 64<<20)) // more than systems take, and nobody reads
+		stuck <- err
+	}()
+	server.engine.Fail(fault.Internal.New())
+	server.flushAlert()
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, fault.AlertReceived) {
+		t.Error(err)
+	}
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+	_, later := client.Write([]byte("late"))
+	for name, err := range map[string]error{"who was writing": <-stuck, "who writes later": later} {
+		if !errors.Is(err, fault.AlertReceived) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
