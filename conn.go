@@ -281,13 +281,13 @@ func sealedLen(n int) int {
 // does not wait for its goodbye.
 func (c *Conn) lock() error {
 	if c.closed.Load() {
-		return net.ErrClosed
+		return c.ended()
 	}
 	c.writing.Lock()
 	var err error
 	switch {
 	case c.closed.Load():
-		err = net.ErrClosed
+		err = c.ended()
 	case c.writeErr != nil:
 		err = c.writeErr
 	}
@@ -295,6 +295,15 @@ func (c *Conn) lock() error {
 		c.unlock()
 	}
 	return err
+}
+
+// ended is why nothing can be written after Close: what the connection had failed of before,
+// if it had. Who writes may learn of it later than who read it and has closed.
+func (c *Conn) ended() error {
+	if err := c.engine.Err(); err != nil {
+		return err
+	}
+	return net.ErrClosed
 }
 
 // release gives the write lock back after flushing what a reader left.
@@ -358,9 +367,12 @@ func (c *Conn) flushOut() error {
 func (c *Conn) gone(err error) error {
 	c.unsent.Store(nil)
 	if errors.Is(err, net.ErrClosed) && c.closed.Load() {
-		return net.ErrClosed
+		return c.ended()
 	}
 	c.writeErr = c.engine.Describe(transport(err))
+	if said, ok := errors.AsType[*fault.Error](c.engine.Err()); ok {
+		c.writeErr = said
+	}
 	return c.writeErr
 }
 
@@ -456,7 +468,8 @@ const (
 // is not complete, and closes the connection below. Whoever waits in a method
 // of the connection returns. What the peer has sent over TCP and nobody read, or sends a
 // moment too late, does not cost it what was written before: on Linux, Close waits up to a
-// second for a slow peer to take that.
+// second for a slow peer to take that, and a server of TLS 1.3 that has refused its client for
+// the client to leave.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
@@ -22,6 +23,19 @@ func overTCP(t *testing.T, change ...func(*ClientConfig)) (client, server *Conn)
 
 // over is a connection over a network, both ends connected.
 func over(t *testing.T, network, address string, change ...func(*ClientConfig)) (client, server *Conn) {
+	t.Helper()
+	client, server = ends(t, network, address, new(ServerConfig), change...)
+	done := make(chan error)
+	go func() { done <- server.Handshake() }()
+	if err := errors.Join(client.Handshake(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// ends are those of a connection before the handshake. The server's configuration gets a
+// certificate.
+func ends(t *testing.T, network, address string, cfg *ServerConfig, change ...func(*ClientConfig)) (client, server *Conn) {
 	t.Helper()
 	o := pki.Options{Now: time.Now(), Key: pki.P256}
 	root, err := pki.NewAuthority("Root", o)
@@ -41,18 +55,12 @@ func over(t *testing.T, network, address string, change ...func(*ClientConfig)) 
 		t.Fatal(err)
 	}
 	raw, other := Transports(t, network, address)
-	cfg := &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()}
+	cfg.Certificates = []Certificate{cert}
+	c := &ClientConfig{ServerName: "localhost", RootCAs: root.Pool()}
 	for _, f := range change {
-		f(cfg)
+		f(c)
 	}
-	client = Client(raw, cfg)
-	server = Server(other, &ServerConfig{Certificates: []Certificate{cert}})
-	done := make(chan error)
-	go func() { done <- server.Handshake() }()
-	if err := errors.Join(client.Handshake(), <-done); err != nil {
-		t.Fatal(err)
-	}
-	return client, server
+	return Client(raw, c), Server(other, cfg)
 }
 
 // TestIdleHoldsNothing: who has read all there is, or has found nothing, holds no
@@ -234,6 +242,66 @@ func TestCloseBeforeLateWords(t *testing.T) {
 	arrives(t, reader, want)
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRefusedWhileSending: a client that sends because its handshake is complete, while the
+// server refuses its certificate, can send on until it has read the alert. A reset would fail
+// its Write, and where the system drops what was received, cost it the alert.
+func TestRefusedWhileSending(t *testing.T) {
+	client, server := ends(t, "tcp", "127.0.0.1:0", &ServerConfig{ClientAuth: RequireAnyClientCert})
+	if !server.waits() {
+		t.Skip("this system tells nobody what has arrived")
+	}
+	refused, closed := make(chan struct{}), make(chan error)
+	go func() {
+		err := server.Handshake()
+		close(refused)
+		server.drain(watchdog) // as Close does, with more patience than a busy machine needs
+		server.Close()
+		closed <- err
+	}()
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	<-refused
+	time.Sleep(20 * time.Millisecond) // for a server that does not wait
+	for range 50 {
+		if _, err := client.Write(make([]byte, 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, fault.AlertReceived) {
+		t.Error(err)
+	}
+	client.Close()
+	if err := <-closed; !errors.Is(err, fault.ClientCertificateMissing) {
+		t.Error(err)
+	}
+}
+
+// TestWriterLearnsWhy: who writes learns why the connection has ended, although somebody else
+// read that and has closed the connection.
+func TestWriterLearnsWhy(t *testing.T) {
+	client, server := overTCP(t)
+	stuck := make(chan error)
+	go func() {
+		_, err := client.Write(make([]byte, 64<<20)) // more than systems take, and nobody reads
+		stuck <- err
+	}()
+	server.engine.Fail(fault.Internal.New())
+	server.flushAlert()
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, fault.AlertReceived) {
+		t.Error(err)
+	}
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+	_, later := client.Write([]byte("late"))
+	for name, err := range map[string]error{"who was writing": <-stuck, "who writes later": later} {
+		if !errors.Is(err, fault.AlertReceived) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
