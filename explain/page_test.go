@@ -153,6 +153,9 @@ func TestPages(t *testing.T) {
 			}
 			if s.Error != nil {
 				want = append(want, s.Error.Text, s.Error.Hint)
+				if n := fmt.Sprintf("see step %d", s.Error.Step); s.Error.Step > 0 && strings.Count(text, n) != 1 {
+					t.Errorf("%q stands there %d times", n, strings.Count(text, n))
+				}
 			}
 			for _, w := range want {
 				if w = strings.Join(strings.Fields(w), " "); !strings.Contains(text, w) {
@@ -199,9 +202,12 @@ func TestPageFolds(t *testing.T) {
 		check(t, page.Write(&b, s, page.Options{}))
 		_, list, _ := strings.Cut(b.String(), "<dt>for</dt><dd>")
 		list, _, _ = strings.Cut(list, "</dd>")
-		want := "<code>" + strings.Join(names[:min(x.n, 9)], ", ") + "</code>"
+		chips := func(names []string) string {
+			return `<ul class="chips"><li class="chip">` + strings.Join(names, `</li> <li class="chip">`) + "</li> </ul>"
+		}
+		want := chips(names[:min(x.n, 9)])
 		if x.more != "" {
-			want = "<code>" + strings.Join(names[:8], ", ") + `</code><details class="more"><summary>` + x.more + "</summary><code>" + strings.Join(names[8:1000], ", ") + "</code></details>"
+			want = chips(names[:8]) + `<details class="more"><summary>` + x.more + "</summary>" + chips(names[8:1000]) + "</details>"
 		}
 		if list != want {
 			t.Errorf("%d names: %.400s …", x.n, list)

@@ -166,6 +166,13 @@ func worded(text string) template.HTML {
 
 var stamp = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\b`)
 
+// stepped is text that may end with the number of a step to see, with a link to it.
+func stepped(text string) template.HTML {
+	return template.HTML(seeStep.ReplaceAllString(template.HTMLEscapeString(text), `<a href="#step-$1">see step $1</a>`)) // escaped
+}
+
+var seeStep = regexp.MustCompile(`\bsee step (\d+)$`)
+
 // cite is a source with a link to each section of an RFC that it names.
 func cite(source string) template.HTML {
 	var out []string
