@@ -11,6 +11,7 @@ import (
 // A Report is what a diagnosis has found.
 type Report struct {
 	Schema      string    `json:"schema"`    // "handclasp.diagnose/1"
+	Began       string    `json:"began"`     // RFC 3339, UTC
 	Target      string    `json:"target"`    // HOST:PORT
 	Addresses   []Address `json:"addresses"` // that were tried, in order
 	Client      string    `json:"client"`    // as whom the handshake was made

@@ -120,7 +120,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.as(); err != nil {
 		return nil, err
 	}
-	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
+	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Began: start.UTC().Format(time.RFC3339), Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
 	if choose := o.Client.GetClientCertificate; choose != nil {
 		o.Client.GetClientCertificate = d.overhear(choose)
 	}

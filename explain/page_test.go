@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -152,6 +153,9 @@ func TestPages(t *testing.T) {
 			}
 			if s.Error != nil {
 				want = append(want, s.Error.Text, s.Error.Hint)
+				if n := fmt.Sprintf("see step %d", s.Error.Step); s.Error.Step > 0 && strings.Count(text, n) != 1 {
+					t.Errorf("%q stands there %d times", n, strings.Count(text, n))
+				}
 			}
 			for _, w := range want {
 				if w = strings.Join(strings.Fields(w), " "); !strings.Contains(text, w) {
@@ -174,6 +178,40 @@ func TestPageOfJSON(t *testing.T) {
 	check(t, page.Write(&two, &back, page.Options{}))
 	if !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("they differ")
+	}
+}
+
+// TestPageFolds: a long list is folded behind its beginning, and one that is long to
+// be a nuisance is cut.
+func TestPageFolds(t *testing.T) {
+	s := newPair(t).run(t)
+	names := make([]string, 5000)
+	for i := range names {
+		names[i] = fmt.Sprintf("host-%04d.example", i)
+	}
+	for _, x := range []struct {
+		n    int
+		more string
+	}{{9, ""}, {1000, "and 992 others"}, {5000, "and 4,992 others, of which 992 are here"}} {
+		for i := range s.Steps {
+			for j := range s.Steps[i].Certificates {
+				s.Steps[i].Certificates[j].Names = names[:x.n]
+			}
+		}
+		var b bytes.Buffer
+		check(t, page.Write(&b, s, page.Options{}))
+		_, list, _ := strings.Cut(b.String(), "<dt>for</dt><dd>")
+		list, _, _ = strings.Cut(list, "</dd>")
+		chips := func(names []string) string {
+			return `<ul class="chips"><li class="chip">` + strings.Join(names, `</li> <li class="chip">`) + "</li> </ul>"
+		}
+		want := chips(names[:min(x.n, 9)])
+		if x.more != "" {
+			want = chips(names[:8]) + `<details class="more"><summary>` + x.more + "</summary>" + chips(names[8:1000]) + "</details>"
+		}
+		if list != want {
+			t.Errorf("%d names: %.400s …", x.n, list)
+		}
 	}
 }
 
