@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -110,11 +111,26 @@ func (c *Conn) drain(wait time.Duration) {
 		c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
 			again = discard(int(fd), buf[:cap(buf)]) && (refused || unsent(int(fd)) > 0)
 		})
-		if !again || time.Until(by) < pause {
+		if !again || time.Until(by) < pause || !linger(pause) {
 			return
 		}
-		time.Sleep(pause)
 	}
+}
+
+// mostLinger bounds the closed connections of a process that wait at the same time: under
+// attack those that do not matter are many.
+const mostLinger = 256
+
+var lingering atomic.Int32
+
+// linger waits, unless too many do.
+func linger(pause time.Duration) bool {
+	defer lingering.Add(-1)
+	if lingering.Add(1) > mostLinger {
+		return false
+	}
+	time.Sleep(pause)
+	return true
 }
 
 // refused reports whether a server has told a client with an alert that may not have expected
