@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +72,45 @@ func TestBesides(t *testing.T) {
 		if found(r) != x.finds || r.Works {
 			t.Errorf("found %q, want %q\n%s", found(r), x.finds, tell(r))
 		}
+	}
+}
+
+// TestNamesNobody: where the server names no authorities, the way out is not one of
+// those that it names.
+func TestNamesNobody(t *testing.T) {
+	t.Parallel()
+	a, err := pki.NewAuthority("Test root", pki.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, err := a.Issue(pki.Leaf{Names: []string{"localhost"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}, ClientAuth: tls.RequireAnyClientCert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.(*tls.Conn).Handshake()
+			c.Close()
+		}
+	}()
+	at := l.Addr().(*net.TCPAddr).AddrPort()
+	r, err := diagnose.Run(t.Context(), diagnose.Options{
+		Host: "localhost", Port: fmt.Sprint(at.Port()), Client: &handclasp.ClientConfig{ServerName: "localhost", InsecureSkipVerify: true}, Linger: 10 * time.Second,
+		Lookup: func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Findings[0].ID != "client-cert-required" || strings.Contains(r.Findings[0].Fix, "names") {
+		t.Errorf("%s\n%s", r.Findings[0].Fix, tell(r))
 	}
 }

@@ -26,7 +26,10 @@ func (d *diagnosis) clientCertificate(o *outcome) error {
 	case alerted && o.alert == iana.InternalError:
 		d.find("server-internal", Certain, "", evidence)
 	case !d.hasCertificate():
-		d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
+		f := d.find("client-cert-required", Certain, "The server asked for a certificate, and this client has none."+wanted(o), evidence)
+		if len(authorities(o.request, o.info.Version)) == 0 {
+			f.Fix = "Give the client a certificate that the server trusts; of whom, its configuration says, and not the handshake."
+		}
 	case o.info.ClientScheme == 0:
 		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
 	case alerted && o.alert == iana.UnknownCA || d.stray(o):

@@ -258,7 +258,7 @@ func (c *comparison) otherOrder(ctx context.Context) (bool, error) {
 	}
 	mine := c.evidence("the client's hello", c.mine())
 	c.locate(&mine, t, c.mine())
-	f := c.find("hello-content", Certain, "What it refuses is a ClientHello with "+t.words()+".", mine, c.evidence("the same with "+h.placed(), h))
+	f := c.find("hello-content", Certain, "What it refuses is a ClientHello with "+t.words()+".", mine, c.evidence("the same "+c.spares(t, c.mine())[0].less, h))
 	f.Trigger, f.Fix = t.String(), t.fix(f.Fix)
 	return true, nil
 }

@@ -115,7 +115,11 @@ func (c *comparison) spares(t trigger, shows hello) (list []spare) {
 	if t.order != anyOrder {
 		h := shows
 		h.place, h.span = map[order]place{first: notFirst, last: notLast, inOrder: turned}[t.order], t.span
-		list = append(list, spare{h, "with " + h.placed()})
+		less := h.placed()
+		if len(t.of) == 2 {
+			less = fmt.Sprintf("%s before %s", ext(t.of[1]).name(), ext(t.of[0]).name())
+		}
+		list = append(list, spare{h, "with " + less})
 	}
 	byCost := slices.Clone(t.atoms)
 	slices.SortStableFunc(byCost, func(a, b atom) int { return slices.Index(costs, a.kind) - slices.Index(costs, b.kind) })

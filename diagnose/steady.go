@@ -179,18 +179,22 @@ func (d *diagnosis) greets(ctx context.Context) (done bool, err error) {
 
 // waits asks for TLS in a protocol in which the client speaks first.
 func (d *diagnosis) waits(ctx context.Context, protocol string) (agrees bool, err error) {
-	what := "asking for TLS in " + protocol
+	name := properly[protocol]
+	what := "asking for TLS in " + name
 	err = d.plain(ctx, what, func(raw net.Conn) string {
 		raw.SetDeadline(time.Now().Add(d.p.timeout))
 		if err := starttls.Upgrade(raw, protocol, d.o.Client.ServerName, nil); err != nil {
 			return "the server does not agree"
 		}
 		agrees = true
-		d.speaks("plain-text", protocol, "It speaks "+protocol+", in which TLS begins when it is asked for.", Evidence{Probe: what, Outcome: "the server agrees"})
+		d.speaks("plain-text", protocol, "It speaks "+name+", in which TLS begins when it is asked for.", Evidence{Probe: what, Outcome: "the server agrees"})
 		return "the server agrees"
 	})
 	return agrees, err
 }
+
+// properly are the names of the protocols that wait for the client.
+var properly = map[string]string{"postgres": "PostgreSQL's protocol", "ldap": "LDAP", "xmpp": "XMPP"}
 
 // plain makes a connection without TLS, and notes what look says of it.
 func (d *diagnosis) plain(ctx context.Context, what string, look func(net.Conn) string) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -127,6 +128,16 @@ var ours = strings.NewReplacer("The peer's certificate", "Our certificate", "the
 // and NoAlert of those that do not say.
 var doubts = []iana.Alert{iana.NoAlert, iana.UnknownCA, iana.CertificateUnknown, iana.BadCertificate}
 
+// asked is the host that the client means: the one that it named, or else the address
+// that it connected to, unless it said that something else is wrong.
+func (v *visit) asked(alert iana.Alert) (name string, named bool) {
+	at, err := netip.ParseAddrPort(v.LocalAddr().String())
+	if name = v.Info().ServerName; name != "" || err != nil || alert == iana.UnknownCA || alert == iana.CertificateExpired {
+		return name, true
+	}
+	return at.Addr().Unmap().WithZone("").String(), false
+}
+
 // own is what is wrong with our own chain in the eyes of this client. If nothing of
 // the kind is to be seen there, it is what the alert can mean that came in state s.
 func (v *visit) own(chain []*x509.Certificate, alert iana.Alert, s fault.State) string {
@@ -136,9 +147,14 @@ func (v *visit) own(chain []*x509.Certificate, alert iana.Alert, s fault.State) 
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(chain[len(chain)-1])
-	verdict, _ := cert.Verify(cert.Request{Chain: chain, Name: v.Info().ServerName, Roots: roots, Now: time.Now(), ServerAuth: true, Insecure: true})
+	name, named := v.asked(alert)
+	verdict, _ := cert.Verify(cert.Request{Chain: chain, Name: name, Roots: roots, Now: time.Now(), ServerAuth: true, Insecure: true})
 	if verdict != nil && len(verdict.Failed) > 0 {
 		f := verdict.Failed[0]
+		if !named && (errors.Is(f, fault.CertWrongName) || errors.Is(f, fault.CertNoSAN)) {
+			fmt.Fprintf(&b, ". It named no host, so it may have asked for the address %s, and our certificate is not for that: %s. Hint: Have it connect by a name that the certificate has, or put the address into the certificate.", name, f.Got)
+			return b.String()
+		}
 		fmt.Fprintf(&b, ". %s (%s) Hint: %s", ours.Replace(f.Text), f.Got, ours.Replace(f.Hint))
 		return b.String()
 	}

@@ -165,6 +165,35 @@ func TestRejections(t *testing.T) {
 	}
 }
 
+// TestByAddress: of a client that connects by an address which is not in the
+// certificate, serve says that, and not that nobody vouches for the issuer.
+func TestByAddress(t *testing.T) {
+	now := time.Now()
+	root, err := pki.NewAuthority("Test root", pki.Options{Now: now})
+	must(t, err)
+	issued, err := root.Issue(pki.Leaf{Names: []string{"server.example.com"}})
+	must(t, err)
+	log := new(journal)
+	cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{certificate(t, issued, 9)}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	s := &server{log: &lines{w: log}, cfg: cfg, timeout: 10 * time.Second, out: new(outputs)}
+	ctx, stop := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { s.serve(ctx, handclasp.NewListener(l, cfg)) })
+	defer done.Wait()
+	defer stop()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root.PEM())
+	if _, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool}); err == nil {
+		t.Error("Go takes a certificate for another host")
+	}
+	const want = `may have asked for the address 127.0.0.1, and our certificate is not for that: it is for "server.example.com". Hint: `
+	if text := log.wait("Hint: "); !strings.Contains(text, want) {
+		t.Error(text)
+	}
+}
+
 func certificate(t *testing.T, issued *pki.Issued, most int) handclasp.Certificate {
 	t.Helper()
 	signer, err := sign.FromCrypto(issued.Key)

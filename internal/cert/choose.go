@@ -202,7 +202,7 @@ func noCommon(cands []Candidate, fits []fit, best fit, w Wanted) *fault.Error {
 
 func list(schemes []iana.SignatureScheme) string {
 	if len(schemes) == 0 {
-		return "none"
+		return "none that this version may use"
 	}
 	names := make([]string, 0, 16)
 	for i, s := range schemes {

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -129,8 +128,11 @@ func parseTrait(s string) (Trait, error) {
 func parseOrder(pair string) (Trait, error) {
 	first, second, _ := strings.Cut(pair, ">")
 	a, err := parseExtension(strings.TrimSpace(first))
-	b, err2 := parseExtension(strings.TrimSpace(second))
-	return Trait{Kind: "order", Code: a, Over: int(b)}, errors.Join(err, err2)
+	if err != nil {
+		return Trait{}, err
+	}
+	b, err := parseExtension(strings.TrimSpace(second))
+	return Trait{Kind: "order", Code: a, Over: int(b)}, err
 }
 
 // String is the condition as ParseCondition reads it, sorted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,9 +162,9 @@ func TestNames(t *testing.T) {
 		}
 		seen[c.Name] = true
 	}
-	for _, bad := range []string{"nothing", "resets-if", "resets-if moon=full", "resets-if suite=x", "resets-if length>x"} {
-		if _, err := Find(bad); err == nil {
-			t.Errorf("%q is a case", bad)
+	for _, bad := range []string{"nothing", "resets-if", "resets-if moon=full", "resets-if suite=x", "resets-if length>x", "resets-if order=moon>sun"} {
+		if _, err := Find(bad); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }
