@@ -54,7 +54,7 @@ func TestPlainHTTP(t *testing.T) {
 // and is dropped after ReadHeaderTimeout.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, &http.Server{Handler: peerAddr, ReadHeaderTimeout: 300 * time.Millisecond})
+	s := start(t, &http.Server{Handler: peerAddr, ReadHeaderTimeout: 2 * time.Second})
 	var slow []net.Conn
 	for i := range 20 {
 		conn, err := net.Dial("tcp", s.addr)
@@ -289,7 +289,9 @@ func TestOtherProtocol(t *testing.T) {
 // dropped.
 func TestHTTP2OrNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, &http.Server{ReadHeaderTimeout: 300 * time.Millisecond})
+	cfg, srv := serverConfig(), &http.Server{ReadHeaderTimeout: 300 * time.Millisecond}
+	cfg.Limits.HandshakeTime = time.Minute // which has to get through on a busy machine
+	s := run(t, srv, func(l net.Listener) error { return httptls.Serve(l, srv, cfg) })
 	for _, said := range []string{"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "PRI * HTTP/1", ""} {
 		conn, err := handclasp.Dial("tcp", strings.TrimPrefix(s.url, "https://"), clientConfig("h2"))
 		if err != nil {

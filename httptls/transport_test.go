@@ -21,12 +21,12 @@ import (
 )
 
 // TestReuse: requests share connections, also after a pause, until they are
-// idle for too long or closed by hand.
+// closed by hand, or idle for too long.
 func TestReuse(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, proto string) {
 		s := start(t, &http.Server{Handler: peerAddr}, proto)
-		tr := httptls.NewTransportFrom(&http.Transport{IdleConnTimeout: 300 * time.Millisecond}, clientConfig())
+		tr := httptls.NewTransport(clientConfig())
 		fetch := func() string {
 			_, body, err := get(tr, s.url)
 			if err != nil {
@@ -39,14 +39,17 @@ func TestReuse(t *testing.T) {
 		if again := fetch(); again != first {
 			t.Errorf("on %s, then on %s", first, again)
 		}
-		time.Sleep(600 * time.Millisecond)
+		tr.CloseIdleConnections()
 		second := fetch()
-		if second == first {
-			t.Error("an idle connection was not closed")
+		if second == first || s.accepted.count() != 2 {
+			t.Errorf("CloseIdleConnections left %s; %d connections", first, s.accepted.count())
 		}
 		tr.CloseIdleConnections()
-		if third := fetch(); third == second || s.accepted.count() != 3 {
-			t.Errorf("CloseIdleConnections left %s; %d connections", second, s.accepted.count())
+		tr = httptls.NewTransportFrom(&http.Transport{IdleConnTimeout: 50 * time.Millisecond}, clientConfig())
+		third := fetch()
+		time.Sleep(600 * time.Millisecond)
+		if fetch() == third {
+			t.Error("an idle connection was not closed")
 		}
 		tr.CloseIdleConnections()
 	})

@@ -218,6 +218,8 @@ func cmdPeer(ts *testscript.TestScript, _ bool, args []string) {
 				c.SetDeadline(time.Now().Add(time.Minute)) // two that wait for each other fail, and do not hang
 				if limit > 0 {
 					handclasp.Server(&limited{c, limit}, cfg).Handshake()
+				} else if kind == "reset" {
+					readSome(c) // else the client might find out before it has said anything
 				}
 				behave(c, handclasp.Server(c, cfg))
 			})
@@ -289,9 +291,8 @@ func (l *limited) Close() error { return nil }
 // behaviours are what a peer may do with a connection. raw is what lies below
 // conn.
 var behaviours = map[string]func(raw net.Conn, conn *handclasp.Conn){
-	"close": func(raw net.Conn, _ *handclasp.Conn) { readPending(raw); raw.Close() },
+	"close": func(raw net.Conn, _ *handclasp.Conn) { closeInOrder(raw) },
 	"reset": func(raw net.Conn, _ *handclasp.Conn) {
-		readPending(raw)
 		raw.(*net.TCPConn).SetLinger(0)
 		raw.Close()
 	},
@@ -304,8 +305,7 @@ var behaviours = map[string]func(raw net.Conn, conn *handclasp.Conn){
 	},
 	"zeros": func(raw net.Conn, _ *handclasp.Conn) {
 		io.WriteString(raw, strings.Repeat("\x00", 2000))
-		readPending(raw)
-		raw.Close()
+		closeInOrder(raw)
 	},
 	"http":    func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "HTTP/1.1 400 Bad Request\r\n\r\n") },
 	"ssh":     func(raw net.Conn, _ *handclasp.Conn) { answerRaw(raw, "SSH-2.0-OpenSSH_9.6\r\n") },
@@ -346,10 +346,11 @@ func oldServerHello(minor byte) string {
 	return "\x16" + v + "\x00\x2a\x02\x00\x00\x26" + v + strings.Repeat("r", 32) + "\x00\x00\x35\x00"
 }
 
-// readPending takes what has come, so that closing does not reset.
-func readPending(c net.Conn) {
-	c.SetReadDeadline(time.Now().Add(30 * time.Millisecond))
-	io.Copy(io.Discard, c)
+// closeInOrder closes once the client has gone: with bytes unread, or to come, it would be a reset.
+func closeInOrder(raw net.Conn) {
+	raw.(*net.TCPConn).CloseWrite()
+	io.Copy(io.Discard, raw)
+	raw.Close()
 }
 
 func readSome(c net.Conn) { c.Read(make([]byte, 1<<14)) }
@@ -358,9 +359,7 @@ func readSome(c net.Conn) { c.Read(make([]byte, 1<<14)) }
 func answerRaw(raw net.Conn, s string) {
 	readSome(raw)
 	io.WriteString(raw, s)
-	raw.(*net.TCPConn).CloseWrite()
-	io.Copy(io.Discard, raw)
-	raw.Close()
+	closeInOrder(raw)
 }
 
 type serverKey struct{}
