@@ -87,10 +87,6 @@ type request struct {
 	err  error
 }
 
-// maxKept bounds what is kept for Read while RequestClientCertificate waits, in
-// bytes.
-const maxKept = 1 << 20
-
 // RequestClientCertificate has a server ask the client for a certificate after
 // the handshake of TLS 1.3 (RFC 9846, Section 4.7.2), and waits for the answer. It
 // is judged by the configuration's ClientAuth and ClientCAs, and Info has the
@@ -105,7 +101,7 @@ const maxKept = 1 << 20
 // it (RFC 8740).
 //
 // Reads and Writes may go on in other goroutines. Where nobody else reads, up to
-// a megabyte of data that arrives meanwhile is kept for Read. When ctx ends, its
+// Limits.KeptData of what arrives meanwhile is kept for Read. When ctx ends, its
 // error is returned and the connection stays usable; the answer, when it comes,
 // counts as if it had been waited for, and calling again waits for it.
 func (c *Conn) RequestClientCertificate(ctx context.Context) error {
@@ -167,7 +163,7 @@ func (c *Conn) await(ctx context.Context, r *request) error {
 	stop := c.wakeReader(ctx)
 	defer stop()
 	for c.engine.Requested() {
-		if !c.canKeep(maxKept) {
+		if !c.canKeep(c.engine.Limits().KeptData) {
 			return c.engine.Describe(fault.RequestUnanswered.New())
 		}
 		c.keep()

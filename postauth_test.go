@@ -204,19 +204,37 @@ func TestRequestStuck(t *testing.T) {
 	}
 }
 
-// TestRequestUnanswered: what is kept for Read has a bound.
+// TestRequestUnanswered: what is kept for Read has a bound, by default and as set.
 func TestRequestUnanswered(t *testing.T) {
-	client, server := later(t, nil)
-	go client.Write(make([]byte, 3<<20))
-	if err := server.RequestClientCertificate(context.Background()); !errors.Is(err, fault.RequestUnanswered) {
-		t.Fatalf("%v", err)
+	for _, c := range []struct{ most, sent int }{{0, 3 << 20}, {1000, 100 << 10}} {
+		client, server := later(t, func(_ *handclasp.ClientConfig, s *handclasp.ServerConfig) { s.Limits.KeptData = c.most })
+		go client.Write(make([]byte, c.sent))
+		if err := server.RequestClientCertificate(context.Background()); !errors.Is(err, fault.RequestUnanswered) {
+			t.Fatalf("%d bytes, %d kept at most: %v", c.sent, c.most, err)
+		}
+		if _, err := io.ReadFull(server, make([]byte, c.sent)); err != nil {
+			t.Error(err)
+		}
+		readAll(client)
+		if err := server.RequestClientCertificate(context.Background()); err != nil || !knows(server) {
+			t.Errorf("again: %v", err)
+		}
 	}
-	if _, err := io.ReadFull(server, make([]byte, 3<<20)); err != nil {
-		t.Error(err)
-	}
-	readAll(client)
+}
+
+// TestRequestKeepsMore: who allows it has more kept.
+func TestRequestKeepsMore(t *testing.T) {
+	const sent = 3 << 20
+	client, server := later(t, func(_ *handclasp.ClientConfig, s *handclasp.ServerConfig) { s.Limits.KeptData = sent })
+	go func() {
+		client.Write(make([]byte, sent))
+		readAll(client) // and so answers, behind it all
+	}()
 	if err := server.RequestClientCertificate(context.Background()); err != nil || !knows(server) {
-		t.Errorf("again: %v", err)
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(server, make([]byte, sent)); err != nil {
+		t.Error(err)
 	}
 }
 

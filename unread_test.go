@@ -26,7 +26,13 @@ func (d *deaf) Write(p []byte) (int, error) {
 
 // TestUnread: what answers a peer that does not read is kept, but not without end.
 func TestUnread(t *testing.T) {
-	client, _ := overTCP(t)
+	for _, most := range []int{1 << 18, 1 << 14} {
+		unread(t, most)
+	}
+}
+
+func unread(t *testing.T, most int) {
+	client, _ := overTCP(t, func(c *ClientConfig) { c.Limits.UnreadAnswers = most })
 	below := &deaf{Conn: client.conn}
 	client.conn = below
 	below.on.Store(true)
@@ -38,8 +44,8 @@ func TestUnread(t *testing.T) {
 			client.flushAside()
 		}
 	}
-	if rest := client.unsent.Load(); rest != nil && len(*rest) > 1<<19 {
-		t.Errorf("%d bytes are kept", len(*rest))
+	if rest := client.unsent.Load(); rest == nil || len(*rest) <= most || len(*rest) > 2*most {
+		t.Errorf("%d bytes are kept, where %d are allowed", len(*rest), most)
 	}
 	client.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, fault.Flood) {

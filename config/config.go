@@ -297,8 +297,8 @@ type ServerConfig struct {
 	PreferClientOrder bool
 
 	// PSKs are keys that were agreed on by other means. In TLS 1.3 a client that
-	// offers one as one of its first eight identities needs no certificate, so
-	// they are not looked at where ClientAuth requires one; below, the cipher
+	// offers one among its first identities (Limits.Identities) needs no certificate,
+	// so they are not looked at where ClientAuth requires one; below, the cipher
 	// suites with PSK in their name use the one that the client names, and a
 	// client that names another fails as with a wrong key. A server with PSKs can
 	// do without Certificates. PSKHint, if not empty, tells clients of TLS 1.2 and

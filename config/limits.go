@@ -47,6 +47,23 @@ type Limits struct {
 	// tickets above all.
 	KeyUpdates, PostMessages int
 
+	// HelloRequests is how many a server of TLS 1.2 or below may send during a
+	// handshake, where they mean nothing and are dropped.
+	HelloRequests int
+
+	// Identities is how many of a client's tickets and pre-shared keys are looked
+	// at, the first ones. Opening one may be slow, and the client need not have
+	// shown anything yet. It is no error to offer more.
+	Identities int
+
+	// UnreadAnswers is how many bytes of answers wait for a peer that asks, for new
+	// keys or a certificate, and does not read.
+	UnreadAnswers int
+
+	// KeptData is how many bytes, give or take a record, are kept for Read while
+	// RequestClientCertificate reads.
+	KeptData int
+
 	// SkippedEarlyData is how many bytes a server skips of 0-RTT data that it turned
 	// down and can't read, besides twice what its tickets promise.
 	SkippedEarlyData int
@@ -63,8 +80,8 @@ type Limit struct {
 	What                 string
 	Unit                 string
 	Default, Least, Most int64
-	Endless              bool // a negative value means that there is no limit
-	Rule                 *fault.Rule
+	Endless              bool        // a negative value means that there is no limit
+	Rule                 *fault.Rule // nil: what is beyond is left out
 }
 
 const (
@@ -85,6 +102,10 @@ var limits = []Limit{
 	{"Warnings", "warning alerts in a row, in TLS 1.3 user_canceled", "", 4, 1, many, false, fault.Flood},
 	{"KeyUpdates", "KeyUpdates in a row without data", "", 32, 1, many, false, fault.KeyUpdateFlood},
 	{"PostMessages", "messages after the handshake in a row without data", "", 64, 1, many, false, fault.Flood},
+	{"HelloRequests", "HelloRequests during a handshake, TLS 1.2 and below", "", 8, 1, many, false, fault.Flood},
+	{"Identities", "tickets and pre-shared keys of a ClientHello that are looked at", "", 8, 1, many, false, nil},
+	{"UnreadAnswers", "answers that wait for a peer that asks and does not read", "bytes", 1 << 18, 1 << 12, many, false, fault.Flood},
+	{"KeptData", "kept for Read while RequestClientCertificate waits", "bytes", 1 << 20, 1, many, false, fault.RequestUnanswered},
 	{"SkippedEarlyData", "refused 0-RTT data that is skipped", "bytes", 1 << 16, 1, many, false, fault.EarlyDataTooLong},
 	{"HalfOpen", "connections of a listener without a complete handshake", "", 4096, 1, many, true, fault.HandshakeCrowded},
 }

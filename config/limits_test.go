@@ -134,7 +134,11 @@ func documented() string {
 		if row.Endless {
 			most = "no limit (-1)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", row.Field, row.What, row.in(row.Default), least, most, row.Rule.ID)
+		rule := ""
+		if row.Rule != nil {
+			rule = row.Rule.ID
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", row.Field, row.What, row.in(row.Default), least, most, rule)
 	}
 	return b.String()
 }

@@ -119,7 +119,7 @@ func (d *diagnosis) note(what string, h hello, o *outcome) {
 		p.With = append(p.With, "name="+fault.Printable(d.p.model.names[h.name]))
 	}
 	if h.place != asUsual {
-		p.With = append(p.With, h.place.String())
+		p.With = append(p.With, h.placed())
 	}
 	if h.proxied {
 		p.With = append(p.With, "proxy-protocol")

@@ -141,6 +141,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.besides()
 	d.noticeLosses()
 	d.Outcome = d.headline()
 	d.arrange()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"testing"
@@ -28,6 +29,9 @@ func count(n int) func(*pair) int { return func(*pair) int { return n } }
 var elsewhere = map[string]string{
 	"HandshakeTime": "TestHandshakeTime of the root package",
 	"HalfOpen":      "TestCrowd of the root package",
+	"Identities":    "TestManyIdentities: what is beyond is no error",
+	"KeptData":      "TestRequestUnanswered of the root package",
+	"UnreadAnswers": "TestUnread of the root package",
 }
 
 func strains(t *testing.T) map[string]strain {
@@ -59,6 +63,9 @@ func strains(t *testing.T) map[string]strain {
 			for range 5 {
 				must(t, p.client.KeyUpdate(false))
 			}
+		}},
+		"HelloRequests": {client: true, options: []option{old}, takes: count(5), before: func(p *pair) {
+			p.client.wire = bytes.Repeat(record.AppendPlaintext(nil, iana.TLS12, iana.ContentHandshake, []byte{byte(iana.HelloRequest), 0, 0, 0}), 5)
 		}},
 		"PostMessages": {client: true, takes: count(5), after: func(t *testing.T, p *pair) {
 			for range 5 {

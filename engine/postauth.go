@@ -42,20 +42,16 @@ func (l *layer) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	msgs, err := finish(l.outSecret.get())
 	l.queue(msgs)
 	if err == nil {
-		err = Unread(l.waiting.size())
+		err = (*Engine)(l).Unread(l.waiting.size())
 	}
 	return err
 }
 
-// mostUnread bounds the answers that wait to be sent because the peer asks and does not
-// read, in bytes.
-const mostUnread = 1 << 18
-
-// Unread is an error, of rule Flood, if n bytes that Output gave are more than what a
-// driver should keep for a peer that asks, and does not read the answers. What the
+// Unread is an error, of rule Flood, if n bytes that Output gave are more than
+// Limits.UnreadAnswers, which a driver should keep for a peer that asks, and does not read the answers. What the
 // Engine has not given yet it counts itself.
-func Unread(n int) error {
-	return within(fault.Flood, uint32(n), mostUnread, "bytes of answers that the peer asked for and does not read")
+func (e *Engine) Unread(n int) error {
+	return within(fault.Flood, uint32(n), e.options.Limits.UnreadAnswers, "bytes of answers that the peer asked for and does not read")
 }
 
 func (l *layer) ReadSecret() keys.Secret { return l.inSecret.get() }

@@ -322,21 +322,24 @@ func TestBrokenStores(t *testing.T) {
 
 // A server looks at the first few identities only.
 func TestManyIdentities(t *testing.T) {
-	s := newShelf()
-	again(t, resumes(s))
-	p := newPair(t, resumes(s))
-	p.client.Edit(func(m wire.Message) {
-		if h, ok := m.(*wire.ClientHello); ok {
-			h.PSKIdentities = slices.Repeat([]wire.PSKIdentity{{Identity: []byte("no ticket of ours")}}, 100)
-			h.PSKBinders = slices.Repeat([][]byte{make([]byte, 32)}, 100)
+	for most, opened := range map[int]int{0: 8, 1: 1, 30: 30, 1000: 100} {
+		s := newShelf()
+		limited := func(_ *config.ClientConfig, c *config.ServerConfig) { c.Limits.Identities = most }
+		again(t, resumes(s))
+		p := newPair(t, resumes(s), limited)
+		p.client.Edit(func(m wire.Message) {
+			if h, ok := m.(*wire.ClientHello); ok {
+				h.PSKIdentities = slices.Repeat([]wire.PSKIdentity{{Identity: []byte("no ticket of ours")}}, 100)
+				h.PSKBinders = slices.Repeat([][]byte{make([]byte, 32)}, 100)
+			}
+		})
+		said := p.listen()
+		s.opened = 0
+		p.connect(t)
+		p.resumed(t, false, said)
+		if s.opened != opened {
+			t.Errorf("Identities %d: %d tickets opened, want %d", most, s.opened, opened)
 		}
-	})
-	said := p.listen()
-	s.opened = 0
-	p.connect(t)
-	p.resumed(t, false, said)
-	if s.opened != 8 {
-		t.Errorf("%d tickets opened", s.opened)
 	}
 }
 

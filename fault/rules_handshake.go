@@ -156,6 +156,9 @@ var (
 	NoCommonSuite = rule("no-common-cipher-suite", iana.HandshakeFailure, Both, "RFC 9846, Section 4.2.1",
 		"The client and this server have no cipher suite in common.",
 		"Add one of the client's suites to --suites (CipherSuites) on the server, or one of the server's to the client.")
+	NoCertificateForSuite = rule("no-certificate-for-suite", iana.HandshakeFailure, Both, "RFC 5246, Section 7.4.2",
+		"This server has no certificate for any cipher suite that the client offers and it accepts.",
+		"Give the server a certificate with the other kind of key too (ECDSA P-256 and RSA together serve nearly everybody; RSA key transport needs keyEncipherment), or let the client offer suites for the key that it has.")
 	NoCommonGroup = rule("no-common-group", iana.HandshakeFailure, Both, "RFC 9846, Section 4.2.1",
 		"The client and this server have no key-exchange group in common.",
 		"Add one of the client's groups to --groups (CurvePreferences) on the server, or one of the server's to the client.")

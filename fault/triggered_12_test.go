@@ -146,6 +146,7 @@ func asked(answer func(a *flow.HelloAsk)) scenario {
 const suiteOfRSA = iana.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 
 var of12 = map[*fault.Rule]scenario{
+	fault.NoCertificateForSuite: in12(hello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16(suiteOfRSA) })),
 	// A server of TLS 1.2 behind the address of one that asked for a second hello.
 	fault.RetryVersionChanged: by(fault.Client, func(p *pair) {
 		p.client.KeyShares = []iana.Group{}
@@ -367,7 +368,6 @@ var otherWays12 = []struct {
 	{"the client's renegotiation", fault.RenegotiationInfo, in12(hello(func(h *wire.ClientHello) { h.RenegotiationInfo = make([]byte, 12) }))},
 	{"no common suite", fault.NoCommonSuite, in12(hello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16[iana.CipherSuite](0x002f) }))},
 	{"suites of TLS 1.3", fault.NoCommonSuite, in12(hello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16(iana.TLS_AES_128_GCM_SHA256) }))},
-	{"suites for a key that we have not", fault.NoCommonSuite, in12(hello(func(h *wire.ClientHello) { h.CipherSuites = wire.MakeList16(suiteOfRSA) }))},
 	{"no common group", fault.NoCommonGroup, in12(by(fault.Server, func(p *pair) { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }))},
 	{"hybrid groups alone", fault.NoCommonGroup, in12(hello(func(h *wire.ClientHello) { h.Groups = wire.MakeList16(iana.X25519MLKEM768) }))},
 	{"no common algorithm", fault.NoCommonSigalg, in12(by(fault.Server, func(p *pair) {
@@ -493,7 +493,7 @@ var otherWays12 = []struct {
 	})},
 	{"a hook that gives a zero certificate", fault.CertificateHook, asked(func(a *flow.HelloAsk) { a.Reply(a.Config, new(config.Certificate), nil) })},
 	{"a hook's own error", fault.ConfigHook, asked(func(a *flow.HelloAsk) { a.Reply(nil, nil, errBroken) })},
-	{"a hook's certificate with a key that does not fit", fault.NoCommonSuite, in12(asked(func(a *flow.HelloAsk) {
+	{"a hook's certificate with a key that does not fit", fault.NoCertificateForSuite, in12(asked(func(a *flow.HelloAsk) {
 		c := *a.Config
 		c.CipherSuites = []iana.CipherSuite{suiteOfRSA}
 		a.Reply(&c, nil, nil)

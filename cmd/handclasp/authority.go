@@ -21,23 +21,30 @@ type own struct {
 	certificates []handclasp.Certificate
 }
 
-// newOwn makes an authority, and a certificate of it for this machine and the
-// further names, both with keys of the kind.
-func newOwn(authority string, kind pki.Key, names ...string) (*own, error) {
-	a, err := pki.NewAuthority(authority, pki.Options{Now: time.Now(), Key: kind})
+// newOwn makes an authority, with a key of the first of the kinds, and a certificate
+// of it with each for this machine and the further names.
+func newOwn(authority string, kinds []pki.Key, names ...string) (*own, error) {
+	a, err := pki.NewAuthority(authority, pki.Options{Now: time.Now(), Key: kinds[0]})
 	if err != nil {
 		return nil, fault.Internal.Because(err)
 	}
-	issued, err := a.Issue(pki.Leaf{Names: append([]string{"localhost", "127.0.0.1", "::1"}, names...), Key: kind})
-	if err != nil {
-		return nil, fault.Internal.Because(err)
+	o := &own{authority: a.PEM()}
+	for _, kind := range kinds {
+		issued, err := a.Issue(pki.Leaf{Names: append([]string{"localhost", "127.0.0.1", "::1"}, names...), Key: kind})
+		if err != nil {
+			return nil, fault.Internal.Because(err)
+		}
+		signer, err := sign.FromCrypto(issued.Key)
+		if err != nil {
+			return nil, fault.Internal.Because(err)
+		}
+		cert, err := config.NewCertificate(issued.Chain, signer)
+		if err != nil {
+			return nil, err
+		}
+		o.certificates = append(o.certificates, cert)
 	}
-	signer, err := sign.FromCrypto(issued.Key)
-	if err != nil {
-		return nil, fault.Internal.Because(err)
-	}
-	cert, err := config.NewCertificate(issued.Chain, signer)
-	return &own{a.PEM(), []handclasp.Certificate{cert}}, err
+	return o, nil
 }
 
 // keyKinds are the kinds of keys that a certificate may have, best first, with how
@@ -55,24 +62,26 @@ var keyKinds = []struct {
 	{pki.P521, suite.ECDSA, []iana.SignatureScheme{iana.ECDSA_SECP521R1_SHA512}},
 }
 
-// keyFor is the kind of key that a server needs for a client with this
-// configuration, which may have been told to take nothing but RSA.
-func keyFor(cfg *handclasp.ClientConfig) (pki.Key, error) {
-	p, err := cfg.Params()
-	if err != nil {
-		return 0, err
-	}
+// keysFor are the kinds of keys that a server needs for these suites and signature
+// schemes, which may leave room for nothing but RSA: the best that has a use, and
+// the best that suites of TLS 1.2 want besides.
+func keysFor(p config.Params) []pki.Key {
+	var kinds []pki.Key
+	served := make(map[suite.Auth]bool)
 	for _, k := range keyKinds {
 		signs := slices.ContainsFunc(k.schemes, func(s iana.SignatureScheme) bool { return slices.Contains(p.Schemes, s) })
 		suits := slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool {
 			s := suite.ByID(id)
-			return s != nil && (s.Auth == suite.AnyKey || s.Auth == k.auth)
+			return s != nil && (s.Auth == k.auth || s.Auth == suite.AnyKey && len(kinds) == 0)
 		})
-		if signs && suits {
-			return k.kind, nil
+		if signs && suits && !served[k.auth] {
+			kinds, served[k.auth] = append(kinds, k.kind), true
 		}
 	}
-	return pki.P256, nil
+	if len(kinds) == 0 {
+		return []pki.Key{pki.P256}
+	}
+	return kinds
 }
 
 // port is the port of a listener's address.

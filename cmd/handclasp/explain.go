@@ -202,11 +202,11 @@ func (a *app) explainRemote(ctx context.Context, t target, flags *client, cfg *h
 
 // explainOwn makes the handshake with a server of our own.
 func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.ClientConfig, out *outputs, rec *explain.Recorder, d *demo) error {
-	kind, err := keyFor(cfg)
+	p, err := cfg.Params()
 	if err != nil {
 		return err
 	}
-	o, err := newOwn("Handclasp demonstration authority", kind)
+	o, err := newOwn("Handclasp demonstration authority", keysFor(p)[:1])
 	if err != nil {
 		return err
 	}

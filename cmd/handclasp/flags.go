@@ -153,15 +153,13 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 }
 
 // config is what the flags say to a server.
-func (c *common) config(certificates []handclasp.Certificate) (*handclasp.ServerConfig, error) {
-	cfg := &handclasp.ServerConfig{
+func (c *common) config(certificates []handclasp.Certificate) *handclasp.ServerConfig {
+	return &handclasp.ServerConfig{
 		Certificates: certificates,
 		MinVersion:   iana.Version(c.min), MaxVersion: iana.Version(c.max),
 		CipherSuites: c.suites.list(c.psks), PSKs: c.psks, CurvePreferences: c.groups.values, SignatureSchemes: c.schemes.values,
 		NextProtos: protocols(c.alpn.values), Limits: c.limits(),
 	}
-	_, err := cfg.Params()
-	return cfg, err
 }
 
 // A versioned flag is for TLS 1.3 alone, or for the versions below alone.

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/handclasp/handclasp"
-	"github.com/handclasp/handclasp/internal/pki"
 )
 
 // serve are the flags of the command serve.
@@ -149,11 +148,8 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	if err != nil {
 		return err
 	}
-	certificates, authority, err := flags.certificates(files)
-	if err != nil {
-		return err
-	}
-	cfg, err := flags.config(certificates)
+	cfg := flags.config(current(files))
+	authority, err := flags.makeUp(cfg)
 	if err != nil {
 		return err
 	}
@@ -201,21 +197,32 @@ func (a *app) serve(ctx context.Context, flags *serve) (err error) {
 	return s.serve(ctx, handclasp.NewListener(inner, cfg))
 }
 
-// certificates are those of the files, or else made up, with the certificate of
-// the authority.
-func (s *serve) certificates(files []*handclasp.CertificateFiles) ([]handclasp.Certificate, []byte, error) {
-	if len(files) > 0 {
-		return current(files), nil, nil
+// makeUp gives a server without certificate files some, and returns the certificate of
+// their authority. There is one for each kind of key that named suites want.
+func (s *serve) makeUp(cfg *handclasp.ServerConfig) ([]byte, error) {
+	if len(s.certs) > 0 {
+		return nil, nil
+	}
+	soon := *cfg // will have certificates
+	soon.GetCertificate = func(*handclasp.HelloInfo) (*handclasp.Certificate, error) { return nil, nil }
+	p, err := soon.Params()
+	if err != nil {
+		return nil, err
+	}
+	kinds := keysFor(p)
+	if cfg.CipherSuites == nil {
+		kinds = kinds[:1] // no RSA key is made, which takes a while, for who asks for nothing
 	}
 	var names []string
 	if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
 		names = []string{serverName(host)}
 	}
-	o, err := newOwn("Handclasp made-up authority", pki.P256, names...)
+	o, err := newOwn("Handclasp made-up authority", kinds, names...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return o.certificates, o.authority, nil
+	cfg.Certificates = o.certificates
+	return o.authority, nil
 }
 
 // needsName reports whether host stands for something that the made-up

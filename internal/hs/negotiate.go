@@ -14,6 +14,7 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/cert"
 	"github.com/handclasp/handclasp/internal/kex"
 	"github.com/handclasp/handclasp/internal/suite"
 	"github.com/handclasp/handclasp/internal/wire"
@@ -320,7 +321,7 @@ func (s *server) settleSuite12() error {
 			return unfit
 		}
 		if err != nil {
-			return err
+			return s.lacksCertificate(err)
 		}
 		s.suite = chosen
 		whyGroup, g, unfitGroup := s.chooseGroup12()
@@ -372,6 +373,21 @@ func (s *server) possible12() (suites []iana.CipherSuite) {
 		}
 	}
 	return suites
+}
+
+// lacksCertificate is err, which says that there is no common suite, unless there
+// would be one with another certificate.
+func (s *server) lacksCertificate(err error) error {
+	all := inOrder(s.hello.CipherSuites.Slice(), suitesFor(s.info.Version, s.params.Suites))
+	others := slices.DeleteFunc(all, func(id iana.CipherSuite) bool { return suite.ByID(id).Auth == suite.NoKey })
+	if len(others) == 0 || len(s.certs) == 0 {
+		return err
+	}
+	ours := make([]string, len(s.certs))
+	for i := range s.certs {
+		ours[i] = cert.Describe(s.certs[i].Leaf())
+	}
+	return fault.NoCertificateForSuite.In("cipher_suites").Saw("certificates: "+strings.Join(ours, ", "), "one for "+join(others))
 }
 
 // servable reports whether c can serve the suite: sign for it or, with RSA key

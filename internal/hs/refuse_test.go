@@ -504,7 +504,7 @@ func TestHelloRequestMeanwhile(t *testing.T) {
 			continue
 		}
 		sent := len(d.ctape.sent)
-		for range maxHelloRequests {
+		for range config.DefaultLimits().HelloRequests {
 			check(t, d.client.Receive(helloRequest))
 		}
 		if d.client.State() != w.state || d.client.Ask() != nil || len(d.ctape.sent) != sent {
@@ -515,7 +515,7 @@ func TestHelloRequestMeanwhile(t *testing.T) {
 		}
 
 		for want, msgs := range map[*fault.Rule][][]byte{
-			fault.Flood:        slices.Repeat([][]byte{helloRequest}, maxHelloRequests+1),
+			fault.Flood:        slices.Repeat([][]byte{helloRequest}, config.DefaultLimits().HelloRequests+1),
 			fault.WireTrailing: {{byte(iana.HelloRequest), 0, 0, 1, 0}},
 		} {
 			m, _ := drive(t, fault.Client, w.state, w.course)

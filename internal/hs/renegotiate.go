@@ -100,17 +100,14 @@ func (c *client) negotiating() bool {
 	return c.info.Version < iana.TLS13
 }
 
-// maxHelloRequests is how many HelloRequests a handshake bears.
-const maxHelloRequests = 8
-
 // askedMeanwhile drops a HelloRequest: what it asks for is going on already, and it is
 // no part of the transcript (RFC 5246, Section 7.4.1.1).
 func (c *client) askedMeanwhile(msg []byte) error {
 	if err := c.coder.Decode(msg, new(wire.HelloRequest)); err != nil {
 		return c.fail(err)
 	}
-	if c.helloRequests++; c.helloRequests > maxHelloRequests {
-		return c.fail(fault.Flood.In("hello_request").Saw("more than 8 HelloRequests in a handshake", nil))
+	if c.helloRequests++; c.helloRequests > c.Limits.HelloRequests {
+		return c.fail(fault.Flood.In("hello_request").Saw(fmt.Sprintf("%d HelloRequests in a handshake", c.helloRequests), fmt.Sprintf("at most %d", c.Limits.HelloRequests)))
 	}
 	return nil
 }

@@ -23,10 +23,6 @@ import (
 // full handshake under today's configuration would let in, and judges the
 // client's certificate anew.
 
-// maxIdentities is how many of a client's identities are looked at: opening a
-// ticket may be slow, and the client need not have shown anything yet.
-const maxIdentities = 8
-
 // A found is a pre-shared key of the client that the server can go on with.
 type found struct {
 	psk
@@ -49,12 +45,13 @@ func (s *server) resume() (fault.State, error) {
 	return fault.Resuming, nil
 }
 
-// identities are those of the client's that are looked at.
+// identities are those of the client's that are looked at: opening a ticket may be
+// slow, and the client need not have shown anything yet.
 func (s *server) identities() []wire.PSKIdentity {
 	if !s.hello.Extensions.Has(iana.ExtPreSharedKey) {
 		return nil
 	}
-	return s.hello.PSKIdentities[:min(len(s.hello.PSKIdentities), maxIdentities)]
+	return s.hello.PSKIdentities[:min(len(s.hello.PSKIdentities), s.Limits.Identities)]
 }
 
 // opened receives what the tickets hold.

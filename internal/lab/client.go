@@ -144,7 +144,7 @@ func (c *Conduct) Did() string {
 		return fmt.Sprintf("refused: alert %v (%d)", c.Alert, uint8(c.Alert))
 	case c.Completed:
 		return "refused: it completed the handshake, and left without data"
-	case errors.Is(c.Err, fault.NoCommonVersion), errors.Is(c.Err, fault.NoCommonSuite):
+	case errors.Is(c.Err, fault.NoCommonVersion), errors.Is(c.Err, fault.NoCommonSuite), errors.Is(c.Err, fault.NoCertificateForSuite):
 		return "had nothing in common with it"
 	}
 	return "refused: it broke off without a word"
