@@ -173,6 +173,13 @@ func (c Contrast) but(matter ...string) Contrast {
 func (s *teller) results() (out []Contrast) {
 	_, word, text := s.Outcome()
 	out = append(out, one("outcome", "outcome", strings.TrimSpace(word+" "+text)))
+	if f := s.Error; f != nil {
+		for _, l := range append(f.Lines(), Line{"hint", f.Hint}) {
+			if l.Text != "" && l.Label != "during" && l.Label != "we offered" { // a step means nothing here, and the hello stands below
+				out = append(out, one(strings.ReplaceAll(l.Label, " ", "_"), l.Label, l.Text))
+			}
+		}
+	}
 	for _, l := range s.Results() {
 		row := one(strings.ReplaceAll(l.Label, " ", "_"), l.Label, l.Text)
 		switch l.Label {

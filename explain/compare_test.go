@@ -226,3 +226,22 @@ func TestCompareLong(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareFailure: of a side that fails, whose fault it is stands there, and what
+// to do.
+func TestCompareFailure(t *testing.T) {
+	p := newPair(t)
+	p.client.ServerName = "wrong.example"
+	c := explain.Compare("good", newPair(t).run(t), "bad", p.run(t))
+	for label, want := range map[string]string{"at fault": "the server", "expected": `"wrong.example"`, "hint": "Check the name"} {
+		if r := row(t, c, "What came of it", label); !r.Differs || r.Values[0] != nil || !strings.HasPrefix(r.Values[1][0], want) {
+			t.Errorf("%s: %q", label, r.Values)
+		}
+	}
+	unreached := &explain.Story{}
+	for _, r := range explain.Compare("one", unreached, "other", unreached).Parts[0].Rows {
+		if r.Label == "handshake bytes" {
+			t.Errorf("%q", r.Values)
+		}
+	}
+}

@@ -126,7 +126,9 @@ func (s *Story) Results() []Line {
 	out.add("application", sum.ALPN)
 	out.add("round trips", sum.trips())
 	out.add("time", sum.Time.words(s.Role))
-	out.add("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
+	if sum.Sent+sum.Received > 0 {
+		out.add("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
+	}
 	out.add("session", sum.Session)
 	out.add("saved", sum.saved())
 	out.add("early data", sum.EarlyData)

@@ -164,7 +164,7 @@ func limited(b *bench) (func(net.Conn), error) {
 	return func(raw net.Conn) {
 		mu.Lock()
 		if more := int(time.Since(last) / pause); more > 0 {
-			left, last = min(left+more, burst), time.Now()
+			left, last = min(left+more, burst), last.Add(time.Duration(more)*pause)
 		}
 		left--
 		over := left < 0
