@@ -281,13 +281,13 @@ func sealedLen(n int) int {
 // does not wait for its goodbye.
 func (c *Conn) lock() error {
 	if c.closed.Load() {
-		return net.ErrClosed
+		return c.ended()
 	}
 	c.writing.Lock()
 	var err error
 	switch {
 	case c.closed.Load():
-		err = net.ErrClosed
+		err = c.ended()
 	case c.writeErr != nil:
 		err = c.writeErr
 	}
@@ -295,6 +295,15 @@ func (c *Conn) lock() error {
 		c.unlock()
 	}
 	return err
+}
+
+// ended is why nothing can be written after Close: what the connection had failed of before,
+// if it had. Who writes may learn of it later than who read it and has closed.
+func (c *Conn) ended() error {
+	if err := c.engine.Err(); err != nil {
+		return err
+	}
+	return net.ErrClosed
 }
 
 // release gives the write lock back after flushing what a reader left.
@@ -358,9 +367,12 @@ func (c *Conn) flushOut() error {
 func (c *Conn) gone(err error) error {
 	c.unsent.Store(nil)
 	if errors.Is(err, net.ErrClosed) && c.closed.Load() {
-		return net.ErrClosed
+		return c.ended()
 	}
 	c.writeErr = c.engine.Describe(transport(err))
+	if said, ok := errors.AsType[*fault.Error](c.engine.Err()); ok {
+		c.writeErr = said
+	}
 	return c.writeErr
 }
 
@@ -446,28 +458,38 @@ func (c *Conn) notYet() error {
 	return f
 }
 
-// closeWithin bounds how long Close tries to tell the peer.
-const closeWithin = 5 * time.Second
+// How long Close tries to tell the peer, and waits for one that takes its time.
+const (
+	closeWithin = 5 * time.Second
+	lingers     = time.Second
+)
 
 // Close sends close_notify, unless somebody is stuck in writing or the handshake
 // is not complete, and closes the connection below. Whoever waits in a method
-// of the connection returns. What has arrived over TCP and was not read does not cost the
-// peer what was written before.
+// of the connection returns. What the peer has sent over TCP and nobody read, or sends a
+// moment too late, does not cost it what was written before: on Linux, Close waits up to a
+// second for a slow peer to take that, and a server of TLS 1.3 that has refused its client for
+// the client to leave.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
 	c.resume()
 	c.leave()
-	if c.done.Load() && c.lockLast() {
+	wait := lingers
+	switch {
+	case !c.done.Load():
+	case c.lockLast():
 		if c.hurry(time.Now().Add(closeWithin)) == nil {
 			c.engine.Close()
 			c.flushOut() // a peer that is gone needs no goodbye
 		}
 		c.restoreDeadline()
 		c.unlock()
+	default:
+		wait = 0 // who is stuck shall return
 	}
-	c.drain()
+	c.drain(wait)
 	return c.conn.Close()
 }
 

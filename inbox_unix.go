@@ -1,13 +1,17 @@
-//go:build unix
+//go:build unix && !aix
 
 package handclasp
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
 	"syscall"
+	"time"
 
+	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pool"
 )
 
@@ -76,15 +80,17 @@ func (c *Conn) attempt(fd uintptr) (done bool) {
 	return true
 }
 
-// maxDrained bounds what drain reads, in bytes: as much as a peer has on its way that
+// maxDrained bounds what drain reads at a time, in bytes: as much as a peer has on its way that
 // does not wait for answers.
 const maxDrained = 1 << 20
 
 // drain reads what has arrived and nobody will read. A system that closes TCP with bytes
-// unread resets the connection, and throws away what the peer has not fetched
-// yet: the end of an answer, to who has said before that it will send no more. It waits
-// for nothing, and leaves the work to who reads or shakes hands, if somebody does.
-func (c *Conn) drain() {
+// unread, or gets some afterwards, resets the connection, and throws away what the peer has
+// not fetched yet: the end of an answer, to who has said before that it will send no
+// more, or says so now. So it waits, for so long at most, until the system has sent what was
+// written; and where the peer is in the middle of sending, until that one has seen why it
+// should not. It leaves the work to who reads or shakes hands, if somebody does.
+func (c *Conn) drain(wait time.Duration) {
 	if !c.handshaking.tryLock() {
 		return
 	}
@@ -98,13 +104,42 @@ func (c *Conn) drain() {
 	}
 	buf := pool.Get(pool.Record)
 	defer pool.Put(buf)
-	c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
-		for rest := maxDrained; rest > 0; {
-			n, err := syscall.Read(int(fd), buf[:cap(buf)])
-			if n <= 0 && err != syscall.EINTR {
-				return // nothing more has come, or the connection is gone
-			}
-			rest -= max(n, 1)
+	by, refused := time.Now().Add(wait), c.refused()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		again := false
+		c.inbox.raw.Control(func(fd uintptr) { // not Read, which a deadline that has passed forbids
+			again = discard(int(fd), buf[:cap(buf)]) && (refused || unsent(int(fd)) > 0)
+		})
+		if !again || time.Until(by) < pause {
+			return
 		}
-	})
+		time.Sleep(pause)
+	}
+}
+
+// refused reports whether a server has told a client with an alert that may not have expected
+// it: in TLS 1.3 that one's handshake is complete, and it sends, before it was judged
+// (RFC 9846, Section 4.5.1.3). The caller holds handshaking.
+func (c *Conn) refused() bool {
+	if c.broken != nil || c.client != nil || c.engine.Info().Version != iana.TLS13 {
+		return false
+	}
+	f, ok := errors.AsType[*fault.Error](c.engine.Err())
+	return ok && !f.Received && f.AlertCode() != iana.NoAlert
+}
+
+// discard reads maxDrained at most, and reports whether more may come. It waits for
+// nothing, even if somebody has set the socket to wait.
+func discard(fd int, buf []byte) bool {
+	for rest := maxDrained; rest > 0; {
+		n, _, err := syscall.Recvfrom(fd, buf, syscall.MSG_DONTWAIT)
+		switch {
+		case err == syscall.EINTR:
+		case n <= 0:
+			return err == syscall.EAGAIN // else the peer has closed, or is gone
+		default:
+			rest -= n
+		}
+	}
+	return true
 }

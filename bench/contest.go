@@ -72,14 +72,20 @@ func (b *bench) hold(ctx context.Context, contests []*contest) error {
 	return nil
 }
 
-// play is one round; another stack begins each time, and none always comes behind
-// the same one.
-func (c *contest) play(ctx context.Context, round int) error {
-	order := append(slices.Clone(c.entrants[round%len(c.entrants):]), c.entrants[:round%len(c.entrants)]...)
+// order is the stacks of a round. Two rounds are mirrors of each other, and then another
+// stack begins, so that each is as often the first, and none always comes behind the same one.
+func (c *contest) order(round int) []*entrant {
+	at := round / 2 % len(c.entrants)
+	order := append(slices.Clone(c.entrants[at:]), c.entrants[:at]...)
 	if round%2 == 1 {
 		slices.Reverse(order)
 	}
-	for _, e := range order {
+	return order
+}
+
+// play is one round.
+func (c *contest) play(ctx context.Context, round int) error {
+	for _, e := range c.order(round) {
 		if e.missing != "" {
 			continue
 		}

@@ -25,7 +25,7 @@ const (
 )
 
 var alertRows = []alertRow{
-	{iana.CloseNotify, "ssl_error_zero_return|sslzeroreturnerror|received close_notify during handshake|peer has terminated the connection", "closed refused client-cert-required", "user-canceled " + anyCert},
+	{iana.CloseNotify, "ssl_error_zero_return|sslzeroreturnerror|received close_notify during handshake|peer has terminated the connection", "closed parts-at-once refused client-cert-required", "user-canceled " + anyCert},
 	{iana.UnexpectedMessage, "unexpected message|unexpected_message", "broken-peer plain-text hello-split", "broken-peer"},
 	{iana.BadRecordMAC, "bad record mac|bad_record_mac|bad_mac_alert", "broken-peer", "broken-peer " + anyCert},
 	{iana.DecryptionFailed, "decryption failed", "broken-peer", "broken-peer"},
@@ -53,7 +53,7 @@ var alertRows = []alertRow{
 	{iana.MissingExtension, "missing extension|missing_extension|an extension was expected but was not seen", "broken-peer hello-content sni-required", "broken-peer"},
 	{iana.UnsupportedExtension, "unsupported extension|unsupported_extension", "broken-peer", "broken-peer"},
 	{iana.CertificateUnobtainable, "certificate unobtainable", "client-cert-refused", "broken-peer"},
-	{iana.UnrecognizedName, "unrecognized name|unrecognized_name|the server name sent was not recognized", "name-unknown sni-required", "name-unknown"},
+	{iana.UnrecognizedName, "unrecognized name|unrecognized_name|unrecognisedname|the server name sent was not recognized", "name-unknown sni-required", "name-unknown"},
 	{iana.BadCertificateStatusResponse, "bad certificate status response|bad_certificate_status_response", "ocsp-bad", "ocsp-bad"},
 	{iana.BadCertificateHashValue, "bad certificate hash value", "client-cert-refused", "broken-peer"},
 	{iana.UnknownPSKIdentity, "unknown psk identity|unknown_psk_identity|the srp/psk username is missing or not known", "psk-unknown", "psk-unknown"},
@@ -78,7 +78,8 @@ var numbered = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)unknown alert description \((\d{1,3})\)`),
 	regexp.MustCompile(`(?i)\breason\(1(\d{3})\)`), // OpenSSL adds 1000
 	regexp.MustCompile(`(?i)^\s*(?:tls |ssl )?alert[ :]+(\d{1,3})\s*$`),
-	regexp.MustCompile(`(?i)\btls: alert\((\d{1,3})\)`), // crypto/tls of one that it does not know
+	regexp.MustCompile(`(?i)\balert code is (\d{1,3})\b`), // Windows
+	regexp.MustCompile(`(?i)\btls: alert\((\d{1,3})\)`),   // crypto/tls of one that it does not know
 }
 
 // opensslCode is an error code of OpenSSL, as in error:0A000410 or error:14094410:
@@ -114,6 +115,11 @@ func alertsIn(text string) (found []iana.Alert) {
 			add(iana.Alert(reason - 1000))
 		}
 	}
+	for _, m := range appleNumber.FindAllStringSubmatch(text, -1) {
+		if n, _ := strconv.Atoi(m[1]); n >= 9819 && n < 9819+len(appleAlerts) {
+			add(appleAlerts[n-9819])
+		}
+	}
 	if len(found) > 0 {
 		return found
 	}
@@ -132,11 +138,12 @@ func alertsIn(text string) (found []iana.Alert) {
 
 // alertNamed is the alert with whose words text begins; the longest wins.
 func alertNamed(text string) (iana.Alert, bool) {
-	text = strings.ToLower(strings.TrimSpace(text))
+	together := strings.NewReplacer(" ", "", "_", "")
+	text = together.Replace(strings.ToLower(text)) // Rust writes HandshakeFailure
 	best, at := 0, iana.NoAlert
 	for _, row := range alertRows {
 		for word := range strings.SplitSeq(row.words, "|") {
-			word = strings.TrimPrefix(word, "ssl_error_")
+			word = together.Replace(strings.TrimPrefix(word, "ssl_error_"))
 			if len(word) > best && strings.HasPrefix(text, word) {
 				best, at = len(word), row.alert
 			}

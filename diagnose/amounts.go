@@ -50,19 +50,25 @@ func (a amounts) only(which []measure) amounts {
 // fitsSegment is what fits one TCP segment everywhere, in bytes.
 const fitsSegment = 1200
 
-// amountsOf is how much a hello has.
-func (m *model) amountsOf(h hello) (amounts, error) {
+// sample is a hello as it would go out, but for what is drawn at random.
+func (m *model) sample(h hello) (*wire.ClientHello, error) {
 	h.set = h.closed()
-	out := wire.ClientHello{SessionID: make([]byte, 32)}
+	out := &wire.ClientHello{SessionID: make([]byte, 32)}
 	for _, g := range values[iana.Group](m.of(h.set, share)) {
 		if n := kex.ShareLen(g); n > 0 {
 			out.KeyShares = append(out.KeyShares, wire.KeyShare{Group: g, Key: make([]byte, n)})
 		}
 	}
-	if err := m.write(h, &out); err != nil {
+	return out, m.write(h, out)
+}
+
+// amountsOf is how much a hello has.
+func (m *model) amountsOf(h hello) (amounts, error) {
+	out, err := m.sample(h)
+	if err != nil {
 		return nil, err
 	}
-	n, err := size(&out)
+	n, err := size(out)
 	a := amounts{
 		length: n, segments: max(1, h.much[segments]), records: max(1, h.much[records]), suites: out.CipherSuites.Len(), groups: out.Groups.Len(),
 		shares: len(out.KeyShares), sigalgs: out.SignatureSchemes.Len(), extensions: out.Extensions.Len(),

@@ -282,6 +282,7 @@ type hello struct {
 	much amounts // to fill it up to, and to cut it into; what is not there is as it comes
 
 	place   place // of the extensions
+	span    span  // of them, if it is about some
 	proxied bool  // behind a line of the PROXY protocol
 }
 
@@ -291,12 +292,30 @@ type place uint8
 const (
 	asUsual  place = iota // in the client's order
 	turned                // in the other order
+	spared                // in the other order, but for the first and the last of the span
 	notFirst              // behind one that means nothing
 	notLast               // before one that means nothing
 )
 
-func (p place) String() string {
-	return [...]string{"", "its extensions in the other order", "another extension first", "another extension last"}[p]
+// A span is a part of a hello's extensions: from one, counted from 0, to before
+// another. The zero span is all of them.
+type span struct{ from, to int }
+
+// within is the span in a list of n.
+func (s span) within(n int) span {
+	if s == (span{}) {
+		return span{0, n}
+	}
+	return s
+}
+
+// placed says where a hello's extensions stand; "" if as usual.
+func (h hello) placed() string {
+	some := ""
+	if h.span != (span{}) {
+		some = fmt.Sprintf(" %d to %d", h.span.from+1, h.span.to)
+	}
+	return [...]string{"", "its extensions" + some + " in the other order", "all its extensions but two in the other order", "another extension first", "another extension last"}[h.place]
 }
 
 // closed is the hello's set with what key shares can't be without: TLS 1.3, and
@@ -320,7 +339,7 @@ func (m *model) key(h hello) string {
 			fmt.Fprintf(&b, "%d ", i)
 		}
 	}
-	fmt.Fprintf(&b, "n%d %t %d", h.name, h.proxied, h.place)
+	fmt.Fprintf(&b, "n%d %t %d %v", h.name, h.proxied, h.place, h.span)
 	for _, x := range measures {
 		fmt.Fprintf(&b, " %d", h.much[x])
 	}
@@ -435,11 +454,18 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 	for i := 0; out.Extensions.Len()+padding < h.much[extensions]; i++ {
 		out.Extensions.InsertRaw(beforeLast(out), fillExtension+iana.ExtensionType(i), nil)
 	}
-	switch n := out.Extensions.Len(); h.place {
-	case turned:
-		for i := range n / 2 {
-			out.Extensions.Swap(i, n-1-i)
+	n := out.Extensions.Len()
+	turn := func(s span) {
+		for i := range (s.to - s.from) / 2 {
+			out.Extensions.Swap(s.from+i, s.to-1-i)
 		}
+	}
+	switch h.place {
+	case turned:
+		turn(h.span.within(n))
+	case spared:
+		turn(span{0, n})
+		out.Extensions.Swap(n-1-h.span.from, n-h.span.to)
 	case notFirst:
 		out.Extensions.InsertRaw(0, fillPlace, nil)
 	case notLast:
@@ -450,6 +476,15 @@ func (m *model) extensions(h hello, top iana.Version, greased bool, out *wire.Cl
 // beforeLast is where an extension can be put in that is neither the first nor the
 // last.
 func beforeLast(h *wire.ClientHello) int { return max(h.Extensions.Len()-1, 0) }
+
+// types are the extensions of a hello, in order.
+func (m *model) types(h hello) ([]iana.ExtensionType, error) {
+	out, err := m.sample(h)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(out.Extensions.Types(), func(t iana.ExtensionType) bool { return t == iana.ExtPadding }), nil
+}
 
 // pad fills the hello up to a length with the padding extension (RFC 7685); if it is
 // too little for one, with a session ID, if there is none.

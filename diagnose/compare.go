@@ -248,12 +248,18 @@ func (c *comparison) otherOrder(ctx context.Context) (bool, error) {
 	if ok, err := c.passes(ctx, "the extensions in the other order", h); err != nil || !ok {
 		return false, err
 	}
+	t := trigger{order: inOrder}
+	if err := c.pair(ctx, &t, c.mine()); err != nil {
+		return true, err
+	}
+	h.span = t.span
 	if steady, err := c.confirm(ctx, c.mine(), h, c.better); err != nil || !steady {
 		return true, err
 	}
-	f := c.find("hello-content", Certain, "What it refuses is the order of the extensions.", c.evidence("the client's hello", c.mine()),
-		c.evidence("the same with its extensions in the other order", h))
-	f.Trigger = string(inOrder)
+	mine := c.evidence("the client's hello", c.mine())
+	c.locate(&mine, t, c.mine())
+	f := c.find("hello-content", Certain, "What it refuses is a ClientHello with "+t.words()+".", mine, c.evidence("the same with "+h.placed(), h))
+	f.Trigger, f.Fix = t.String(), t.fix(f.Fix)
 	return true, nil
 }
 

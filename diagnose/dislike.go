@@ -113,10 +113,9 @@ func (c *comparison) spares(t trigger, shows hello) (list []spare) {
 		}
 	}
 	if t.order != anyOrder {
-		where := map[order]place{first: notFirst, last: notLast, inOrder: turned}[t.order]
 		h := shows
-		h.place = where
-		list = append(list, spare{h, "with " + where.String()})
+		h.place, h.span = map[order]place{first: notFirst, last: notLast, inOrder: turned}[t.order], t.span
+		list = append(list, spare{h, "with " + h.placed()})
 	}
 	byCost := slices.Clone(t.atoms)
 	slices.SortStableFunc(byCost, func(a, b atom) int { return slices.Index(costs, a.kind) - slices.Index(costs, b.kind) })
@@ -234,6 +233,11 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 			return t, shows, err
 		}
 		t.atoms = slices.Concat(t.atoms, rest)
+		if len(rest) > 0 {
+			if t.order, err = c.order(ctx, &t, with(t.atoms, which)); err != nil {
+				return t, shows, err
+			}
+		}
 	}
 	if len(which) > 0 {
 		base = c.pass
@@ -258,16 +262,16 @@ func (c *comparison) trigger(ctx context.Context, left hello) (t trigger, shows 
 // first or last does not mind it elsewhere.
 func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order, error) {
 	var some []atom
+	brings := false
 	for _, a := range c.p.model.list(set{}.with(t.atoms...)) { // in the order that they have
 		switch a.kind {
 		case extension:
-			some = append(some, a)
+			some, brings = append(some, a), true
 		case version, share: // they bring extensions with them
-		default:
-			return anyOrder, nil
+			brings = true
 		}
 	}
-	if len(t.atoms) == 0 || len(t.atoms) > 2 {
+	if !brings || len(t.atoms) > 2 {
 		return anyOrder, nil
 	}
 	for _, x := range []struct {
@@ -282,14 +286,49 @@ func (c *comparison) order(ctx context.Context, t *trigger, shows hello) (order,
 			return anyOrder, err
 		case refused && x.place == turned:
 			return anyOrder, nil
-		case len(some) == 2 && len(t.atoms) == 2:
-			t.atoms = some
-			return inOrder, nil
 		case !refused && x.place != turned:
-			return x.order, nil
+			types, err := c.p.model.types(shows)
+			if t.of = types[:1]; x.order == last {
+				t.of = types[len(types)-1:]
+			}
+			return x.order, err
+		case len(some) == 2 && len(t.atoms) == 2:
+			t.atoms, t.of = some, []iana.ExtensionType{iana.ExtensionType(some[0].code), iana.ExtensionType(some[1].code)}
+			return inOrder, nil
 		}
 	}
-	return inOrder, nil
+	return inOrder, c.pair(ctx, t, shows)
+}
+
+// pair finds the two extensions of a hello of which the server minds that the first
+// stands before the second. More and more of them, from the first on, are put in the
+// other order: that helps as soon as the second is among them. Then less and less of
+// those, as long as the first is. It is these two if all others may be turned.
+func (c *comparison) pair(ctx context.Context, t *trigger, shows hello) error {
+	types, err := c.p.model.types(shows)
+	if err != nil {
+		return err
+	}
+	helps := func(s span) (bool, error) {
+		h := shows
+		h.place, h.span = turned, s
+		return c.passes(ctx, "some of its extensions in the other order", h)
+	}
+	to, err := least(1, len(types), func(n int) (bool, error) { return helps(span{0, n}) })
+	if err != nil {
+		return err
+	}
+	n, err := least(1, to, func(n int) (bool, error) { return helps(span{to - n, to}) })
+	if err != nil {
+		return err
+	}
+	h := shows
+	h.place, h.span = spared, span{to - n, to}
+	refused, err := c.refuses(ctx, "all its extensions but two in the other order", h)
+	if refused {
+		t.of, t.span = []iana.ExtensionType{types[to-n], types[to-1]}, h.span
+	}
+	return err
 }
 
 // exceeds is how much a hello has, and of what it has more than the least one.
@@ -434,6 +473,7 @@ func (c *comparison) conclude(s *searched, sure Confidence) {
 	f.Trigger = join(triggers)
 	if id == "hello-content" {
 		f.Lines = triggers[0].lines(f.Lines)
+		f.Fix = triggers[0].fix(f.Fix)
 	}
 	f.Prove = c.prove(f)
 	if (id == "hello-content" || id == "hello-length") && len(s.rest.without(c.p.model.list(c.user)...)) == 0 {
@@ -455,6 +495,9 @@ func (c *comparison) protocolTaken() string {
 // locate says where in the hello that was sent the trigger stands.
 func (c *comparison) locate(e *Evidence, t trigger, h hello) {
 	known := c.p.known[c.p.model.key(h)]
+	if len(t.of) > 0 {
+		t.atoms = []atom{ext(t.of[0])}
+	}
 	if len(t.atoms) == 0 || len(known) == 0 {
 		return
 	}

@@ -30,8 +30,8 @@ type Said struct {
 const maxText = 64 << 10
 
 // ReadError says what an error text of Go, OpenSSL, curl, Java, Node, Python,
-// GnuTLS, Chromium, Firefox or Handclasp can mean; or an alert, by name or
-// number. It concludes nothing that the text does not say.
+// GnuTLS, Chromium, Firefox, Windows, .NET, macOS, Rust, Ruby, PostgreSQL, MySQL or
+// Handclasp can mean; or an alert, by name or number. It concludes nothing that the text does not say.
 func ReadError(text string) *Reading {
 	text = text[:min(len(text), maxText)]
 	text = strings.Join(strings.Fields(text), " ")

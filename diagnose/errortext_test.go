@@ -128,6 +128,51 @@ func TestTells(t *testing.T) {
 	}
 }
 
+// TestPlatforms: so are those of Windows, .NET, macOS, Rust, Ruby and databases.
+func TestPlatforms(t *testing.T) {
+	const handshakeFailure = nothing + " client-cert-required sni-required hello-content"
+	for text, want := range map[string]string{
+		"schannel: next InitializeSecurityContext failed: SEC_E_UNTRUSTED_ROOT (0x80090325) - The certificate chain was issued by an authority that is not trusted.":                                                                                                       untrusted,
+		"schannel: SNI or certificate check failed: SEC_E_WRONG_PRINCIPAL (0x80090322) - The target principal name is incorrect.":                                                                                                                                          "cert-wrong-name sni-required",
+		"curl: (35) schannel: next InitializeSecurityContext failed: CRYPT_E_NO_REVOCATION_CHECK (0x80092012)":                                                                                                                                                             "revocation-unknown interception",
+		"The request was aborted: Could not create SSL/TLS secure channel.":                                                                                                                                                                                                nothing + " client-cert-required client-cert-refused",
+		"A fatal alert was received from the remote endpoint. The TLS protocol defined fatal alert code is 40.":                                                                                                                                                            handshakeFailure,
+		"System.Net.Http.HttpRequestException: The SSL connection could not be established, see inner exception. ---> System.Security.Authentication.AuthenticationException: The remote certificate is invalid because of errors in the certificate chain: UntrustedRoot": untrusted,
+		"AuthenticationException: The remote certificate is invalid according to the validation procedure: RemoteCertificateNameMismatch":                                                                                                                                  "cert-wrong-name sni-required",
+		"AuthenticationException: The remote certificate is invalid because of errors in the certificate chain: NotTimeValid":                                                                                                                                              "cert-expired cert-chain-expired cert-not-yet-valid local-clock",
+		"AuthenticationException: Authentication failed, see inner exception. ---> System.ComponentModel.Win32Exception (0x80090331): The client and server cannot communicate, because they do not possess a common algorithm":                                            "no-common-version no-common-suite no-common-group no-common-sigalg",
+		"System.IO.IOException: Cannot determine the frame size or a corrupted frame was received.":                                                                                                                                                                        broken,
+		"Unable to read data from the transport connection: An existing connection was forcibly closed by the remote host.":                                                                                                                                                "hello-content hello-length reset client-cert-required rate-limited",
+		"The underlying connection was closed: Could not establish trust relationship for the SSL/TLS secure channel.":                                                                                                                                                     untrusted + " cert-wrong-name cert-expired cert-chain-expired",
+		"CFNetwork SSLHandshake failed (-9824)": handshakeFailure,
+		"OSStatus -9806":                        cutOff,
+		"NSURLConnection/CFURLConnection HTTP load failed (kCFStreamErrorDomainSSL, -9843)":                                        "cert-wrong-name cert-no-san sni-required",
+		"errSSLPeerProtocolVersion, -9836":                                                                                         "no-common-version",
+		"Error Domain=NSURLErrorDomain Code=-1206 \"The server requires a client certificate.\"":                                   "client-cert-required",
+		"Error Domain=NSURLErrorDomain Code=-1200 \"An SSL error has occurred\" {_kCFStreamErrorCodeKey=-9814}":                    "cert-expired cert-chain-expired local-clock",
+		"took -9806.5 s, item 12-9806":                                                                                             "",
+		"invalid peer certificate: UnknownIssuer":                                                                                  untrusted,
+		"invalid peer certificate: certificate not valid for name \"a\"; certificate is only valid for DnsName(\"b\")":             "cert-wrong-name cert-no-san sni-required",
+		"received fatal alert: HandshakeFailure":                                                                                   handshakeFailure,
+		"received fatal alert: UnrecognisedName":                                                                                   "name-unknown sni-required",
+		"peer closed connection without sending TLS close_notify: https://docs.rs/rustls":                                          cutOff,
+		"OpenSSL::SSL::SSLError: SSL_connect SYSCALL returned=5 errno=0 peeraddr=127.0.0.1:443 state=SSLv3/TLS write client hello": cutOff,
+		"SSL_connect returned=1 errno=0 peeraddr=127.0.0.1:443 state=error: certificate verify failed (self-signed certificate)":   "cert-self-signed",
+		"SSL_connect returned=1 errno=0 state=error: certificate verify failed":                                                    untrusted + " cert-wrong-name cert-expired cert-chain-expired",
+		`psql: error: server certificate for "a" (and 1 other name) does not match host name "b"`:                                  "cert-wrong-name",
+		"server does not support SSL, but SSL was required":                                                                        "starttls-refused",
+		"FATAL:  connection requires a valid client certificate":                                                                   "client-cert-required",
+		"ERROR 2026 (HY000): SSL connection error: SSL is required but the server doesn't support it":                              "starttls-refused",
+		"ERROR 2026 (HY000): TLS/SSL error: SSL is required, but the server does not support it":                                   "starttls-refused",
+		"ERROR 2026 (HY000): SSL connection error: self-signed certificate in certificate chain":                                   "cert-unknown-root interception",
+		`broken header: "..." while reading PROXY protocol, client: 127.0.0.1`:                                                     "proxy-protocol",
+	} {
+		if got := strings.Join(ids(ReadError(text).Causes), " "); got != want {
+			t.Errorf("%q: told %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestCatalogue: every name that a table uses is in the catalogue, every cause is
 // complete, and every alert of the registry has its row.
 func TestCatalogue(t *testing.T) {

@@ -277,15 +277,32 @@ func (d *diagnosis) refusedByUs(o *outcome) error {
 
 // breaksOff is for a server that takes any hello and ends the handshake later.
 func (d *diagnosis) breaksOff(o *outcome) error {
-	id, confidence, detail := "breaks-off", Certain, o.String()+"."
+	id := "breaks-off"
 	switch {
 	case o.ending == Alerted && o.alert == iana.InternalError:
 		id = "server-internal"
-	case o.stage == connected && o.ending == Alerted && o.alert == iana.CloseNotify: // which is how a connection properly ends
-		confidence, detail = Likely, detail+" It may have had nothing to say to a client that asks for nothing."
+	case o.parted():
+		id = "parts-at-once"
 	}
-	d.find(id, confidence, detail, d.everywhere(o))
+	d.find(id, Certain, o.String()+".", d.everywhere(o))
 	return nil
+}
+
+// besides judges the certificate of a handshake that failed for something else. A
+// client that verifies it comes no further than that, so it is told first where the
+// server did nothing that is wrong in itself.
+func (d *diagnosis) besides() {
+	if d.first == nil || d.first.good() || len(d.first.failed()) == 0 || slices.ContainsFunc(d.Findings, func(f Finding) bool { return strings.HasPrefix(f.ID, "cert-") }) {
+		return
+	}
+	other := d.Findings
+	d.Findings = nil
+	d.judge(d.first)
+	if d.first.parted() {
+		d.Findings = append(d.Findings, other...)
+	} else {
+		d.Findings = append(other, d.Findings...)
+	}
 }
 
 // everywhere says how often it came out so, with the client's hello or with all.

@@ -129,6 +129,9 @@ func TestLab(t *testing.T) {
 			if !r.Works && strings.HasPrefix(r.Outcome, "the handshake worked") || accepted && !r.Works && strings.HasPrefix(c.Cause, "cert-") {
 				t.Errorf("it does not work, and is headed %q", r.Outcome)
 			}
+			if first := r.Probes[0]; !accepted && !first.Refused || first.Refused && (r.Works || !first.Works) {
+				t.Errorf("its first probe works: %v, refuses the certificate: %v; headed %q", first.Works, first.Refused, r.Outcome)
+			}
 			if c.Cause == "nothing-wrong" && (r.Connections > 5 || !r.Works) {
 				t.Errorf("%d connections for a good server; works: %v", r.Connections, r.Works)
 			}
@@ -145,6 +148,7 @@ func TestTriggers(t *testing.T) {
 		"group=secp521r1 & sigalg=rsa_pkcs1_sha512", "group=secp384r1 & group=secp521r1", "group=x25519 & suite=TLS_CHACHA20_POLY1305_SHA256",
 		"extension=status_request | session-id", "sigalg=rsa_pkcs1_sha256 | suite=TLS_AES_256_GCM_SHA384", "group=secp521r1 | length>900",
 		"group=x25519 & version=1.2 | sigalg=ed25519", "first=server_name", "order=status_request>extended_master_secret", "order=signed_certificate_timestamp>renegotiation_info",
+		"order=supported_groups>key_share", "order=status_request>supported_groups", "order=server_name>supported_groups & sigalg=ed25519",
 		"first=server_name | sigalg=ed25519", "extensions>8 | first=server_name",
 	} {
 		for _, verb := range []string{"resets", "alerts", "closes"} {
@@ -216,7 +220,7 @@ func (c *tapped) Write(b []byte) (int, error) {
 // TestOrder: so is an order that many hellos have, or all.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	for condition, want := range map[string]string{"last=renegotiation_info": "last=renegotiation_info", "order=supported_groups>signature_algorithms": "order"} {
+	for condition, want := range map[string]string{"last=renegotiation_info": "last=renegotiation_info", "order=supported_groups>signature_algorithms": "order=supported_groups>signature_algorithms"} {
 		c, err := lab.Find("alerts-if " + condition)
 		if err != nil {
 			t.Fatal(err)

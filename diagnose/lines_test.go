@@ -13,11 +13,11 @@ import (
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
-// TestLines: nginx and HAProxy take the lines that the catalogue has for them.
+// TestLines: nginx, Apache, HAProxy and OpenSSL take the lines that the catalogue has for them.
 func TestLines(t *testing.T) {
 	t.Parallel()
-	for server, check := range map[string]func(*testing.T, string, string) []byte{"nginx": nginxTakes, "haproxy": haproxyTakes} {
-		if _, err := exec.LookPath(server); err != nil && os.Getenv("CI") != "true" {
+	for server, check := range map[string]func(*testing.T, string, string) []byte{"nginx": nginxTakes, "Apache": apacheTakes, "HAProxy": haproxyTakes, "OpenSSL": opensslTakes} {
+		if _, err := exec.LookPath(programs[server]); err != nil && os.Getenv("CI") != "true" {
 			t.Logf("%s is not on this machine; CI has it", server)
 			continue
 		} else if err != nil {
@@ -27,7 +27,7 @@ func TestLines(t *testing.T) {
 		seen := map[string]bool{}
 		for _, c := range diagnose.Causes() {
 			for _, l := range c.Lines {
-				if strings.EqualFold(l.For, server) && !seen[l.Text] {
+				if l.For == server && !seen[l.Text] {
 					seen[l.Text] = true
 					if said := check(t, dir, l.Text); said != nil {
 						t.Errorf("%s: %s\n%s", c.ID, l.Text, said)
@@ -40,6 +40,9 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+// programs are what servers are called on Debian.
+var programs = map[string]string{"nginx": "nginx", "Apache": "apache2", "HAProxy": "haproxy", "OpenSSL": "openssl"}
 
 // filled is a directory with the files that the lines name.
 func filled(t *testing.T) string {
@@ -108,6 +111,58 @@ func nginxTakes(t *testing.T, dir, line string) []byte {
 	conf := fmt.Sprintf("pid %[1]s/pid; error_log stderr; events {}\nhttp { access_log off; limit_conn_zone $binary_remote_addr zone=per_address:1m;\n"+
 		"client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;\nserver {\n%[2]s\n} }\n", dir, line)
 	return accepted(t, filepath.Join(dir, "nginx.conf"), conf, "nginx", "-e", "stderr", "-t", "-q", "-c")
+}
+
+func apacheTakes(t *testing.T, dir, line string) []byte {
+	t.Helper()
+	const modules = "/usr/lib/apache2/modules"
+	if _, err := os.Stat(modules); err != nil {
+		t.Skip("Apache's modules are elsewhere on this machine; CI has them where Debian has")
+	}
+	if strings.HasPrefix(line, "apachectl ") {
+		return nil
+	}
+	line = inPlace(dir, line)
+	if strings.Contains(line, "SSLCertificateFile") && !strings.Contains(line, "SSLCertificateKeyFile") { // the key stands in the same file
+		line = strings.ReplaceAll(line, dir+"/fullchain.pem", dir+"/chain-and-key.pem")
+	}
+	var conf strings.Builder
+	for module, file := range map[string]string{"mpm_event": "mpm_event", "authz_core": "authz_core", "socache_shmcb": "socache_shmcb", "ssl": "ssl", "http2": "http2", "remoteip": "remoteip"} {
+		fmt.Fprintf(&conf, "LoadModule %s_module %s/mod_%s.so\n", module, modules, file)
+	}
+	fmt.Fprintf(&conf, "ServerName localhost\nDefaultRuntimeDir %[1]s\nPidFile %[1]s/pid\nErrorLog %[1]s/errors\nListen 127.0.0.1:1443\nSSLStaplingCache shmcb:%[1]s/staples(65536)\n"+
+		"<VirtualHost 127.0.0.1:1443>\nSSLEngine on\nSSLCertificateFile %[1]s/rsa.pem\nSSLCertificateKeyFile %[1]s/rsa.key\n%[2]s\n</VirtualHost>\n", dir, line)
+	return accepted(t, filepath.Join(dir, "apache2.conf"), conf.String(), "apache2", "-t", "-f")
+}
+
+// opensslTakes tries what stands in configuration files, of which there are two kinds,
+// and commands that need no server.
+func opensslTakes(t *testing.T, dir, line string) []byte {
+	t.Helper()
+	name, _, set := strings.Cut(line, " = ")
+	line = strings.ReplaceAll(line, "NAME", "localhost")
+	var cmd *exec.Cmd
+	switch {
+	case strings.Contains(line, "…"), strings.HasPrefix(line, "SSL_CTX_"), strings.Contains(line, " s_client "), strings.Contains(line, "<("):
+		return nil
+	case strings.HasPrefix(line, "openssl "):
+		words := strings.Fields(strings.NewReplacer("key.pem", filepath.Join(dir, "rsa.key")).Replace(line))
+		cmd = exec.Command(words[0], words[1:]...)
+	case set && name[0] >= 'a': // of certificates
+		words := strings.Fields("openssl req -x509 -days 1 -subj /CN=localhost -key " + filepath.Join(dir, "rsa.key"))
+		cmd = exec.Command(words[0], append(words[1:], "-addext", strings.ReplaceAll(line, " = ", "="))...)
+	default: // of TLS
+		conf := "openssl_conf = a\nconfig_diagnostics = 1\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n" + line + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "openssl.cnf"), []byte(conf), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd = exec.Command("openssl", "ciphers")
+		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return append(out, err.Error()...)
+	}
+	return nil
 }
 
 func haproxyTakes(t *testing.T, dir, line string) []byte {

@@ -58,6 +58,15 @@ type outcome struct {
 // good reports whether the handshake worked and stayed.
 func (o *outcome) good() bool { return o.ending == Worked }
 
+// parted reports whether the server ended the connection as is proper, as soon as
+// the handshake was complete.
+func (o *outcome) parted() bool {
+	return o.stage == connected && o.ending == Alerted && o.alert == iana.CloseNotify
+}
+
+// refused reports whether the handshake works and the certificate is not good.
+func (o *outcome) refused() bool { return o.good() && o.info.Peer != nil && !o.info.Peer.Verified() }
+
 // String says what happened: "alert handshake_failure (40), in the clear, after the
 // ClientHello".
 func (o *outcome) String() string {
@@ -72,6 +81,9 @@ func (o *outcome) String() string {
 	case Worked:
 		return fmt.Sprintf("the handshake worked: %v, %v", o.info.Version, o.info.CipherSuite)
 	case Alerted:
+		if o.parted() {
+			return "the server ended the connection (close_notify) " + after
+		}
 		how := "encrypted"
 		if o.clear {
 			how = "in the clear"
@@ -167,5 +179,6 @@ var plain = map[*fault.Rule]string{
 	fault.PeerSpeaksPOP3:    "plain-text pop3",
 	fault.PeerSpeaksMySQL:   "plain-text mysql",
 	fault.PeerSpeaksSSH:     "plain-text",
+	fault.PeerSpeaksProxy:   "not-tls",
 	fault.PeerSpeaksGarbage: "not-tls",
 }

@@ -1,5 +1,7 @@
 package diagnose
 
+import "slices"
+
 // A phrase is what some programs say in an error, and what it can mean. The
 // pattern is a regular expression without regard to case.
 type phrase struct {
@@ -18,7 +20,7 @@ const (
 // The texts were measured with Go 1.26, OpenSSL 3.0, curl 7.88, Java 17, Node 20,
 // Python 3.11 and GnuTLS 3.7; those of Chromium, Firefox and web servers are from
 // their sources.
-var phrases = []phrase{
+var phrases = slices.Concat(platforms, []phrase{
 	// Time.
 	{goX509, `certificate has expired or is not yet valid: current time .* is after`, "By the client's clock, some certificate of the chain has expired; Go does not say which.", "cert-expired cert-chain-expired local-clock", false},
 	{goX509, `certificate has expired or is not yet valid: current time .* is before`, "By the client's clock, some certificate of the chain is not valid yet.", "cert-not-yet-valid local-clock", false},
@@ -165,7 +167,7 @@ var phrases = []phrase{
 	{"Chromium, Firefox", `err_ech_fallback_certificate_invalid|ssl_error_ech_(?:retry_without_ech|retry_with_ech|failed)`, "Encrypted ClientHello failed, and so did the way around it.", "ech-stale", false},
 	{"Chromium", `err_ssl_pinned_key_not_in_cert_chain|err_certificate_transparency_required`, "The browser wants more of the certificate than a chain: a pinned key, or certificate transparency.", "interception cert-rejected", false},
 	{"Chromium", `err_bad_ssl_client_auth|err_ssl_unrecognized_name_alert`, "The server knows nothing under this name.", "name-unknown", false},
-}
+})
 
 // A remark guards against a wrong trail.
 type remark struct{ pattern, text string }

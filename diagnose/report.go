@@ -11,6 +11,7 @@ import (
 // A Report is what a diagnosis has found.
 type Report struct {
 	Schema      string    `json:"schema"`    // "handclasp.diagnose/1"
+	Began       string    `json:"began"`     // RFC 3339, UTC
 	Target      string    `json:"target"`    // HOST:PORT
 	Addresses   []Address `json:"addresses"` // that were tried, in order
 	Client      string    `json:"client"`    // as whom the handshake was made
@@ -89,6 +90,7 @@ type Probe struct {
 	Length  int      `json:"length,omitempty"`  // of the ClientHello, in bytes
 	Outcome string   `json:"outcome"`
 	Works   bool     `json:"works"`             // the handshake did
+	Refused bool     `json:"refused,omitempty"` // the certificate, although the handshake works
 	Stage   string   `json:"stage"`             // how far it came: "hello", "answered", "connected"; "none": it was for something else than a handshake
 	Took    int64    `json:"took_us"`           // microseconds
 	Decides bool     `json:"decides,omitempty"` // its hello, or the one that differs from it in one thing of what is blamed, and in nothing else
@@ -98,7 +100,7 @@ type Probe struct {
 func (d *diagnosis) note(what string, h hello, o *outcome) {
 	h.set = h.closed()
 	d.attempts = append(d.attempts, attempt{h, d.p.addr})
-	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds()}
+	p := Probe{What: what, Length: o.length, Outcome: d.atAddress(o), Works: o.good(), Refused: o.refused(), Stage: [...]string{"hello", "answered", "connected"}[o.stage], Took: o.took.Microseconds()}
 	mine := d.mine().closed()
 	for _, a := range d.p.model.atoms {
 		switch {
@@ -117,7 +119,7 @@ func (d *diagnosis) note(what string, h hello, o *outcome) {
 		p.With = append(p.With, "name="+fault.Printable(d.p.model.names[h.name]))
 	}
 	if h.place != asUsual {
-		p.With = append(p.With, h.place.String())
+		p.With = append(p.With, h.placed())
 	}
 	if h.proxied {
 		p.With = append(p.With, "proxy-protocol")

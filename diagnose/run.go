@@ -120,7 +120,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.as(); err != nil {
 		return nil, err
 	}
-	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
+	d := &diagnosis{o: &o, Report: &Report{Schema: "handclasp.diagnose/1", Began: start.UTC().Format(time.RFC3339), Target: net.JoinHostPort(o.Host, o.Port), Client: o.ClientName}}
 	if choose := o.Client.GetClientCertificate; choose != nil {
 		o.Client.GetClientCertificate = d.overhear(choose)
 	}
@@ -141,6 +141,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.besides()
 	d.noticeLosses()
 	d.Outcome = d.headline()
 	d.arrange()
@@ -400,7 +401,7 @@ func (d *diagnosis) atAddress(o *outcome) string {
 	if o.ending == NoAnswer {
 		return fault.Printable(lastOf(o.err.Cause))
 	}
-	if o.good() && o.info.Peer != nil && !o.info.Peer.Verified() {
+	if o.refused() {
 		return o.String() + "; the certificate is not good"
 	}
 	return o.String()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/handclasp/handclasp/iana"
 )
 
 // Finding the smallest part of a hello that makes a server refuse it: delta
@@ -18,7 +20,9 @@ import (
 type trigger struct {
 	atoms []atom
 	over  amounts
-	order order // of the extensions, if it matters
+	order order                // of the extensions, if it matters
+	of    []iana.ExtensionType // whose place it is: one, or two of which the first stands before the second; nil if that is not known
+	span  span                 // in which those two stand, in the hello that shows it
 }
 
 // An order of extensions may be what is disliked, where they by themselves are not.
@@ -28,21 +32,30 @@ const (
 	anyOrder order = ""
 	first    order = "first" // an extension of the trigger stands first
 	last     order = "last"  // likewise
-	inOrder  order = "order" // they stand in the order that they have
+	inOrder  order = "order" // one stands before another
 )
+
+// parts are the atoms of the trigger that its order does not bring with it.
+func (t trigger) parts() []atom {
+	return slices.DeleteFunc(slices.Clone(t.atoms), func(a atom) bool {
+		if a == tls13 { // which alone has these
+			return slices.Contains(t.of, iana.ExtKeyShare) || slices.Contains(t.of, iana.ExtSupportedVersions)
+		}
+		return a.kind == extension && slices.Contains(t.of, iana.ExtensionType(a.code))
+	})
+}
 
 // String is the trigger as the lab's conditions have it.
 func (t trigger) String() string {
-	var list, ordered []string
-	for _, a := range t.atoms {
-		if a.kind == extension && t.order != anyOrder {
-			ordered = append(ordered, a.name())
-		} else {
-			list = append(list, a.String())
-		}
+	var list, names []string
+	for _, a := range t.parts() {
+		list = append(list, a.String())
+	}
+	for _, e := range t.of {
+		names = append(names, ext(e).name())
 	}
 	if t.order != anyOrder {
-		list = append(list, strings.TrimSuffix(string(t.order)+"="+strings.Join(ordered, ">"), "="))
+		list = append(list, strings.TrimSuffix(string(t.order)+"="+strings.Join(names, ">"), "="))
 	}
 	for _, m := range measures {
 		if n, ok := t.over[m]; ok {
@@ -56,7 +69,7 @@ func (t trigger) String() string {
 // words are the trigger as a sentence has it.
 func (t trigger) words() string {
 	var list []string
-	for _, a := range t.atoms {
+	for _, a := range t.parts() {
 		list = append(list, a.words())
 	}
 	for _, m := range measures {
@@ -64,8 +77,16 @@ func (t trigger) words() string {
 			list = append(list, fmt.Sprintf("more than %d %s", n, entries[m]))
 		}
 	}
-	where := map[order]string{first: ", if that stands first", last: ", if that stands last", inOrder: ", in the order that its extensions have"}
-	return strings.Join(list, " together with ") + where[t.order]
+	switch {
+	case t.order == anyOrder:
+	case len(t.of) == 2:
+		list = append(list, ext(t.of[0]).words()+" before "+ext(t.of[1]).words())
+	case len(t.of) == 1:
+		list = append(list, fmt.Sprintf("%s as the %s of all", ext(t.of[0]).words(), t.order))
+	default:
+		list = append(list, "its extensions in the order that they have")
+	}
+	return strings.Join(list, " together with ")
 }
 
 // entries are what is measured, in words.
@@ -85,6 +106,15 @@ func (t trigger) lines(other []Line) []Line {
 		}
 	}
 	return other
+}
+
+// fix says what to do until the device is mended, if that is not to leave something
+// out.
+func (t trigger) fix(other string) string {
+	if t.order != inOrder {
+		return other
+	}
+	return "Have the device updated or told to let it pass. A client that leaves one of the two out, or has them in another order, gets through."
 }
 
 // is reports whether the trigger is too much of one thing, and nothing else.

@@ -109,16 +109,16 @@ func TestNoProtocol(t *testing.T) {
 	}
 }
 
-// TestGoodbye: a proper goodbye after the handshake may be no refusal, and any other
-// end is one.
+// TestGoodbye: a proper goodbye after the handshake is no refusal of TLS's, and any
+// other end is one.
 func TestGoodbye(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]diagnose.Confidence{"finished-alert-close_notify": diagnose.Likely, "finished-alert-decode_error": diagnose.Certain} {
+	for name, want := range map[string]string{"finished-alert-close_notify": "parts-at-once", "finished-alert-decode_error": "breaks-off"} {
 		c, err := lab.Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := examine(t, c, func(*diagnose.Options) {}); found(r) != "breaks-off" || r.Findings[0].Confidence != want {
+		if r := examine(t, c, func(*diagnose.Options) {}); found(r) != want || r.Findings[0].Confidence != diagnose.Certain {
 			t.Errorf("%s, want %s\n%s", name, want, tell(r))
 		}
 	}

@@ -40,7 +40,7 @@ func changeOf(a, b *attempt) (c change) {
 			c.much += max(d, -d)
 		}
 	}
-	if a.place != b.place {
+	if a.place != b.place || a.span != b.span {
 		c.measures++
 	}
 	if a.proxied != b.proxied {

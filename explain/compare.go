@@ -395,7 +395,7 @@ func (p *page) contrast(c *Contrast) {
 	}
 	p.para(2, style, mark+c.Label)
 	say := func(name string, values []string, times ...string) {
-		text := strings.Join(values, ", ")
+		text := strings.Join(brief(values), ", ")
 		if len(values) == 0 {
 			text = "–"
 		}
@@ -415,7 +415,16 @@ func (p *page) contrast(c *Contrast) {
 	say("B   ", c.Values[1], c.Times[1])
 	for i, name := range []string{"only in A", "only in B"} {
 		if len(c.Only[i]) > 0 {
-			p.item(6, yellow, name, strings.Join(c.Only[i], ", "))
+			p.item(6, yellow, name, strings.Join(brief(c.Only[i]), ", "))
 		}
 	}
+}
+
+// brief cuts a list that is longer than any that a client offers in earnest, such as
+// a certificate's thousand names.
+func brief(list []string) []string {
+	if len(list) <= 40 {
+		return list
+	}
+	return some(list)
 }

@@ -188,3 +188,41 @@ func TestPause(t *testing.T) {
 		t.Errorf("%v: %s", err, &b)
 	}
 }
+
+// TestCompareLong: lists of a thousand names are folded on the page and short in the
+// terminal, and what differs in their ends is told all the same.
+func TestCompareLong(t *testing.T) {
+	var stories [2]*explain.Story
+	for i := range stories {
+		s := newPair(t).run(t)
+		names := make([]string, 1000)
+		for j := range names {
+			names[j] = fmt.Sprintf("host-%04d.example", j)
+		}
+		names[999] = fmt.Sprintf("last-%d.example", i)
+		for j := range s.Steps {
+			for k := range s.Steps[j].Certificates {
+				s.Steps[j].Certificates[k].Names = names
+			}
+		}
+		stories[i] = s
+	}
+	c := explain.Compare("one", stories[0], "other", stories[1])
+	var text, html bytes.Buffer
+	check(t, c.WriteText(&text, explain.TextOptions{}))
+	check(t, page.Compare(&html, c, page.Options{}))
+	apart(t, bytes.NewReader(html.Bytes()))
+	for _, want := range []string{"and 992 more", "only in A last-0.example", "only in B last-1.example"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in %s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "host-0008") {
+		t.Error("the terminal has all names")
+	}
+	for _, want := range []string{"<summary>and 992 others, 1 only here</summary>", `<li class="chip only">last-1.example`} {
+		if !strings.Contains(html.String(), want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}

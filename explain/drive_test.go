@@ -276,7 +276,11 @@ func (p *pair) run(t testing.TB) *explain.Story {
 		p.rec.Verdict(fault.Client, s.Info().Peer)
 	}
 	p.rec.Done(cerr)
-	return p.rec.Story()
+	story := p.rec.Story()
+	if x := story.Summary.Time; x.TLS <= 0 || x.DNS+x.TCP+x.StartTLS+x.Hello+x.TLS != x.Total {
+		t.Errorf("the times do not make up the total: %+v", x)
+	}
+	return story
 }
 
 func edit(f func(wire.Message)) func(wire.Message) {

@@ -125,7 +125,7 @@ func (s *Story) Results() []Line {
 		"NOT secure: somebody may have put words of his own before the client's (RFC 5746)"))
 	out.add("application", sum.ALPN)
 	out.add("round trips", sum.trips())
-	out.add("time", sum.Time.words())
+	out.add("time", sum.Time.words(s.Role))
 	out.add("handshake bytes", fmt.Sprintf("%s sent, %s received", thousands(sum.Sent), thousands(sum.Received)))
 	out.add("session", sum.Session)
 	out.add("saved", sum.saved())
@@ -344,12 +344,17 @@ func (s *Summary) trips() string {
 	return strings.Join(parts, ", ")
 }
 
-func (t *Times) words() string {
+// words is the total and its parts, as the side role spent them.
+func (t *Times) words(role string) string {
+	hello := "making the ClientHello"
+	if role == fault.Server.String() {
+		hello = "waiting for the ClientHello"
+	}
 	var parts []string
 	for _, x := range []struct {
 		name string
 		us   int64
-	}{{"DNS", t.DNS}, {"TCP", t.TCP}, {"STARTTLS", t.StartTLS}, {"TLS", t.TLS}} {
+	}{{"DNS", t.DNS}, {"TCP", t.TCP}, {"STARTTLS", t.StartTLS}, {hello, t.Hello}, {"TLS", t.TLS}} {
 		if x.us > 0 {
 			parts = append(parts, x.name+" "+span(x.us))
 		}

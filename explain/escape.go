@@ -39,10 +39,16 @@ func escapes(list []string) []string {
 func unquoted(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		if plain, err := strconv.Unquote(s); err == nil {
-			s = plain
+		quoted, _ := strconv.QuotedPrefix(s)
+		plain, err := strconv.Unquote(quoted)
+		switch rest := s[len(quoted):]; {
+		case err == nil && rest == "":
+			out[i] = escape(plain)
+		case err == nil && strings.HasPrefix(rest, "… ("): // it was cut when it was quoted
+			out[i] = escape(plain) + rest
+		default:
+			out[i] = escape(s)
 		}
-		out[i] = escape(s)
 	}
 	return out
 }

@@ -255,11 +255,13 @@ type Full struct {
 	Signatures    int `json:"signatures"`
 }
 
-// Times is where the time went, in microseconds.
+// Times is where the time went, in microseconds. If TLS began, the parts make up the
+// total.
 type Times struct {
 	DNS      int64 `json:"dns_us"`
 	TCP      int64 `json:"tcp_us"`
 	StartTLS int64 `json:"starttls_us,omitempty"` // the plain text before TLS
+	Hello    int64 `json:"hello_us"`              // until the first byte of the handshake: a client makes its ClientHello, a server waits for it
 	TLS      int64 `json:"tls_us"`                // from the first byte of the handshake to CONNECTED, or to its failure
 	Total    int64 `json:"total_us"`
 }

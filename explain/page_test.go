@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -152,6 +153,9 @@ func TestPages(t *testing.T) {
 			}
 			if s.Error != nil {
 				want = append(want, s.Error.Text, s.Error.Hint)
+				if n := fmt.Sprintf("see step %d", s.Error.Step); s.Error.Step > 0 && strings.Count(text, n) != 1 {
+					t.Errorf("%q stands there %d times", n, strings.Count(text, n))
+				}
 			}
 			for _, w := range want {
 				if w = strings.Join(strings.Fields(w), " "); !strings.Contains(text, w) {
@@ -174,6 +178,40 @@ func TestPageOfJSON(t *testing.T) {
 	check(t, page.Write(&two, &back, page.Options{}))
 	if !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("they differ")
+	}
+}
+
+// TestPageFolds: a long list is folded behind its beginning, and one that is long to
+// be a nuisance is cut.
+func TestPageFolds(t *testing.T) {
+	s := newPair(t).run(t)
+	names := make([]string, 5000)
+	for i := range names {
+		names[i] = fmt.Sprintf("host-%04d.example", i)
+	}
+	for _, x := range []struct {
+		n    int
+		more string
+	}{{9, ""}, {1000, "and 992 others"}, {5000, "and 4,992 others, of which 992 are here"}} {
+		for i := range s.Steps {
+			for j := range s.Steps[i].Certificates {
+				s.Steps[i].Certificates[j].Names = names[:x.n]
+			}
+		}
+		var b bytes.Buffer
+		check(t, page.Write(&b, s, page.Options{}))
+		_, list, _ := strings.Cut(b.String(), "<dt>for</dt><dd>")
+		list, _, _ = strings.Cut(list, "</dd>")
+		chips := func(names []string) string {
+			return `<ul class="chips"><li class="chip">` + strings.Join(names, `</li> <li class="chip">`) + "</li> </ul>"
+		}
+		want := chips(names[:min(x.n, 9)])
+		if x.more != "" {
+			want = chips(names[:8]) + `<details class="more"><summary>` + x.more + "</summary>" + chips(names[8:1000]) + "</details>"
+		}
+		if list != want {
+			t.Errorf("%d names: %.400s …", x.n, list)
+		}
 	}
 }
 
@@ -271,8 +309,8 @@ func TestPageHostile(t *testing.T) {
 				h.Extensions.AddRaw(0xabcd, []byte(words))
 			}
 		}
-		p.before = func(r *explain.Recorder, _ *clock) {
-			r.Preamble("smtp", []explain.PreambleLine{{Text: words}}, time.Millisecond, nil)
+		p.before = func(r *explain.Recorder, k *clock) {
+			r.Preamble("smtp", []explain.PreambleLine{{Text: words}}, k.pass(time.Millisecond), nil)
 			r.Target(words)
 		}
 		text, count, _ := sound(t, p.run(t), page.Options{Title: words, Made: words, Notes: []explain.Line{{Label: words, Text: words}}})
@@ -314,7 +352,7 @@ func TestPageChoices(t *testing.T) {
 			_, choices, _ := strings.Cut(strings.ReplaceAll(b.String(), "<wbr>", ""), `id="choices"`)
 			want := []string{"Offered too, for other versions</h4><ul class=\"chips\"><li class=\"chip\">TLS_ECDHE_ECDSA_WITH"}
 			if !alone || role == fault.Server { // who knows what the server had
-				want = append(want, "Offered too, that the server&#39;s key or the version can&#39;t sign with</h4><ul class=\"chips\"><li class=\"chip\">ecdsa_secp256r1_sha256")
+				want = append(want, "Offered too, unfit for the server&#39;s key or the version</h4><ul class=\"chips\"><li class=\"chip\">ecdsa_secp256r1_sha256")
 			}
 			for _, w := range want {
 				if !strings.Contains(choices, w) {

@@ -15,7 +15,8 @@ type Remark struct {
 	Grave bool     // something is not as it should be
 }
 
-// Remarks are what is worth knowing of this handshake besides its steps.
+// Remarks are what is worth knowing of this handshake besides its steps, what is not
+// as it should be first.
 func (s *Story) Remarks() (out []Remark) {
 	sum := &s.Summary
 	add := func(when bool, r Remark) {
@@ -42,6 +43,15 @@ func (s *Story) Remarks() (out []Remark) {
 		"It rests on MD5 and SHA-1 and on ways to encrypt that have been broken again and again; RFC 8996 forbids it. Use TLS 1.3, or at least TLS 1.2."}})
 	add(sum.Connected && sum.Verified != nil && !*sum.Verified, Remark{Name: "unverified", Title: "Nobody knows who is at the other end", Grave: true, Text: []string{
 		"Checks of the certificate failed and were waved through. The connection is encrypted, but perhaps to somebody in the middle."}})
+	slices.SortStableFunc(out, func(a, b Remark) int {
+		switch {
+		case a.Grave == b.Grave:
+			return 0
+		case a.Grave:
+			return -1
+		}
+		return 1
+	})
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 )
 
@@ -20,12 +21,17 @@ func transition(ev *flow.Event, at time.Duration) Transition {
 	return Transition{At: at.Microseconds(), From: ev.From.String(), To: ev.To.String(), Meaning: ev.To.Meaning()}
 }
 
-// transitions are those of this side.
+// transitions are those of this side. It has failed where the failure is told, which
+// is put before an alert of ours that was there already.
 func (r *Recorder) transitions() []Transition {
+	fails := slices.IndexFunc(r.steps, func(s *Step) bool { return s.Kind == KindFailure })
 	out := make([]Transition, len(r.states))
 	for i, e := range r.states {
 		out[i] = e.Transition
 		out[i].Step = slices.Index(r.steps, e.after) + 1
+		if out[i].To == fault.Failed.String() && fails >= 0 {
+			out[i].Step = fails + 1
+		}
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/explain"
 	"github.com/handclasp/handclasp/explain/page"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/session"
 )
@@ -203,5 +204,31 @@ func TestChosenOnce(t *testing.T) {
 				t.Errorf("the group was chosen because: %s", c.Reason)
 			}
 		}
+	}
+}
+
+// TestFailedWhereTold: a side fails in the step that tells so, also where its own
+// alert went out before the story knew why.
+func TestFailedWhereTold(t *testing.T) {
+	p := newPair(t)
+	p.client.ServerName = "wrong.example"
+	s := p.run(t)
+	for _, tr := range s.States {
+		if tr.To == fault.Failed.String() {
+			if tr.Step == 0 || s.Steps[tr.Step-1].Kind != explain.KindFailure {
+				t.Errorf("FAILED in step %d", tr.Step)
+			}
+			return
+		}
+	}
+	t.Error("it did not fail")
+}
+
+// TestGraveFirst: what is not as it should be comes first of the remarks.
+func TestGraveFirst(t *testing.T) {
+	bad := false
+	r := (&explain.Story{Summary: explain.Summary{Connected: true, ForwardSecrecy: true, Retried: true, Verified: &bad}}).Remarks()
+	if len(r) < 3 || r[0].Name != "unverified" || r[1].Name != "retry" {
+		t.Errorf("%+v", r)
 	}
 }

@@ -158,7 +158,7 @@ func (c *Choice) RuledOut() string {
 	case "group":
 		return "for other key exchanges"
 	}
-	return "that the " + c.By + "'s key or the version can't sign with"
+	return "unfit for the " + c.By + "'s key or the version"
 }
 
 func choice(d *flow.Decision) *Choice {
@@ -216,10 +216,13 @@ func (r *Recorder) summary() Summary {
 	}
 	s.RoundTripsStartTLS, s.RoundTripsTLS = f.preambleTrips, r.roundTrips()
 	if f.tlsEnded && f.tlsBegun {
-		s.Time.TLS = (f.tlsTo - f.tlsFrom).Microseconds()
 		s.Time.Total = f.tlsTo.Microseconds()
 	} else if n := len(r.steps); n > 0 {
 		s.Time.Total = r.steps[n-1].At + r.steps[n-1].Took
+	}
+	if t := &s.Time; f.tlsBegun {
+		t.TLS = t.Total - f.tlsFrom.Microseconds()
+		t.Hello = max(t.Total-t.DNS-t.TCP-t.StartTLS-t.TLS, 0)
 	}
 	return s
 }

@@ -595,3 +595,22 @@ func difference(want, got string) string {
 	}
 	return fmt.Sprintf("one has %d lines, the other %d", len(w), len(g))
 }
+
+// TestLongProtocol: a name that is too long to be shown whole says how long it is,
+// among the offers as everywhere.
+func TestLongProtocol(t *testing.T) {
+	p := newPair(t)
+	long := strings.Repeat("x", 255)
+	p.client.NextProtos = []string{long, "http/1.1"}
+	want := []string{long[:200] + "… (255 bytes)", "http/1.1"}
+	for _, s := range p.run(t).Steps {
+		for _, c := range s.Choices {
+			if c.What == "application_protocol" && !slices.Equal(c.Offered, want) {
+				t.Errorf("offered %q", c.Offered)
+			} else if c.What == "application_protocol" {
+				return
+			}
+		}
+	}
+	t.Error("no choice")
+}

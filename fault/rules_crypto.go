@@ -59,6 +59,9 @@ var (
 	PeerSpeaksMySQL = rule("peer-speaks-mysql", iana.NoAlert, Both, "",
 		"The peer greets in clear text like a MySQL or MariaDB server.",
 		"Begin in clear text and ask for TLS: --starttls mysql.")
+	PeerSpeaksProxy = rule("peer-speaks-proxy", iana.NoAlert, Both, "",
+		"The peer begins with the PROXY protocol, in which a balancer says for whom it connects, and not with TLS.",
+		"Have the balancer connect without it (HAProxy: no send-proxy; nginx: proxy_protocol off), or put something between that takes it off, such as HAProxy with accept-proxy.")
 	// A protocol_version alert goes out here, as BoringSSL does: if broken
 	// TLS sent this, it learns why; any other protocol sees seven odd bytes.
 	PeerSpeaksGarbage = rule("peer-speaks-garbage", iana.ProtocolVersion, Both, "RFC 9846, Section 5.1",

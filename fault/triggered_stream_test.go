@@ -74,6 +74,7 @@ var ofRecords = map[*fault.Rule]scenario{
 	fault.PeerSpeaksIMAP:        greeted(fault.Client, "* OK IMAP4rev1 ready\r\n"),
 	fault.PeerSpeaksPOP3:        greeted(fault.Client, "+OK POP3 ready\r\n"),
 	fault.PeerSpeaksSSH:         greeted(fault.Client, "SSH-2.0-OpenSSH_10.0\r\n"),
+	fault.PeerSpeaksProxy:       greeted(fault.Server, "PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n"),
 	fault.PeerSpeaksSSLv2Server: greeted(fault.Client, "\x80\x20\x04\x00\x01\x00\x02"),
 	fault.PeerSpeaksMySQL:       greeted(fault.Client, "\x4a\x00\x00\x00\x0a8.0.36\x00"),
 	fault.PeerSpeaksSSLv2:       greeted(fault.Server, "\x80\x2e\x01\x03\x00\x00\x15\x00\x00\x00\x10"),

@@ -126,7 +126,7 @@ var sourceless = strings.Fields(`
 	cert-too-many cert-too-large cert-too-many-parts cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
 	config-hook client-certificate-hook session-store ticket-open ticket-seal
-	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh peer-speaks-mysql
+	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh peer-speaks-mysql peer-speaks-proxy
 	starttls-refused starttls-unexpected starttls-too-long starttls-closed starttls-silent
 	session-format session-too-large session-file-permissions session-file-damaged session-file-busy session-file-failed`)
 

@@ -288,9 +288,9 @@ func TestEarlyStalls(t *testing.T) {
 	both(t, func(t *testing.T, proto string) {
 		v := newVisits()
 		srv := &http.Server{Handler: httptls.AcceptEarly(v), ReadHeaderTimeout: 300 * time.Millisecond}
-		s := run(t, srv, func(l net.Listener) error { return httptls.Serve(l, srv, earlyServer(t, proto)) })
-		cfg := earlyClient(t, proto)
-		ticket(t, s, cfg)
+		own, cfg := earlyServer(t, proto), earlyClient(t, proto)
+		ticket(t, startEarly(t, httptls.AcceptEarly(v), own), cfg) // from a server that has patience
+		s := run(t, srv, func(l net.Listener) error { return httptls.Serve(l, srv, own) })
 		raw, err := net.Dial("tcp", s.addr)
 		must(t, err)
 		defer raw.Close()

@@ -45,9 +45,10 @@ With --as it does all this as another client would, with that one's recorded
 ClientHello; with --hello, with a ClientHello of your own, from hex or a capture.
 
 With --error it needs no network: it reads an error text of Go, OpenSSL, curl,
-Java, Node, Python, GnuTLS, Chromium, Firefox or Handclasp, or an alert by name
-or number, and says what it can mean. One text hides many causes; so it
-concludes nothing that the text does not say.`,
+Java, Node, Python, GnuTLS, Chromium, Firefox, Windows, .NET, macOS, Rust, Ruby,
+PostgreSQL, MySQL or Handclasp, or an alert by name or number, and says what it
+can mean. One text hides many causes; so it concludes nothing that the text does
+not say.`,
 		Example: `  handclasp diagnose example.com
   handclasp diagnose --max-version 1.2 example.com:8443
   handclasp diagnose --ca handclasp-ca.pem localhost:8444 --json

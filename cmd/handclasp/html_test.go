@@ -2,8 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,6 +111,96 @@ func TestPagesInBrowser(t *testing.T) {
 		if t.Failed() {
 			t.Fatal(filepath.Base(file))
 		}
+	}
+}
+
+// nasty are names for a certificate that want to break or to stretch a page.
+func nasty(t *testing.T, file string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	names := []string{"localhost", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, strings.Repeat("a", 3000), strings.Repeat("w-", 400)}
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("host-%04d.customers.of.a-large-hoster.example", i))
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: names,
+		Subject: pkix.Name{CommonName: "</style></script><h1>\u202egnp.exe", Organization: []string{strings.Repeat("Longunbroken", 200)}, OrganizationalUnit: []string{"\ufdfa\ufdfa\U000102ab"}}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	check(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	check(t, err)
+	check(t, os.WriteFile(file, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), 0o600))
+}
+
+// TestHostilePagesInBrowser: names with markup, without end, that turn the text round
+// or are a thousand neither break nor stretch a page, of any kind.
+func TestHostilePagesInBrowser(t *testing.T) {
+	b := chromium(t)
+	dir := t.TempDir()
+	cert := filepath.Join(dir, "nasty.pem")
+	nasty(t, cert)
+	_, port := serving(t, "--cert", cert, "--key", cert, "--echo")
+	host := "localhost:" + port
+	for _, x := range []struct {
+		name, shown string // the text in which the name stands
+		code        int
+		args        []string
+	}{
+		{"explain", "#certificates", 0, []string{"explain", "--insecure", host}},
+		{"diagnose", "#findings", 1, []string{"diagnose", host}},
+		{"compare", "#certificate", 0, []string{"explain", "--insecure", "--compare", host, "ecdhe"}},
+	} {
+		file := filepath.Join(dir, x.name+".html")
+		if code := run(t.Context(), append(x.args, "--html", file), nil, io.Discard, io.Discard); code != x.code {
+			t.Fatalf("%q: exit code %d", x.args, code)
+		}
+		p, err := b.Open("file://"+file, browser.Views[0])
+		check(t, err)
+		var is struct {
+			Text    string
+			Height  int
+			Foreign int
+		}
+		check(t, p.Eval(fmt.Sprintf(`({text: document.querySelector(%q).textContent, height: document.documentElement.scrollHeight, foreign: document.querySelectorAll("img, h1 ~ h1, script ~ script").length})`, x.shown), &is))
+		if !strings.Contains(is.Text, `\u202egnp.exe`) || is.Foreign > 0 || is.Height > 8000 {
+			t.Errorf("%s: %d foreign elements, %d pixels high: %.500s", x.name, is.Foreign, is.Height, is.Text)
+		}
+		check(t, p.OpenAll())
+		for _, v := range browser.Views {
+			fits(t, p, v)
+		}
+	}
+}
+
+// TestComparisonInUse: the page of a comparison reads well, in each way of looking,
+// and shows what differs alone if that is wanted.
+func TestComparisonInUse(t *testing.T) {
+	b := chromium(t)
+	file := filepath.Join(t.TempDir(), "both.html")
+	if code := run(t.Context(), []string{"explain", "--compare", "chromium", "curl", "--html", file}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	p, err := b.Open("file://"+file, browser.Views[0])
+	check(t, err)
+	for _, v := range browser.Views {
+		fits(t, p, v)
+		var wrong []string
+		check(t, p.Eval(complaints, &wrong))
+		if len(wrong) > 0 {
+			t.Errorf("%+v: %s", v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
+		}
+		var twice []string // what both say alike, twice on a narrow page, or but once on a wide one
+		check(t, p.Eval(`[...document.querySelectorAll("tr.same:not(.anew)")].filter((r) => !r.querySelector(".at") && r.cells[2].checkVisibility() !== (innerWidth > 700)).map((r) => r.textContent)`, &twice))
+		if len(twice) > 0 {
+			t.Errorf("%+v: %q", v, twice)
+		}
+	}
+	var shown struct{ Same, Differs, Links int }
+	check(t, p.Click("#only"))
+	check(t, p.Eval(`(() => { const n = (s) => [...document.querySelectorAll(s)].filter((e) => e.checkVisibility()).length;
+		return {same: n("tr.same, section.same, a.same"), differs: n("tr.differs"), links: n("nav a") - n("section")} })()`, &shown))
+	if shown.Same > 0 || shown.Differs == 0 || shown.Links != 0 {
+		t.Errorf("what differs alone: %+v", shown)
 	}
 }
 

@@ -7,6 +7,7 @@ package page
 import (
 	_ "embed"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/handclasp/handclasp/diagnose"
@@ -40,6 +41,11 @@ func (v *view) Heading() string {
 		return v.Title
 	}
 	return "Why? " + v.Target
+}
+
+// Folds reports whether there is anything to open.
+func (v *view) Folds() bool {
+	return slices.ContainsFunc(v.Tree, func(n *node) bool { return len(n.Below) > 0 })
 }
 
 // Class is "passed" if it works, "waived" if the handshake does and something else

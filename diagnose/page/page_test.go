@@ -17,7 +17,7 @@ import (
 func report(words string) *diagnose.Report {
 	offset := 7
 	return &diagnose.Report{
-		Target: words, Client: words, Outcome: words, Connections: 2, Noticed: []string{words},
+		Target: words, Began: "2026-01-02T03:04:05Z", Client: words, Outcome: words, Connections: 2, Noticed: []string{words},
 		Addresses: []diagnose.Address{{IP: words, Outcome: words}, {IP: "::1", Outcome: "no connection"}},
 		Findings: []diagnose.Finding{{
 			Cause:      diagnose.Cause{ID: words, Text: words, Tell: words, Who: diagnose.Party(words), Fix: words, Lines: []diagnose.Line{{For: words, Text: words}}},
@@ -31,6 +31,7 @@ func report(words string) *diagnose.Report {
 			{What: words, From: 2, With: []string{"version=1.1", "length=98"}, Without: make([]string, 30), Outcome: words, Stage: words},
 			{What: "the last", From: 4, With: []string{"version=1.2"}, Outcome: words, Stage: "hello", Decides: true},
 			{What: "at another address", Outcome: "no connection", Stage: "hello"},
+			{What: "who is there", Outcome: "another certificate", Stage: "connected", Works: true, Refused: true},
 		},
 	}
 }
@@ -86,6 +87,9 @@ func TestPage(t *testing.T) {
 			t.Errorf("the tree is %v", above)
 		}
 		page := strings.Join(strings.Fields(text.String()), " ")
+		if !strings.Contains(page, "! 7 Who is there") || !strings.Contains(page, "✓ 2 Filled up") || !strings.Contains(page, "✗ 6 At another address") {
+			t.Errorf("the probes are not marked by what came of them: %s", page)
+		}
 		if scripts != 1 || decides != 2 {
 			t.Errorf("%q: %d scripts, %d probes decide", words, scripts, decides)
 		}
@@ -93,7 +97,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page says %q %d times: %s", words, n, page)
 		}
 		for _, want := range []string{
-			"at byte 7 of the ClientHello", "2 times", "It does not work", "3 probes below", "in 3 s (2 times)", "again as 3", "length=99, not 100", "length=98, not 99", "and 25 more",
+			"at byte 7 of the ClientHello", "on 2 Jan 2026, 03:04:05 UTC.", "2 times", "It does not work", "3 probes below", "in 3 s (2 times)", "again as 3", "length=99, not 100", "length=98, not 99", "and 25 more",
 			"fails likewise", "The smallest change that flips the outcome", "Without this change, probe 5", "With it, probe 2",
 		} {
 			if !strings.Contains(page, want) {

@@ -83,10 +83,12 @@ func (n *node) Came() []end {
 	return []end{e}
 }
 
-// Class is "passed" if it works, "failed" if it never got an answer, "looked" if it
-// was for something else than a handshake, else "waived".
+// Class is "passed" if it works, certificate included, "failed" if it never got an
+// answer, "looked" if it was for something else than a handshake, else "waived".
 func (n *node) Class() string {
 	switch {
+	case n.Works && n.Refused:
+		return "waived"
 	case n.Works:
 		return "passed"
 	case n.Stage == "none":
@@ -95,6 +97,19 @@ func (n *node) Class() string {
 		return "failed"
 	}
 	return "waived"
+}
+
+// Mark is its sign.
+func (n *node) Mark() string {
+	switch {
+	case n.Works && n.Refused:
+		return "!"
+	case n.Works:
+		return "✓"
+	case n.Stage == "none":
+		return "●"
+	}
+	return "✗"
 }
 
 // Title is what it is for.

@@ -12,8 +12,7 @@ type choice struct {
 	explain.Choice
 	Step    int
 	Offerer string // the other side
-	Offers  []offer
-	More    int      // offers that are left out
+	Offers  fold[offer]
 	Rest    []string // accepted, but not offered
 }
 
@@ -32,11 +31,8 @@ func choices(s *explain.Story) (out []choice) {
 			if len(c.Offered) == 0 { // nobody offered; who chose had these
 				from = c.Accepted
 			}
-			for j, name := range from {
-				if j == most {
-					x.More = len(from) - most
-					break
-				}
+			offers := make([]offer, 0, len(from))
+			for _, name := range from {
 				o := offer{Name: name}
 				switch {
 				case name == c.Chosen:
@@ -46,8 +42,9 @@ func choices(s *explain.Story) (out []choice) {
 				case len(c.Accepted) > 0:
 					o.State = "refused"
 				}
-				x.Offers = append(x.Offers, o)
+				offers = append(offers, o)
 			}
+			x.Offers = folded(most, offers)
 			for _, name := range c.Accepted {
 				if !slices.Contains(from, name) {
 					x.Rest = append(x.Rest, name)

@@ -3,6 +3,7 @@ package page
 import (
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/explain"
 )
@@ -12,7 +13,7 @@ import (
 func Compare(w io.Writer, c *explain.Comparison, o Options) error {
 	v := &comparison{Options: o, Frame: whole, Comparison: c}
 	for i, s := range c.Stories {
-		x := side{Letter: string(rune('A' + i)), Name: c.Names[i], Figures: figures(s)}
+		x := side{Letter: string(rune('A' + i)), Name: c.Names[i], Figures: figures(s), Date: date(s)}
 		x.Outcome, x.Word, x.Text = s.Outcome()
 		v.Sides = append(v.Sides, x)
 	}
@@ -51,7 +52,13 @@ func (c *comparison) Heading() string {
 type side struct {
 	Letter, Name        string
 	Outcome, Word, Text string
+	Date                string // when it began
 	Figures             []explain.Line
+}
+
+// Short is the matter's title in the navigation.
+func (m *matter) Short() string {
+	return map[string]string{"result": "Results", "hello": "Hello", "choice": "Choices", "certificate": "Certificates", "message": "Messages"}[m.Name]
 }
 
 // A matter is what both say of one.
@@ -69,9 +76,19 @@ type contrast struct {
 // A cell is what one side says. Several values stand apart.
 type cell struct {
 	Side   string
-	Values []value
+	Values fold[value]
 	Time   string
 	Chips  bool
+}
+
+// Only is how many of those that are folded away the other side does not have.
+func (c *cell) Only() (n int) {
+	for _, v := range c.Values.Rest {
+		if v.Only {
+			n++
+		}
+	}
+	return n
 }
 
 type value struct {
@@ -81,8 +98,14 @@ type value struct {
 
 func cellOf(r *explain.Contrast, i int) cell {
 	c := cell{Side: string(rune('A' + i)), Time: r.Times[i], Chips: r.List}
-	for _, v := range short(r.Values[i]) {
-		c.Values = append(c.Values, value{v, slices.Contains(r.Only[i], v)})
+	n := most
+	if strings.HasSuffix(r.Name, ".names") {
+		n = few
 	}
+	var values []value
+	for _, v := range r.Values[i] {
+		values = append(values, value{v, slices.Contains(r.Only[i], v)})
+	}
+	c.Values = folded(n, values)
 	return c
 }

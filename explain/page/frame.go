@@ -20,15 +20,19 @@ import (
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"span":   explain.Span,
-	"count":  explain.Count,
-	"join":   strings.Join,
-	"topics": topics,
-	"short":  short,
-	"cite":   cite,
-	"breaks": breaks,
-	"dated":  dated,
-	"hex":    func(b []byte) string { return hex.EncodeToString(b) },
+	"span":    explain.Span,
+	"count":   explain.Count,
+	"join":    strings.Join,
+	"topics":  topics,
+	"folded":  folded[string],
+	"few":     func() int { return few },
+	"most":    func() int { return most },
+	"worded":  worded,
+	"stepped": stepped,
+	"cite":    cite,
+	"breaks":  breaks,
+	"dated":   dated,
+	"hex":     func(b []byte) string { return hex.EncodeToString(b) },
 }).ParseFS(files, "*.html"))
 
 // Template is the template of another page, with the parts that pages share: "head"

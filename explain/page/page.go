@@ -70,8 +70,10 @@ func (v *view) Heading() string {
 }
 
 // Date is when the story began, for people.
-func (v *view) Date() string {
-	t, err := time.Parse(time.RFC3339, v.Began)
+func (v *view) Date() string { return date(v.Story) }
+
+func date(s *explain.Story) string {
+	t, err := time.Parse(time.RFC3339, s.Began)
 	if err != nil {
 		return ""
 	}
@@ -132,7 +134,7 @@ func (v *view) Names(role string) string {
 // Shows reports whether an offer stands as is among the choices.
 func (v *view) Shows(is string) bool {
 	return slices.ContainsFunc(v.Choices, func(c choice) bool {
-		return slices.ContainsFunc(c.Offers, func(o offer) bool { return o.State == is })
+		return slices.ContainsFunc(slices.Concat(c.Offers.First, c.Offers.Rest), func(o offer) bool { return o.State == is })
 	})
 }
 
@@ -157,7 +159,19 @@ func dated(text string) template.HTML {
 	}))
 }
 
+// worded is text both dated and with breaks.
+func worded(text string) template.HTML {
+	return template.HTML(strings.ReplaceAll(string(dated(text)), "_", "_<wbr>")) // a time's tags have none
+}
+
 var stamp = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\b`)
+
+// stepped is text that may end with the number of a step to see, with a link to it.
+func stepped(text string) template.HTML {
+	return template.HTML(seeStep.ReplaceAllString(template.HTMLEscapeString(text), `<a href="#step-$1">see step $1</a>`)) // escaped
+}
+
+var seeStep = regexp.MustCompile(`\bsee step (\d+)$`)
 
 // cite is a source with a link to each section of an RFC that it names.
 func cite(source string) template.HTML {
@@ -196,13 +210,29 @@ func topics(facts []explain.Fact) (out []topic) {
 	return out
 }
 
-// most is how many of a list are shown.
-const most = 40
+// few is how many of a list of names are shown before the rest is folded away, most
+// how many of any other list, and all how many are kept at all of one that somebody
+// has made long to be a nuisance.
+const (
+	few  = 8
+	most = 40
+	all  = 1000
+)
 
-// short cuts a list that somebody has made long to be a nuisance.
-func short(list []string) []string {
-	if len(list) <= most {
-		return list
-	}
-	return append(slices.Clone(list[:most]), fmt.Sprintf("and %d more", len(list)-most))
+// A fold is a list of which the rest opens.
+type fold[T any] struct {
+	First, Rest []T
+	Left        int // how many are left out
 }
+
+// folded is a list folded after the first n.
+func folded[T any](n int, list []T) fold[T] {
+	if len(list) <= n+1 { // the line that opens takes as much room as one more
+		return fold[T]{First: list}
+	}
+	end := min(len(list), all)
+	return fold[T]{list[:n], list[n:end], len(list) - end}
+}
+
+// More is how many are not shown.
+func (f fold[T]) More() int { return len(f.Rest) + f.Left }

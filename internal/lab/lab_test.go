@@ -13,8 +13,9 @@ import (
 	"github.com/handclasp/handclasp/internal/record"
 )
 
-// meet has the case's own client meet its server, once.
-func meet(t *testing.T, name string, change func(*handclasp.ClientConfig)) error {
+// meet has the case's own client meet its server, once. It has patience with a server unless
+// silence is what it wants.
+func meet(t *testing.T, name string, want any) error {
 	t.Helper()
 	c, err := Find(name)
 	if err != nil {
@@ -41,20 +42,23 @@ func meet(t *testing.T, name string, change func(*handclasp.ClientConfig)) error
 	if err != nil {
 		t.Fatal(err)
 	}
-	if change != nil {
-		change(cfg)
-	}
 	raw, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(700 * time.Millisecond))
+	patience := time.Minute
+	if want == error(fault.PeerSilent) {
+		patience = 500 * time.Millisecond
+	}
+	raw.SetDeadline(time.Now().Add(patience))
 	conn := handclasp.Client(raw, cfg)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if want == nil {
+		conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	}
 	_, err = conn.Read(make([]byte, 1))
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
@@ -87,7 +91,7 @@ func TestCases(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			check(t, meet(t, name, nil), want)
+			check(t, meet(t, name, want), want)
 		})
 	}
 }
@@ -141,7 +145,7 @@ func TestAlerts(t *testing.T) {
 				}
 				t.Run(c.Name, func(t *testing.T) {
 					t.Parallel()
-					check(t, meet(t, c.Name, nil), a)
+					check(t, meet(t, c.Name, a), a)
 				})
 			}
 		}

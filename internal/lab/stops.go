@@ -65,6 +65,8 @@ func alertCause(at step, a iana.Alert) string {
 	switch {
 	case a == iana.InternalError:
 		return "server-internal"
+	case at.name == "finished" && a == iana.CloseNotify:
+		return "parts-at-once"
 	case at.name != "hello":
 		return "breaks-off"
 	case a == iana.CloseNotify:

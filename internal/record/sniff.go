@@ -30,6 +30,8 @@ var greetings = []struct {
 	{"* OK", fault.PeerSpeaksIMAP},
 	{"+OK", fault.PeerSpeaksPOP3},
 	{"SSH-", fault.PeerSpeaksSSH},
+	{"PROXY ", fault.PeerSpeaksProxy},                 // HAProxy's proxy-protocol.txt, Section 2.1
+	{"\r\n\r\n\x00\r\nQUIT\n", fault.PeerSpeaksProxy}, // likewise, 2.2
 }
 
 // Sniff looks at the first bytes that a peer ever sends and names the protocol
