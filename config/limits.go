@@ -25,15 +25,20 @@ type Limits struct {
 	// records included, 0-RTT data not. The default grows with MessageBytes.
 	HandshakeBytes int
 
-	// MessageBytes is how long a handshake message may be, and HelloBytes a
-	// ClientHello: a server does not know yet whom it speaks with. The default of
-	// MessageBytes grows with CertificateBytes.
+	// MessageBytes is how long a handshake message may be, and HelloBytes one of a
+	// client, unless it holds certificates: a server does not know yet whom it speaks
+	// with. The default of MessageBytes grows with CertificateBytes.
 	MessageBytes, HelloBytes int
 
 	// Certificates is how many a peer's chain may have, and CertificateBytes how
 	// long they may be together. What goes beyond the defaults is not kept with a
 	// session.
 	Certificates, CertificateBytes int
+
+	// CertificateParts is how many elements of DER a peer's chain may have. A
+	// certificate of few bytes can become fifty times as many when it is read, by
+	// names of one letter for instance.
+	CertificateParts int
 
 	// EmptyRecords is how many records without content may come in a row,
 	// ChangeCipherSpecs of TLS 1.3 among them.
@@ -95,9 +100,10 @@ var limits = []Limit{
 	{"HandshakeTime", "a handshake", "time", int64(30 * time.Second), int64(time.Millisecond), ever, true, fault.HandshakeTooSlow},
 	{"HandshakeBytes", "all that is received for a handshake", "bytes", 1 << 20, 1 << 12, many, false, fault.HandshakeTooLong},
 	{"MessageBytes", "a handshake message", "bytes", 1<<18 + frame, 1 << 12, longest, false, fault.MessageTooLarge},
-	{"HelloBytes", "a ClientHello", "bytes", 1 << 16, 1 << 10, longest, false, fault.MessageTooLarge},
+	{"HelloBytes", "a message of a client but its Certificate", "bytes", 1 << 16, 1 << 10, longest, false, fault.MessageTooLarge},
 	{"Certificates", "certificates in a chain", "", 32, 1, many, false, fault.CertTooMany},
 	{"CertificateBytes", "the certificates of a chain together", "bytes", 1 << 18, 1 << 10, longest - frame, false, fault.CertTooLarge},
+	{"CertificateParts", "names and other elements in a chain", "", 4096, 64, many, false, fault.CertTooManyParts},
 	{"EmptyRecords", "empty records in a row", "", 32, 1, many, false, fault.Flood},
 	{"Warnings", "warning alerts in a row, in TLS 1.3 user_canceled", "", 4, 1, many, false, fault.Flood},
 	{"KeyUpdates", "KeyUpdates in a row without data", "", 32, 1, many, false, fault.KeyUpdateFlood},

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"fmt"
 	"reflect"
 	"testing"
 
 	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/internal/record"
@@ -46,6 +48,12 @@ func strains(t *testing.T) map[string]strain {
 		"CertificateBytes": {client: true, options: []option{long}, takes: func(p *pair) (n int) {
 			for _, c := range p.client.Info().Peer.Peer {
 				n += len(c.Raw)
+			}
+			return n
+		}},
+		"CertificateParts": {client: true, options: []option{long}, takes: func(p *pair) (n int) {
+			for _, c := range p.client.Info().Peer.Peer {
+				n += elements(c.Raw)
 			}
 			return n
 		}},
@@ -110,6 +118,44 @@ func longChain(t *testing.T) option {
 	must(t, err)
 	c := own(t, issued)
 	return func(_ *config.ClientConfig, s *config.ServerConfig) { s.Certificates = []config.Certificate{c} }
+}
+
+// elements counts those of DER, and what octet strings hold of it.
+func elements(der []byte) (n int) {
+	for len(der) > 0 {
+		var v asn1.RawValue
+		rest, err := asn1.Unmarshal(der, &v)
+		if err != nil {
+			return n
+		}
+		if n++; v.IsCompound || v.Tag == asn1.TagOctetString && v.Class == asn1.ClassUniversal {
+			n += elements(v.Bytes)
+		}
+		der = rest
+	}
+	return n
+}
+
+// TestClientMessages: what a client sends is no longer than its hello may be, but for
+// its certificates. The header is enough to refuse it.
+func TestClientMessages(t *testing.T) {
+	for of, refuses := range map[iana.HandshakeType]bool{
+		iana.KeyUpdate: true, iana.CertificateVerify: true, iana.Finished: true, iana.ClientKeyExchange: true, iana.Certificate: false,
+	} {
+		p := newPair(t, hello(1500), func(_ *config.ClientConfig, s *config.ServerConfig) { s.Limits.HelloBytes = 2000 }).connect(t)
+		injectRecord(p.client, iana.ContentHandshake, []byte{byte(of), 0, 2001 >> 8, 2001 & 0xff})
+		p.pump(t)
+		if refuses {
+			refused(t, p.server, p.client, fault.MessageTooLarge)
+		} else if p.server.err != nil {
+			t.Errorf("%v: %v", of, p.server.err)
+		}
+		p = newPair(t, hello(1500), func(c *config.ClientConfig, _ *config.ServerConfig) { c.Limits.HelloBytes = 2000 }).connect(t)
+		injectRecord(p.server, iana.ContentHandshake, []byte{byte(of), 0, 2001 >> 8, 2001 & 0xff})
+		if p.pump(t); p.client.err != nil {
+			t.Errorf("a client and %v: %v", of, p.client.err)
+		}
+	}
 }
 
 // TestLimits: each limit lets through what it says, and one less refuses the same by

@@ -265,7 +265,7 @@ func (e *Engine) messages() error {
 	for e.waits() >= wire.HeaderLen && e.machine.Ask() == nil {
 		b := e.handshake.rest
 		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		if most := e.maxMessage(); n > most {
+		if most := e.maxMessage(iana.HandshakeType(b[0])); n > most {
 			return fault.MessageTooLarge.In("length").At(1).Saw(fmt.Sprintf("%d bytes", n), fmt.Sprintf("at most %d", most))
 		}
 		n += wire.HeaderLen
@@ -320,8 +320,11 @@ func (e *Engine) checkRest() error {
 	return nil
 }
 
-func (e *Engine) maxMessage() int {
-	if s := e.machine.State(); s == fault.WaitCH || s == fault.WaitCH2 {
+// maxMessage is how long a message may be, in bytes. None of a client's is long but its
+// certificates, which come after its hello.
+func (e *Engine) maxMessage(t iana.HandshakeType) int {
+	s := e.machine.State()
+	if e.role == fault.Server && (t != iana.Certificate || s == fault.WaitCH || s == fault.WaitCH2) {
 		return e.options.Limits.HelloBytes
 	}
 	return e.options.Limits.MessageBytes

@@ -13,6 +13,9 @@ var (
 	CertTooLarge = rule("cert-too-large", iana.UnsupportedCertificate, Peer, "",
 		"The peer's certificates are larger than we accept.",
 		"Send only the leaf and the intermediates that lead to the root, and issue the leaf for fewer names.")
+	CertTooManyParts = rule("cert-too-many-parts", iana.UnsupportedCertificate, Peer, "",
+		"The peer's certificates hold more names, or other parts, than we accept.",
+		"Issue the certificate for fewer names, or raise Limits.CertificateParts if it means well; see docs/limits.md.")
 	CertUnparsable = rule("cert-unparsable", iana.BadCertificate, Peer, "RFC 5280, Section 4.1",
 		"A certificate of the peer is not a well-formed X.509 certificate.",
 		"Look at the file with `openssl x509 -in FILE -text`; reissue the certificate if that fails too.")

@@ -130,6 +130,9 @@ var ofCertificates = map[*fault.Rule]scenario{
 	fault.CertEmpty:    chained(func(*workshop) [][]byte { return nil }),
 	fault.CertTooMany:  chained(func(*workshop) [][]byte { return slices.Repeat([][]byte{{1}}, config.DefaultLimits().Certificates+1) }),
 	fault.CertTooLarge: chained(func(*workshop) [][]byte { return [][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)} }),
+	fault.CertTooManyParts: chained(func(w *workshop) [][]byte {
+		return w.leaf(w.sub, pki.Leaf{Names: slices.Repeat([]string{"a.test"}, config.DefaultLimits().CertificateParts)}).Chain
+	}),
 	fault.CertUnparsable: chained(func(*workshop) [][]byte {
 		return [][]byte{[]byte("-----BEGIN CERTIFICATE-----")}
 	}),

@@ -123,7 +123,7 @@ func triggered(t *testing.T, r *fault.Rule, role fault.Role, err error) {
 var sourceless = strings.Fields(`
 	internal-missing-proof internal-error sign-failed cert-refused
 	message-too-large flood handshake-too-long handshake-too-slow handshake-crowded peer-reset peer-silent transport-failed not-connected
-	cert-too-many cert-too-large cert-key-too-large cert-no-system-roots
+	cert-too-many cert-too-large cert-too-many-parts cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
 	config-hook client-certificate-hook session-store ticket-open ticket-seal
 	peer-speaks-http peer-speaks-smtp peer-speaks-imap peer-speaks-pop3 peer-speaks-ssh peer-speaks-mysql peer-speaks-proxy

@@ -14,8 +14,8 @@
 // What was found good may be remembered for some minutes, if the Request brings a
 // memory; certificates that are in use are parsed once.
 //
-// Limits, against a peer that wants to keep us busy: so many certificates and
-// bytes as config.Limits says, RSA keys of 8192 bits, 100 signatures to check. RSA
+// Limits, against a peer that wants to keep us busy: so many certificates, bytes and
+// elements as config.Limits says, RSA keys of 8192 bits, 100 signatures to check. RSA
 // keys below 1024 bits are refused; from there on length is the business of the roots'
 // policy, since private networks still hold many such devices.
 //
@@ -30,6 +30,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/fault"
@@ -76,6 +79,13 @@ func Parse(raw [][]byte, most config.Limits) ([]*x509.Certificate, error) {
 	case size > most.CertificateBytes:
 		return nil, fault.CertTooLarge.In("certificate_list").Saw(count(size, "byte"), fmt.Sprintf("at most %d", most.CertificateBytes))
 	}
+	if left := most.CertificateParts; size > 2*left { // each takes two bytes or more
+		for i, der := range raw {
+			if left -= parts(der, deepest, left); left < 0 {
+				return nil, fault.CertTooManyParts.In(entry(i)).Saw("more", fmt.Sprintf("at most %d in the chain", most.CertificateParts))
+			}
+		}
+	}
 	chain := make([]*x509.Certificate, len(raw))
 	for i, der := range raw {
 		c, err := inUse.parse(der)
@@ -88,6 +98,28 @@ func Parse(raw [][]byte, most config.Limits) ([]*x509.Certificate, error) {
 		chain[i] = c
 	}
 	return chain, nil
+}
+
+// deepest is how far elements are counted within one another. What crypto/x509 reads
+// lies less deep.
+const deepest = 16
+
+// parts counts the elements of der, one more than most at most, and what looks like
+// some inside octet strings, where extensions are. Behind what can't be read none is counted, for
+// the parser does not get there either.
+func parts(der cryptobyte.String, deep, most int) (n int) {
+	for !der.Empty() && n <= most {
+		var inner cryptobyte.String
+		var tag asn1.Tag
+		if !der.ReadAnyASN1(&inner, &tag) {
+			return n
+		}
+		n++
+		if deep > 0 && (tag&0x20 != 0 || tag == asn1.OCTET_STRING) {
+			n += parts(inner, deep-1, most-n)
+		}
+	}
+	return n
 }
 
 // Verify checks a chain, or remembers what it found. Its error is a *fault.Error:

@@ -122,6 +122,14 @@ func rsaKey(bits int) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
 }
 
+func shortNames(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%x", i)
+	}
+	return list
+}
+
 // TestRules breaks a chain in one way at a time.
 func TestRules(t *testing.T) {
 	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
@@ -140,6 +148,9 @@ func TestRules(t *testing.T) {
 		}},
 		{fault.CertTooLarge, iana.UnsupportedCertificate, "262145 bytes", func(h *house) sent {
 			return h.request([][]byte{make([]byte, config.DefaultLimits().CertificateBytes+1)})
+		}},
+		{fault.CertTooManyParts, iana.UnsupportedCertificate, "certificate_list[0]", func(h *house) sent {
+			return h.request(h.leaf(h.sub, pki.Leaf{Names: shortNames(config.DefaultLimits().CertificateParts)}).Chain)
 		}},
 		{fault.CertUnparsable, iana.BadCertificate, "certificate_list[0]", func(h *house) sent {
 			return h.request([][]byte{[]byte("-----BEGIN")})
