@@ -24,7 +24,7 @@ import (
 // their time is waiting.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "8")
+	flag.Set("test.parallel", "24")
 	os.Exit(m.Run())
 }
 
