@@ -52,7 +52,7 @@ type Conn struct {
 	paused   atomic.Pointer[pause]  // a renegotiation; nil if there is none
 	unsent   atomic.Pointer[[]byte] // sealed, and not yet out because a deadline passed; nil: nothing
 	writeErr *fault.Error           // nothing can be written any more
-	asides   atomic.Uint32          // flushAside's turns at it: in the low byte those now, above it those ever
+	asides   atomic.Uint32          // the reader's turns at it: in the low byte those now, above it those ever
 
 	got int32 // bytes that inbox's try read; below zero: the system's error
 
@@ -382,6 +382,22 @@ const (
 	oneAside  = 1<<8 + 1
 )
 
+// tryAside takes the write lock for a reader, if nobody has it, and leaveAside gives it
+// back. A reader must not keep it long.
+func (c *Conn) tryAside() bool {
+	c.asides.Add(oneAside)
+	if c.writing.TryLock() {
+		return true
+	}
+	c.asides.Add(^uint32(0))
+	return false
+}
+
+func (c *Conn) leaveAside() {
+	c.writing.Unlock()
+	c.asides.Add(^uint32(0))
+}
+
 // lockLast takes the write lock for a goodbye, unless somebody writes, who may be
 // stuck. For what a reader writes aside it waits: that is soon over. The writers
 // themselves are not counted, for each of their records would pay for it.
@@ -408,12 +424,10 @@ func (c *Conn) flushAside() {
 	if !c.engine.Pending() && c.unsent.Load() == nil {
 		return
 	}
-	c.asides.Add(oneAside)
-	defer c.asides.Add(^uint32(0))
-	if !c.writing.TryLock() {
+	if !c.tryAside() {
 		return
 	}
-	defer c.writing.Unlock()
+	defer c.leaveAside()
 	if c.closed.Load() {
 		return
 	}

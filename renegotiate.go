@@ -22,13 +22,13 @@ type pause struct {
 func (c *Conn) renegotiate(ask *flow.RenegotiateAsk) error {
 	p := &pause{make(chan struct{}), make(chan struct{}, 1)}
 	c.paused.Store(p)
-	for !c.writing.TryLock() {
+	for !c.tryAside() {
 		if err := c.waitFor(p.idle, (*deadlines).reads); err != nil {
 			c.resume()
 			return err
 		}
 	}
-	c.writing.Unlock()
+	c.leaveAside()
 	ask.Reply()
 	return nil
 }
