@@ -16,6 +16,30 @@ import (
 	"github.com/handclasp/handclasp/internal/pki"
 )
 
+// stranger is a server of crypto/tls that ends each connection in its own way after the
+// handshake.
+func stranger(t *testing.T, cfg *tls.Config, end func(*tls.Conn)) netip.AddrPort {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if c.(*tls.Conn).Handshake() == nil {
+				end(c.(*tls.Conn))
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
 // TestBesides: a certificate that is not good is told also where the server ends the
 // connection after the handshake; before that, if it ends it properly.
 func TestBesides(t *testing.T) {
@@ -43,24 +67,7 @@ func TestBesides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				if c.(*tls.Conn).Handshake() == nil {
-					x.end(c.(*tls.Conn))
-				}
-				c.Close()
-			}
-		}()
-		at := l.Addr().(*net.TCPAddr).AddrPort()
+		at := stranger(t, &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}}, x.end)
 		r, err := diagnose.Run(t.Context(), diagnose.Options{
 			Host: "localhost", Port: fmt.Sprint(at.Port()), Client: &handclasp.ClientConfig{ServerName: "localhost", RootCAs: roots}, Linger: 10 * time.Second,
 			Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
@@ -87,22 +94,7 @@ func TestNamesNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}, ClientAuth: tls.RequireAnyClientCert})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c.(*tls.Conn).Handshake()
-			c.Close()
-		}
-	}()
-	at := l.Addr().(*net.TCPAddr).AddrPort()
+	at := stranger(t, &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}, ClientAuth: tls.RequireAnyClientCert}, func(*tls.Conn) {})
 	r, err := diagnose.Run(t.Context(), diagnose.Options{
 		Host: "localhost", Port: fmt.Sprint(at.Port()), Client: &handclasp.ClientConfig{ServerName: "localhost", InsecureSkipVerify: true}, Linger: 10 * time.Second,
 		Lookup: func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
