@@ -172,6 +172,17 @@ func TestHostilePagesInBrowser(t *testing.T) {
 	}
 }
 
+// reads demands that a page fits a way of looking, and that nothing in it is hard to read.
+func reads(t *testing.T, p *browser.Page, v browser.View) {
+	t.Helper()
+	fits(t, p, v)
+	var wrong []string
+	check(t, p.Eval(complaints, &wrong))
+	if len(wrong) > 0 {
+		t.Errorf("%+v: %s", v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
+	}
+}
+
 // TestComparisonInUse: the page of a comparison reads well, in each way of looking,
 // and shows what differs alone if that is wanted.
 func TestComparisonInUse(t *testing.T) {
@@ -183,12 +194,7 @@ func TestComparisonInUse(t *testing.T) {
 	p, err := b.Open("file://"+file, browser.Views[0])
 	check(t, err)
 	for _, v := range browser.Views {
-		fits(t, p, v)
-		var wrong []string
-		check(t, p.Eval(complaints, &wrong))
-		if len(wrong) > 0 {
-			t.Errorf("%+v: %s", v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
-		}
+		reads(t, p, v)
 		var twice []string // what both say alike, twice on a narrow page, or but once on a wide one
 		check(t, p.Eval(`[...document.querySelectorAll("tr.same:not(.anew)")].filter((r) => !r.querySelector(".at") && r.cells[2].checkVisibility() !== (innerWidth > 700)).map((r) => r.textContent)`, &twice))
 		if len(twice) > 0 {
@@ -347,12 +353,7 @@ func TestDiagnosesInBrowser(t *testing.T) {
 		p, err := b.Open("file://"+file, browser.Views[0])
 		check(t, err)
 		for _, v := range browser.Views {
-			fits(t, p, v)
-			var wrong []string
-			check(t, p.Eval(complaints, &wrong))
-			if len(wrong) > 0 {
-				t.Errorf("%s: %+v: %s", x.server, v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
-			}
+			reads(t, p, v)
 		}
 		if strings.Contains(x.server, "&") {
 			inTree(t, p)
@@ -400,12 +401,7 @@ func TestPageReads(t *testing.T) {
 	check(t, err)
 	check(t, p.OpenAll())
 	for _, v := range browser.Views {
-		check(t, p.Look(v))
-		var wrong []string
-		check(t, p.Eval(complaints, &wrong))
-		if len(wrong) > 0 {
-			t.Errorf("%+v: %s", v, strings.Join(wrong[:min(len(wrong), 12)], "\n"))
-		}
+		reads(t, p, v)
 	}
 }
 
