@@ -35,14 +35,14 @@ func (f *settled) shape() shape {
 			s.lead = x.IVLen // as long as a block
 		}
 		return s
+	case x != nil && strings.Contains(x.ID.String(), "CCM_8"):
+		s.tag = 8
+	}
+	switch {
+	case !old(f.version):
+		s.kind = 1 // and no nonce travels, even if the peer chose a suite of TLS 1.2
 	case x != nil:
 		s.lead = x.Explicit
-		if strings.Contains(x.ID.String(), "CCM_8") {
-			s.tag = 8
-		}
-	}
-	if !old(f.version) {
-		s.kind = 1
 	}
 	return s
 }
