@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -30,6 +31,8 @@ func TestAdvice(t *testing.T) {
 		{"hello-alert-unrecognized_name", nil, "name-unknown", `The name is "localhost".`, "Add the name"},
 		{"hello-alert-unrecognized_name", nameless, "sni-required", `none of the names that were tried either: "localhost", "www.example.com".`, "Connect by the server's name."},
 		{"hello-alert-handshake_failure", nil, "refuses-all", "handshake_failure", "no certificate with a private key"},
+		{"flight-silence", func(o *diagnose.Options) { o.Timeout = time.Second }, "breaks-off", "nothing came", "lost on the way"},
+		{"hello-alert-handshake_failure", func(o *diagnose.Options) { o.MaxConnections = 4 }, "refuses-all", "Not all", ""},
 		{"hello-alert-access_denied", nil, "refuses-all", "access_denied", "at the time of the connection."},
 	} {
 		t.Run(x.name+" "+x.want, func(t *testing.T) {
@@ -39,6 +42,9 @@ func TestAdvice(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := examine(t, c, x.change)
+			if strings.Contains(r.Findings[0].Text, "every ClientHello that we can make") != (x.want == "refuses-all" && r.Connections > 4) {
+				t.Error(r.Findings[0].Text)
+			}
 			if f := r.Findings[0]; found(r) != x.want || !strings.Contains(f.Detail, x.says) || !strings.Contains(f.Fix, x.fix) {
 				t.Errorf("%s\n%s", f.Fix, tell(r))
 			}
@@ -102,5 +108,38 @@ func TestAlone(t *testing.T) {
 		if found(r) != want || sent == 1 && !strings.HasPrefix(r.Findings[0].Fix, `If "CN=Test issuer`) {
 			t.Errorf("%s\n%s", r.Findings[0].Fix, tell(r))
 		}
+	}
+}
+
+// An altering connection brings one byte otherwise than it was sent.
+type altering struct {
+	net.Conn
+	done bool
+}
+
+func (c *altering) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if !c.done && n > 300 {
+		c.done = true
+		b[280] ^= 1
+	}
+	return n, err
+}
+
+// TestAltered: what does not decrypt may have been altered on the way.
+func TestAltered(t *testing.T) {
+	t.Parallel()
+	good, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := examine(t, good, func(o *diagnose.Options) {
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &altering{Conn: raw}, err
+		}
+	})
+	if f := r.Findings[0]; found(r) != "broken-peer" || f.Confidence != diagnose.Likely || f.Who != diagnose.Path {
+		t.Error(tell(r))
 	}
 }

@@ -90,7 +90,11 @@ func (r *Reading) phrases(text string) {
 		}
 		for i, re := range compiled().phrases {
 			p := phrases[i]
-			if at := re.FindString(text); at != "" && p.vague == vague {
+			if m := re.FindStringSubmatch(text); m != nil && p.vague == vague {
+				at := m[0]
+				if re.NumSubexp() > 0 && m[1] != "" { // the rest tells it from something else
+					at = m[1]
+				}
 				r.Said = append(r.Said, Said{p.whose, fault.Printable(at), iana.NoAlert, p.says})
 				r.Causes = with(r.Causes, p.causes)
 			}

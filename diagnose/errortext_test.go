@@ -84,6 +84,10 @@ func TestTells(t *testing.T) {
 	for text, want := range map[string]string{
 		"curl: (60) SSL certificate problem: self-signed certificate":                                                         "cert-self-signed",
 		"curl: (60) SSL certificate problem: self-signed certificate in certificate chain":                                    "cert-unknown-root interception",
+		"curl: (60) SSL certificate problem: certificate has expired\nMore details here: https://curl.se/docs/sslcerts.html":  "cert-expired cert-chain-expired local-clock",
+		"Status: The certificate is NOT trusted. The certificate chain uses not yet valid certificate.":                       "cert-not-yet-valid local-clock",
+		"Status: The certificate is NOT trusted. The certificate chain does not match the intended purpose.":                  "cert-usage cert-key-usage",
+		"Status: The certificate is NOT trusted. The certificate chain violates the signer's constraints.":                    "cert-name-constraint cert-path-length cert-not-a-ca",
 		"x509: certificate has expired or is not yet valid: current time 2026-11-20T21:33:49Z is after 2026-11-19T21:33:47Z":  "cert-expired cert-chain-expired local-clock",
 		"x509: certificate has expired or is not yet valid: current time 2026-11-20T21:33:49Z is before 2026-11-22T21:33:47Z": "cert-not-yet-valid local-clock",
 		"40":                              "no-common-suite no-common-group no-common-sigalg no-common-version client-cert-required sni-required hello-content",

@@ -270,7 +270,11 @@ func (d *diagnosis) refusedByUs(o *outcome) error {
 		if o.err.Field != "" && o.err.Offset >= 0 {
 			evidence.Outcome += fmt.Sprintf(" (%s, byte %d of the message)", o.err.Field, o.err.Offset)
 		}
-		d.find("broken-peer", Certain, "The server breaks the rule "+o.err.ID+".", evidence)
+		f := d.find("broken-peer", Certain, "The server breaks the rule "+o.err.ID+".", evidence)
+		if errors.Is(o.err, fault.BadRecordMAC) {
+			f.Confidence, f.Who = Likely, Path
+			f.Fix = "See whether it is so on another path too: if not, a device between alters what passes. If so, update the server's software, and report it."
+		}
 	}
 	return nil
 }
@@ -287,7 +291,12 @@ func (d *diagnosis) breaksOff(o *outcome) error {
 		d.find("no-certificate", Likely, o.String()+", where its certificate would stand.", d.everywhere(o))
 		return nil
 	}
-	d.find(id, Certain, o.String()+".", d.everywhere(o))
+	f := d.find(id, Certain, o.String()+".", d.everywhere(o))
+	if o.ending == Silent {
+		f.Confidence, f.Who = Likely, Path
+		f.Text = "The server takes the ClientHello, and at a later step nothing more comes, always the same, whatever the hello says."
+		f.Fix = "Look whether the rest is lost on the way: a long certificate and a path that takes only smaller packets (MTU), or a device that holds it back. Else look at the server's log."
+	}
 	return nil
 }
 

@@ -134,9 +134,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	switch {
 	case errors.Is(err, errBudget):
-		d.notice("The %d connections that were allowed are used up; --max-connections allows more.", o.MaxConnections)
+		d.notice("No more connections are allowed than were made (%d); --max-connections allows more.", o.MaxConnections)
 		if len(d.Findings) == 0 && !d.unstable(Likely) {
-			d.find(d.guess(), Possible, "Not all that was wanted could be tried.")
+			if f := d.find(d.guess(), Possible, "Not all that was wanted could be tried."); f.ID == "refuses-all" {
+				f.Text = "The server refuses each ClientHello that was tried, always with the same alert."
+			}
 		}
 	case err != nil:
 		return nil, err
