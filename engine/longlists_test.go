@@ -48,7 +48,7 @@ func TestLongLists(t *testing.T) {
 		for _, v := range []iana.Version{iana.TLS12, iana.TLS13} {
 			p := newPair(t, func(c *config.ClientConfig, s *config.ServerConfig) {
 				c.MaxVersion, s.MaxVersion = v, v
-				c.NextProtos, s.NextProtos = []string{"h2"}, []string{"h2"}
+				c.NextProtos, s.NextProtos, s.Limits.HelloParts = []string{"h2"}, []string{"h2"}, 1<<20
 			})
 			p.client.Edit(only(func(h *wire.ClientHello) {
 				if x.hello(h); v < iana.TLS13 {

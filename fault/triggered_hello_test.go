@@ -3,9 +3,11 @@ package fault_test
 import (
 	"bytes"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -191,6 +193,10 @@ var ofHellos = map[*fault.Rule]scenario{
 	fault.NoCommonGroup: by(fault.Server, func(p *pair) { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }),
 	fault.NoCommonALPN: by(fault.Server, func(p *pair) {
 		p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"http/1.1"}
+	}),
+	fault.HelloTooManyParts: hello(func(h *wire.ClientHello) {
+		h.Extensions.Add(iana.ExtCertificateAuthorities)
+		h.Authorities = slices.Repeat([][]byte{{1}}, config.DefaultLimits().HelloParts)
 	}),
 	fault.KeyShareNotListed: hello(func(h *wire.ClientHello) { h.KeyShares = append(h.KeyShares, h.KeyShares[0]) }),
 	fault.PSKNotLast: hello(func(h *wire.ClientHello) {
