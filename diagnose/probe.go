@@ -172,7 +172,11 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 			return o
 		}
 	}
-	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, linger)
+	listen := time.Duration(0)
+	if linger {
+		listen = p.o.Linger
+	}
+	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, start, listen)
 	return o
 }
 
@@ -191,8 +195,10 @@ func proxyLine(raw net.Conn) string {
 	return fmt.Sprintf("PROXY %s %v %v %d %d\r\n", family, from.Addr().Unmap(), to.Addr().Unmap(), from.Port(), to.Port())
 }
 
-// handshake does it, and notes what came of it.
-func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, linger bool) {
+// handshake does it, and notes what came of it. It listens afterwards, if at all, for
+// as long as the connection has taken since start besides: the answer to the client's
+// last flight is under way for a round trip, and two have passed.
+func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, start time.Time, listen time.Duration) {
 	conn := handclasp.Client(raw, p.model.config(h, p.user))
 	conn.Watch(o.watch)
 	conn.Edit(p.model.once(h))
@@ -206,11 +212,11 @@ func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcom
 		return
 	}
 	o.stage, o.ending = connected, Worked
-	if !linger {
+	if listen == 0 {
 		conn.Close()
 		return
 	}
-	conn.SetReadDeadline(time.Now().Add(p.o.Linger))
+	conn.SetReadDeadline(time.Now().Add(listen + time.Since(start)))
 	_, err = io.Copy(io.Discard, conn)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -299,6 +299,9 @@ func (d *diagnosis) explain(ctx context.Context, first *outcome) error {
 	if first.lost() {
 		try = d.retry
 	}
+	if first.stage == connected { // what came late may come later the next time
+		d.o.Linger = max(d.o.Linger, long)
+	}
 	again, err := try(ctx, "the client's handshake again", d.mine(), true)
 	if err != nil {
 		return err
