@@ -319,6 +319,9 @@ func (s *server) tellPSK(chosen, reason string) {
 		for i := range s.identities() {
 			d.Offered = append(d.Offered, fmt.Sprintf("number %d", i+1))
 		}
+		if chosen != "" { // only that one's name is known
+			d.Offered[s.found.at] = chosen
+		}
 		return d
 	})
 }
