@@ -138,6 +138,13 @@ func (s *serve) checkVersions(cfg *handclasp.ServerConfig) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkKeys(&p); err != nil {
+		return err
+	}
+	if policy := handclasp.ClientAuthType(s.clientAuth); len(s.psks) > 0 && policy.Requires() {
+		return &usageError{fmt.Sprintf("--psk has no effect: --client-auth %v wants a certificate of every client, and who has a pre-shared key shows none.", policy),
+			"Leave out --psk; or let clients in without a certificate, as --client-auth verify-if-given does."}
+	}
 	return checkVersioned(p.Versions, versioned{"--early-data", s.early > 0, true},
 		versioned{"--post-handshake-auth", s.later, true}, versioned{"--session-ids", s.idsGiven, false})
 }
