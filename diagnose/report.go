@@ -192,4 +192,12 @@ func (d *diagnosis) notice(format string, args ...any) {
 }
 
 // elapsed is how long it took.
+// Took is how long it all took, for people.
+func (r *Report) Took() string {
+	if r.Seconds < 0.1 {
+		return fmt.Sprintf("%.0f ms", max(1, r.Seconds*1000))
+	}
+	return fmt.Sprintf("%.1f s", r.Seconds)
+}
+
 func elapsed(start time.Time) float64 { return time.Since(start).Round(time.Millisecond).Seconds() }

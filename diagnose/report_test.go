@@ -49,3 +49,13 @@ func TestSchema(t *testing.T) {
 		}
 	}
 }
+
+// TestTook: no time is told as none.
+func TestTook(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "1 ms", 0.003: "3 ms", 0.0994: "99 ms", 0.1: "0.1 s", 12.34: "12.3 s"} {
+		r := diagnose.Report{Seconds: seconds}
+		if got := r.Took(); got != want {
+			t.Errorf("%v is told as %q, want %q", seconds, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -386,5 +387,72 @@ func TestPageRoundTrips(t *testing.T) {
 				t.Errorf("the page does not say %q", want)
 			}
 		}
+	}
+}
+
+// TestPageSchedule: the picture of the keys has the secrets that no key log names, and
+// what the server did not take leads nowhere.
+func TestPageSchedule(t *testing.T) {
+	lit := regexp.MustCompile(`(?s)<g class="(?:stage|key[a-z ]*) lit" data-step="(\d+)"><rect[^>]*>.*?<text[^>]*>([^<]*)<`)
+	for _, x := range []struct {
+		name string
+		want []string // boxes, each with the message or kind of the step that lights it up
+		in   []string // what goes in
+	}{
+		{"plain", []string{"Early Secret at keys", "Handshake Secret at keys", "Main Secret at keys"}, []string{"no pre-shared key: zeros"}},
+		{"resumed", []string{"Early Secret at client_hello", "binder_key at client_hello", "Main Secret at keys", "resumption_secret at new_session_ticket"}, []string{"pre-shared key"}},
+		{"psk-unknown", []string{"Early Secret at client_hello", "binder_key at client_hello", "Early Secret at keys"}, []string{"pre-shared key, not taken", "no pre-shared key: zeros"}},
+		{"afterwards", []string{"Main Secret at keys", "server_application_traffic_secret_1 at key_update"}, []string{"no pre-shared key: zeros"}},
+		{"tls12-resumed-ticket", []string{"Master secret at keys", "Key block at keys"}, []string{"kept of the earlier session"}},
+	} {
+		p := newPair(t)
+		for _, story := range stories {
+			if story.name == x.name {
+				story.setup(t, p)
+			}
+		}
+		s := p.run(t)
+		var b bytes.Buffer
+		check(t, page.Write(&b, s, page.Options{}))
+		_, wide, _ := strings.Cut(b.String(), `class="schedule wide"`)
+		wide, table, _ := strings.Cut(wide, "</svg>")
+		var got []string
+		for _, m := range lit.FindAllStringSubmatch(wide, -1) {
+			n, err := strconv.Atoi(m[1])
+			check(t, err)
+			got = append(got, m[2]+" at "+cmp.Or(s.Steps[n-1].Message, s.Steps[n-1].Kind))
+		}
+		for _, w := range x.want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s: no %s, but %q", x.name, w, got)
+			}
+			label, _, _ := strings.Cut(w, " ")
+			if strings.Contains(label, "_") && strings.Count(strings.ReplaceAll(table, "<wbr>", ""), `<th scope="row">`+label) != 1 {
+				t.Errorf("%s: %s is not in the table once", x.name, label)
+			}
+		}
+		for _, in := range x.in {
+			if !strings.Contains(wide, ">"+in+"</text>") {
+				t.Errorf("%s: nothing says %q", x.name, in)
+			}
+		}
+	}
+}
+
+// TestPageOffers: what was taken of an offer is marked, and the legend says what is
+// there alone.
+func TestPageOffers(t *testing.T) {
+	p := newPair(t)
+	p.remember(t)
+	var b bytes.Buffer
+	check(t, page.Write(&b, p.run(t), page.Options{}))
+	if !strings.Contains(b.String(), "✓ session ticket</li>") {
+		t.Error("the session that was taken is not marked")
+	}
+	p = newPair(t)
+	p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"imap"}
+	text, _, _ := sound(t, p.run(t), page.Options{})
+	if strings.Contains(text, "application keys") {
+		t.Error("the legend names keys that nothing travels under")
 	}
 }

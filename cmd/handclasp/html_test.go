@@ -165,6 +165,14 @@ func TestHostilePagesInBrowser(t *testing.T) {
 		if !strings.Contains(is.Text, `\u202egnp.exe`) || is.Foreign > 0 || is.Height > 8000 {
 			t.Errorf("%s: %d foreign elements, %d pixels high: %.500s", x.name, is.Foreign, is.Height, is.Text)
 		}
+		check(t, p.Look(browser.View{Width: 800, Height: 1100, Print: true}))
+		check(t, p.Eval(`dispatchEvent(new Event("beforeprint"))`, nil))
+		var printed bool
+		check(t, p.Eval(`[...document.querySelectorAll("details.more > ul, details.more > code")].some((e) => e.checkVisibility())`, &printed))
+		if printed {
+			t.Errorf("%s: a thousand names are printed unasked", x.name)
+		}
+		check(t, p.Eval(`dispatchEvent(new Event("afterprint"))`, nil))
 		check(t, p.OpenAll())
 		for _, v := range browser.Views {
 			fits(t, p, v)

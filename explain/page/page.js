@@ -96,9 +96,9 @@ openAll?.addEventListener('click', () => {
   for (const d of details) d.open = open;
 });
 
-let closed = [];
+let closed = []; // but the rest of a long list is printed only if the reader has opened it
 addEventListener('beforeprint', () => {
-  closed = details.filter((d) => !d.open);
+  closed = details.filter((d) => !d.open && !d.classList.contains('more'));
   for (const d of closed) d.open = true;
 });
 addEventListener('afterprint', () => { for (const d of closed) d.open = false; });

@@ -78,6 +78,9 @@ type Layer interface {
 	// 9846, Section 4.7.2).
 	WriteAnswer(finish func(keys.Secret) ([]byte, error)) error
 
+	// EarlyExporter gives the exporter that goes with 0-RTT data; nil takes it back.
+	EarlyExporter(*Exporter)
+
 	// ReadSecret is the secret that the peer writes with.
 	ReadSecret() keys.Secret
 

@@ -283,20 +283,18 @@ func demandExtensions(h *wire.ClientHello, list ...iana.ExtensionType) error {
 	return nil
 }
 
-// checkKeyShares: shares stand in the order of supported_groups, each once. Both lists
-// may be thousands long, so each is gone through once.
+// checkKeyShares: shares stand in the order of supported_groups, and none more often
+// than there. Both lists may be thousands long, so each is gone through once.
 func checkKeyShares(h *wire.ClientHello) error {
-	var seen [1 << 16 / 8]byte // a bit for each group
 	at := 0
 	for _, s := range h.KeyShares {
 		for at < h.Groups.Len() && h.Groups.At(at) != s.Group {
 			at++
 		}
-		in, bit := s.Group/8, byte(1)<<(s.Group%8)
-		if at == h.Groups.Len() || seen[in]&bit != 0 {
+		if at == h.Groups.Len() {
 			return fault.KeyShareNotListed.In("key_share.group").Saw(s.Group, "in the order of "+join(h.Groups.Slice()))
 		}
-		seen[in] |= bit
+		at++
 	}
 	return nil
 }
