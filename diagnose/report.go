@@ -191,7 +191,6 @@ func (d *diagnosis) notice(format string, args ...any) {
 	d.Noticed = append(d.Noticed, fmt.Sprintf(format, args...))
 }
 
-// elapsed is how long it took.
 // Took is how long it all took, for people.
 func (r *Report) Took() string {
 	if r.Seconds < 0.1 {
@@ -200,4 +199,5 @@ func (r *Report) Took() string {
 	return fmt.Sprintf("%.1f s", r.Seconds)
 }
 
+// elapsed is how long it took, in seconds.
 func elapsed(start time.Time) float64 { return time.Since(start).Round(time.Millisecond).Seconds() }
