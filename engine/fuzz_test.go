@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -516,7 +517,6 @@ func seeds(f *testing.F, victim fault.Role, stages []stage) {
 			}
 		}
 		f.Add(uint8(i), uint8(255), bytes.Repeat(script(deedRecord, []byte{23}), 40))
-		f.Add(uint8(i), uint8(0), bytes.Repeat(script(deedRecord, []byte{23, 1}), 6100)) // much, a byte at a time
 		f.Add(uint8(i), uint8(255), bytes.Repeat(script(deedMessage, []byte{24, 0, 0, 1, 1}), 40))
 	}
 }
@@ -552,6 +552,18 @@ func earlyData(t testing.TB) []byte {
 	ok(t, err)
 	junk := append([]byte{23}, make([]byte, 1000)...)
 	return script(deedMessage, msg, deedClear, junk, deedClear, junk)
+}
+
+// TestForgerTakesTime: a script may make up more than a hundred thousand bytes that are all
+// in order, and they may come one by one; that is no sign that there is no end.
+func TestForgerTakesTime(t *testing.T) {
+	for role, stages := range map[fault.Role][]stage{fault.Client: clientStages, fault.Server: serverStages} {
+		for i, s := range stages {
+			if strings.HasPrefix(s.name, "CONNECTED") {
+				fuzz(t, role, stages, uint8(i), 0, bytes.Repeat(script(deedRecord, []byte{23, 1}), 6100))
+			}
+		}
+	}
 }
 
 // TestForger: each stage is what its name says, and the peer's own messages lead
