@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/handclasp/handclasp/fault"
+	"github.com/handclasp/handclasp/iana"
 )
 
 // A Party is who has to change something.
@@ -105,9 +106,16 @@ var (
 	commonSuites = lines(
 		"nginx", "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
 		"Apache", "SSLCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
-		"HAProxy", "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
-		"Java", "-Djdk.tls.server.cipherSuites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,…",
+		"HAProxy", "bind :443 ssl crt … ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
+		"Java", "-Djdk.tls.server.cipherSuites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
 		"OpenSSL", "CipherString = ECDHE+AESGCM:ECDHE+CHACHA20")
+	// Those of TLS 1.3 are named apart, but for Java.
+	newSuites = lines(
+		"nginx", "ssl_conf_command Ciphersuites "+suites13+";",
+		"Apache", "SSLCipherSuite TLSv1.3 "+suites13,
+		"HAProxy", "bind :443 ssl crt … ciphersuites "+suites13,
+		"Java", "-Djdk.tls.server.cipherSuites="+strings.ReplaceAll(suites13, ":", ","),
+		"OpenSSL", "Ciphersuites = "+suites13)
 	commonGroups = lines(
 		"nginx", "ssl_ecdh_curve X25519:prime256v1;",
 		"Apache", "SSLOpenSSLConfCmd Groups X25519:P-256",
@@ -153,6 +161,22 @@ var (
 		"Go", `cfg.NextProtos = []string{"h2", "http/1.1"}`,
 		"curl", "curl --http1.1 …  or  curl --http2 …")
 )
+
+const suites13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+// signWith are how servers are told which signature algorithms to sign with.
+func signWith(schemes []iana.SignatureScheme) []Line {
+	var names []string
+	for _, s := range schemes {
+		names = append(names, s.String())
+	}
+	list := strings.Join(names, ":")
+	return lines(
+		"nginx", "ssl_conf_command SignatureAlgorithms "+list+";",
+		"Apache", "SSLOpenSSLConfCmd SignatureAlgorithms "+list,
+		"Java", "-Djdk.tls.server.SignatureSchemes="+strings.Join(names, ","),
+		"OpenSSL", "SignatureAlgorithms = "+list)
+}
 
 // The catalogue. What stands first is told first when several causes are possible.
 var causes = []Cause{

@@ -2,12 +2,15 @@ package diagnose
 
 import (
 	"context"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/sign"
 )
 
 // A comparison is the search for what in a hello makes a server refuse it.
@@ -329,10 +332,47 @@ func (c *comparison) lacks(ctx context.Context, with set, passed *outcome) error
 	f := c.find(id, Certain, detail, c.evidence("the client's hello", c.mine()), c.evidence("the same with "+trigger{atoms: needed}.String(), h))
 	f.Trigger = trigger{atoms: needed}.String()
 	f.Prove = c.prove(f)
-	if v := passed.info.Version; id == "no-common-version" && v >= iana.TLS12 {
-		f.Who, f.Fix, f.Lines = Client, fmt.Sprintf("Have the client offer %v, or the server take an older one too.", v), newVersions
-	}
+	c.mend(f, passed)
 	return nil
+}
+
+// mend says what to do where that depends on what the server chose.
+func (c *comparison) mend(f *Finding, passed *outcome) {
+	v := passed.info.Version
+	switch {
+	case f.ID == "no-common-version" && v >= iana.TLS12:
+		f.Who, f.Fix, f.Lines = Client, fmt.Sprintf("Have the client offer %v, or the server take an older one too.", v), newVersions
+	case f.ID == "no-common-suite" && v >= iana.TLS13:
+		f.Fix, f.Lines = "Enable the usual cipher suites of TLS 1.3, which are named apart from those of TLS 1.2.", newSuites
+	case f.ID == "no-common-sigalg":
+		if able := c.couldSign(passed); len(able) > 0 {
+			f.Text = "The client and the server have no signature algorithm in common."
+			f.Fix, f.Lines = "Have the server sign with what the client takes, too; its key can.", signWith(able)
+		}
+	}
+}
+
+// couldSign are the signature algorithms of the client's with which the key of the
+// server's certificate could sign, and those of the keys above, which Java wants to be
+// allowed too; nil if there are none of the first.
+func (c *comparison) couldSign(passed *outcome) []iana.SignatureScheme {
+	if passed.leaf == nil || passed.info.Peer == nil {
+		return nil
+	}
+	fits := sign.Fits12
+	if passed.info.Version >= iana.TLS13 {
+		fits = func(pub crypto.PublicKey, s iana.SignatureScheme) bool {
+			return sign.UsableIn13(s) && sign.Fits13(pub, s)
+		}
+	}
+	offered := values[iana.SignatureScheme](c.p.model.of(c.user, sigalg))
+	if !slices.ContainsFunc(offered, func(s iana.SignatureScheme) bool { return fits(passed.leaf.PublicKey, s) }) {
+		return nil
+	}
+	known := slices.Concat(append(passed.info.Peer.Chains, passed.info.Peer.Peer)...)
+	return slices.DeleteFunc(offered, func(s iana.SignatureScheme) bool {
+		return !slices.ContainsFunc(known, func(x *x509.Certificate) bool { return fits(x.PublicKey, s) })
+	})
 }
 
 // tried is the order in which kinds of atoms are added: a suite without ephemeral

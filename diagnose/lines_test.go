@@ -42,7 +42,7 @@ func TestLines(t *testing.T) {
 }
 
 // programs are what servers are called on Debian.
-var programs = map[string]string{"nginx": "nginx", "Apache": "apache2", "HAProxy": "haproxy", "OpenSSL": "openssl"}
+var programs = map[string]string{"nginx": "nginx", "Apache": "apache2", "HAProxy": "haproxy", "OpenSSL": "openssl", "Java": "java"}
 
 // filled is a directory with the files that the lines name.
 func filled(t *testing.T) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -146,7 +147,7 @@ func TestLosses(t *testing.T) {
 				t.Parallel()
 				made := 0
 				r := examine(t, c, func(o *diagnose.Options) {
-					o.Timeout = time.Second
+					o.Timeout = 30 * time.Second
 					o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 						raw, err := new(net.Dialer).DialContext(ctx, network, addr)
 						if made++; made == n && err == nil {
@@ -166,7 +167,9 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// mute is a connection on which nothing is ever heard.
+// mute is a connection on which nothing is ever heard. The time that one waits for it
+// passes at once.
 type mute struct{ net.Conn }
 
 func (m *mute) Write(b []byte) (int, error) { return len(b), nil }
+func (m *mute) Read([]byte) (int, error)    { return 0, os.ErrDeadlineExceeded }

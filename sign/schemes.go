@@ -189,6 +189,12 @@ func Fits13(pub crypto.PublicKey, s iana.SignatureScheme) bool {
 	return ok && row.fits(pub)
 }
 
+// Fits12 reports whether TLS 1.2 does.
+func Fits12(pub crypto.PublicKey, s iana.SignatureScheme) bool {
+	row, ok := find(s)
+	return ok && row.fits12(pub)
+}
+
 func ids(keep func(scheme) bool) []iana.SignatureScheme {
 	var out []iana.SignatureScheme
 	for _, s := range schemes {
