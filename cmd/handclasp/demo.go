@@ -59,7 +59,7 @@ func suiteOnly(id iana.CipherSuite) func(*handclasp.ClientConfig) {
 
 // mutual gives the client a certificate that the server trusts.
 func mutual(c *handclasp.ClientConfig, s *handclasp.ServerConfig) error {
-	own, err := newOwn("Handclasp demonstration clients", []pki.Key{pki.P256})
+	own, err := newOwn("Handclasp demonstration clients", []pki.Key{pki.P256}, []string{"client.example"})
 	if err != nil {
 		return err
 	}

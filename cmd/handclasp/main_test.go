@@ -239,7 +239,7 @@ func await(t *testing.T, b *buffer, want *regexp.Regexp) []string {
 // testServer serves each connection with f, and gives its address.
 func testServer(t *testing.T, f func(*handclasp.Conn)) string {
 	t.Helper()
-	o, err := newOwn("Test root", []pki.Key{pki.P256})
+	o, err := newOwn("Test root", []pki.Key{pki.P256}, here)
 	if err != nil {
 		t.Fatal(err)
 	}
