@@ -67,15 +67,22 @@ func (d *diagnosis) hasCertificate() bool {
 
 // refusedAbove asks a server that wants a certificate something in HTTP, for there
 // are servers, nginx among them, that refuse the certificate, or that there is none,
-// only there.
+// only there. If no answer comes, the refusal may be one of TLS that takes its time.
 func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) {
-	if !o.info.ClientAuth || len(d.Findings) > 0 {
+	if !o.info.ClientAuth || len(o.failed()) > 0 {
 		return false, nil
 	}
 	r, err := d.ask(ctx, "asking something in HTTP", func(r *reply) string { return "it answers " + r.status() })
-	if r == nil || err != nil || !r.wantsCertificate() {
+	switch {
+	case err != nil:
 		return false, err
+	case r == nil:
+		return d.refusedLate(ctx)
+	case !r.wantsCertificate():
+		return false, nil
 	}
+	other := d.Findings
+	d.Findings = nil
 	id, detail := "client-cert-refused", d.shown()
 	switch {
 	case !d.hasCertificate():
@@ -84,7 +91,20 @@ func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) 
 		id, detail = "client-cert-wrong-ca", "No certificate of this client is from an authority that the server names."+wanted(o)
 	}
 	d.find(id, Certain, detail, Evidence{Probe: "a request in HTTP", Outcome: r.status()})
+	d.Findings = append(d.Findings, other...)
 	return true, nil
+}
+
+// refusedLate listens longer for what a server that looks at certificates says in the
+// end.
+func (d *diagnosis) refusedLate(ctx context.Context) (bool, error) {
+	d.o.Linger = max(d.o.Linger, long)
+	o, err := d.try(ctx, "the client's handshake, with more patience", d.mine(), true)
+	if err != nil || o.good() {
+		return false, err
+	}
+	d.Findings = nil
+	return true, d.explain(ctx, o)
 }
 
 // mostNames is how many authorities of a request are told.

@@ -112,16 +112,27 @@ func (p *prober) pace(ctx context.Context) error {
 		return errBudget
 	}
 	if p.o.Rate > 0 && !p.last.IsZero() {
-		if err := sleep(ctx, time.Until(p.last.Add(time.Duration(float64(time.Second)/p.o.Rate)))); err != nil {
+		due := p.last.Add(time.Duration(float64(time.Second) / p.o.Rate))
+		if err := p.o.clock.Sleep(ctx, due.Sub(p.o.clock.Now())); err != nil {
 			return err
 		}
 	}
 	p.used++
-	p.last = time.Now()
+	p.last = p.o.clock.Now()
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// A clock is what the pauses between connections go by.
+type clock interface {
+	Now() time.Time
+	Sleep(context.Context, time.Duration) error
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -172,7 +183,11 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 			return o
 		}
 	}
-	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, linger)
+	listen := time.Duration(0)
+	if linger {
+		listen = p.o.Linger
+	}
+	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, start, listen)
 	return o
 }
 
@@ -191,8 +206,10 @@ func proxyLine(raw net.Conn) string {
 	return fmt.Sprintf("PROXY %s %v %v %d %d\r\n", family, from.Addr().Unmap(), to.Addr().Unmap(), from.Port(), to.Port())
 }
 
-// handshake does it, and notes what came of it.
-func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, linger bool) {
+// handshake does it, and notes what came of it. It listens afterwards, if at all, for
+// as long as the connection has taken since start besides: the answer to the client's
+// last flight is under way for a round trip, and two have passed.
+func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, start time.Time, listen time.Duration) {
 	conn := handclasp.Client(raw, p.model.config(h, p.user))
 	conn.Watch(o.watch)
 	conn.Edit(p.model.once(h))
@@ -206,11 +223,11 @@ func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcom
 		return
 	}
 	o.stage, o.ending = connected, Worked
-	if !linger {
+	if listen == 0 {
 		conn.Close()
 		return
 	}
-	conn.SetReadDeadline(time.Now().Add(p.o.Linger))
+	conn.SetReadDeadline(time.Now().Add(listen + time.Since(start)))
 	_, err = io.Copy(io.Discard, conn)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

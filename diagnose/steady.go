@@ -24,7 +24,7 @@ const (
 func (d *diagnosis) unsteady(ctx context.Context, h hello) error {
 	row, last := 0, (*outcome)(nil)
 	for range again {
-		o, err := d.try(ctx, "the same once more", h, false)
+		o, err := d.try(ctx, "the same once more", h, d.late())
 		if err != nil {
 			return err
 		}
@@ -46,6 +46,12 @@ func (d *diagnosis) unsteady(ctx context.Context, h hello) error {
 	d.find("hello-content", Likely, "What it refuses depends on more than what a ClientHello has: a least one passes, and what is added to it does not tell why the client's fails.",
 		Evidence{Probe: "the client's hello", Outcome: d.first.String()})
 	return nil
+}
+
+// late reports whether the client's handshake is complete before it fails, so that
+// who does not listen afterwards takes it for one that works.
+func (d *diagnosis) late() bool {
+	return d.first != nil && d.first.stage == connected && !d.first.good()
 }
 
 // unstable says of the hello whose outcomes differ that they do; false if there is
@@ -86,7 +92,7 @@ func (d *diagnosis) limited(ctx context.Context, h hello, so *outcome, calm, tim
 		var first *outcome
 		row := 0
 		for row < calm {
-			o, err := d.try(ctx, "the same without haste", h, false)
+			o, err := d.try(ctx, "the same without haste", h, d.late())
 			if err != nil {
 				return false, err
 			}
