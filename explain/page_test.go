@@ -404,6 +404,13 @@ func TestPageSchedule(t *testing.T) {
 		{"resumed", []string{"Early Secret at client_hello", "binder_key at client_hello", "Main Secret at keys", "resumption_secret at new_session_ticket"}, []string{"pre-shared key"}},
 		{"psk-unknown", []string{"Early Secret at client_hello", "binder_key at client_hello", "Early Secret at keys"}, []string{"pre-shared key, not taken", "no pre-shared key: zeros"}},
 		{"afterwards", []string{"Main Secret at keys", "server_application_traffic_secret_1 at key_update"}, []string{"no pre-shared key: zeros"}},
+		{"tls12", nil, []string{"shared secret of x25519", "hash of the handshake so far"}},
+		{"tls12-no-ems", nil, []string{"shared secret of x25519", "both randoms"}},
+		{"dhe", nil, []string{"shared secret of ffdhe2048"}},
+		{"rsa", nil, []string{"made up by the client"}},
+		{"tls12-rsa-psk", nil, []string{"pre-shared key, the client's secret"}},
+		{"tls12-ecdhe-psk", nil, []string{"pre-shared key, shared secret"}},
+		{"tls12-psk", nil, []string{"pre-shared key"}},
 		{"tls12-resumed-ticket", []string{"Master secret at keys", "Key block at keys"}, []string{"kept of the earlier session"}},
 	} {
 		p := newPair(t)
@@ -433,7 +440,7 @@ func TestPageSchedule(t *testing.T) {
 			}
 		}
 		for _, in := range x.in {
-			if !strings.Contains(wide, ">"+in+"</text>") {
+			if !strings.Contains(wide, ">"+html.EscapeString(in)+"</text>") {
 				t.Errorf("%s: nothing says %q", x.name, in)
 			}
 		}
@@ -455,6 +462,12 @@ func TestPageOffers(t *testing.T) {
 	text, _, _ := sound(t, p.run(t), page.Options{})
 	if strings.Contains(text, "application keys") {
 		t.Error("the legend names keys that nothing travels under")
+	}
+	p = newPair(t)
+	p.client.MaxVersion = iana.TLS12
+	text, _, _ = sound(t, p.run(t), page.Options{})
+	if strings.Contains(text, "application keys") || !strings.Contains(text, ", encrypted with the write keys") {
+		t.Error("TLS 1.2 is told to have application keys")
 	}
 }
 
