@@ -192,11 +192,13 @@ func (d *diagnosis) notice(format string, args ...any) {
 }
 
 // Took is how long it all took, for people.
-func (r *Report) Took() string {
-	if r.Seconds < 0.1 {
-		return fmt.Sprintf("%.0f ms", max(1, r.Seconds*1000))
+func (r *Report) Took() string { return lasting(r.Seconds) }
+
+func lasting(seconds float64) string {
+	if seconds < 0.1 {
+		return fmt.Sprintf("%.0f ms", max(1, seconds*1000))
 	}
-	return fmt.Sprintf("%.1f s", r.Seconds)
+	return fmt.Sprintf("%.1f s", seconds)
 }
 
 // elapsed is how long it took, in seconds.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/handclasp/handclasp/diagnose"
 )
@@ -57,5 +58,8 @@ func TestTook(t *testing.T) {
 		if got := r.Took(); got != want {
 			t.Errorf("%v is told as %q, want %q", seconds, got, want)
 		}
+	}
+	if s, want := diagnose.Silence(2007*time.Millisecond), "nothing came within 2.0 s in answer to the ClientHello"; s != want {
+		t.Errorf("%q, want %q", s, want)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // NoEarly has a client offer no 0-RTT data though its configuration lets it: nobody has
 // any to send, and who has offered some must break off if the server has gone back to
-// TLS 1.2 (RFC 9846, Appendix D.3). It does nothing once Output, Ask or Recv was called.
+// TLS 1.2 (RFC 9846, Appendix E.3). It does nothing once Output, Ask or Recv was called.
 func (e *Engine) NoEarly() {
 	if !e.started {
 		e.options.NoEarly = true

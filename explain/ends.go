@@ -302,6 +302,8 @@ func (s *Story) identity() string {
 		text += "; not judged"
 	case !*sum.Verified:
 		text += "; NOT verified"
+	case sum.Root == sum.Peer && sum.Peer != "":
+		text += ", which is trusted itself"
 	case sum.Root != "":
 		text += "; vouched for by " + sum.Root
 	}

@@ -3,6 +3,7 @@ package explain_test
 import (
 	"bytes"
 	"cmp"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -403,6 +404,13 @@ func TestPageSchedule(t *testing.T) {
 		{"resumed", []string{"Early Secret at client_hello", "binder_key at client_hello", "Main Secret at keys", "resumption_secret at new_session_ticket"}, []string{"pre-shared key"}},
 		{"psk-unknown", []string{"Early Secret at client_hello", "binder_key at client_hello", "Early Secret at keys"}, []string{"pre-shared key, not taken", "no pre-shared key: zeros"}},
 		{"afterwards", []string{"Main Secret at keys", "server_application_traffic_secret_1 at key_update"}, []string{"no pre-shared key: zeros"}},
+		{"tls12", nil, []string{"shared secret of x25519", "hash of the handshake so far"}},
+		{"tls12-no-ems", nil, []string{"shared secret of x25519", "both randoms"}},
+		{"dhe", nil, []string{"shared secret of ffdhe2048"}},
+		{"rsa", nil, []string{"made up by the client"}},
+		{"tls12-rsa-psk", nil, []string{"pre-shared key, the client's secret"}},
+		{"tls12-ecdhe-psk", nil, []string{"pre-shared key, shared secret"}},
+		{"tls12-psk", nil, []string{"pre-shared key"}},
 		{"tls12-resumed-ticket", []string{"Master secret at keys", "Key block at keys"}, []string{"kept of the earlier session"}},
 	} {
 		p := newPair(t)
@@ -432,7 +440,7 @@ func TestPageSchedule(t *testing.T) {
 			}
 		}
 		for _, in := range x.in {
-			if !strings.Contains(wide, ">"+in+"</text>") {
+			if !strings.Contains(wide, ">"+html.EscapeString(in)+"</text>") {
 				t.Errorf("%s: nothing says %q", x.name, in)
 			}
 		}
@@ -454,5 +462,49 @@ func TestPageOffers(t *testing.T) {
 	text, _, _ := sound(t, p.run(t), page.Options{})
 	if strings.Contains(text, "application keys") {
 		t.Error("the legend names keys that nothing travels under")
+	}
+	p = newPair(t)
+	p.client.MaxVersion = iana.TLS12
+	text, _, _ = sound(t, p.run(t), page.Options{})
+	if strings.Contains(text, "application keys") || !strings.Contains(text, ", encrypted with the write keys") {
+		t.Error("TLS 1.2 is told to have application keys")
+	}
+}
+
+// TestPageChainOrder: not every server sends its chain in order, and the page says of
+// each certificate who signed it and not who comes next.
+func TestPageChainOrder(t *testing.T) {
+	named := func(subject, issuer string) explain.Certificate {
+		return explain.Certificate{Subject: "CN=" + subject, Issuer: "CN=" + issuer, NotBefore: "2026-01-01T00:00:00Z", NotAfter: "2027-01-01T00:00:00Z"}
+	}
+	for want, list := range map[string][]explain.Certificate{
+		"signed by ↓, signed by CN=root, which was not shown":                                   {named("leaf", "inner"), named("inner", "root")},
+		"signed by CN=inner, number 3 here, signed by itself, signed by CN=root, number 2 here": {named("leaf", "inner"), named("root", "root"), named("inner", "root")},
+		"signed by CN=other, which was not shown, signed by CN=root, which was not shown":       {named("leaf", "other"), named("inner", "root")},
+	} {
+		var b bytes.Buffer
+		check(t, page.Write(&b, &explain.Story{Role: "client", Steps: []explain.Step{{Number: 1, Kind: explain.KindMessage, Message: "certificate", Direction: explain.Received, Certificates: list}}}, page.Options{}))
+		var got []string
+		for _, m := range regexp.MustCompile(`<p class="signed">([^<]*)<`).FindAllStringSubmatch(b.String(), -1) {
+			got = append(got, m[1])
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestTrustedItself: of a certificate that is trusted itself nobody is said to vouch for it.
+func TestTrustedItself(t *testing.T) {
+	p := newPair(t)
+	issued, err := pki.SelfSigned(pki.Leaf{Names: []string{"localhost"}, Key: pki.P256}, birth)
+	check(t, err)
+	p.server.Certificates, p.client.RootCAs = []config.Certificate{own(t, issued.Chain, issued.Key)}, x509.NewCertPool()
+	p.client.RootCAs.AddCert(issued.Leaf)
+	text, _, _ := sound(t, p.run(t), page.Options{})
+	for words, want := range map[string]bool{"We trust this very certificate": true, "which is trusted itself": true, "vouched for by": false, "A root that we trust": false} {
+		if strings.Contains(text, words) != want {
+			t.Errorf("%q on the page: %v", words, !want)
+		}
 	}
 }

@@ -300,6 +300,7 @@ func TestPageInUse(t *testing.T) {
 	check(t, p.Eval(find(pane+" .field > button")+".focus()", nil))
 	check(t, p.Press("ArrowDown"))
 	is("the next field has the focus and is lit", find(pane+" .field.on")+`.dataset.f === "1" && document.activeElement === `+find(pane+` .field[data-f="1"] > button`))
+	is("Tab has one field to stop at, and its source", fmt.Sprintf(`[...%s.querySelectorAll("button, a")].filter((e) => e.tabIndex >= 0).length === 2`, find(pane+" .tree")))
 	check(t, p.Press("Escape"))
 	is("nothing is lit", "!"+find(pane+" .on"))
 

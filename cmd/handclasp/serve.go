@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -220,11 +221,11 @@ func (s *serve) makeUp(cfg *handclasp.ServerConfig) ([]byte, error) {
 	if cfg.CipherSuites == nil {
 		kinds = kinds[:1] // no RSA key is made, which takes a while, for who asks for nothing
 	}
-	var names []string
+	names := here
 	if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
-		names = []string{serverName(host)}
+		names = append(slices.Clone(here), serverName(host))
 	}
-	o, err := newOwn("Handclasp made-up authority", kinds, names...)
+	o, err := newOwn("Handclasp made-up authority", kinds, names)
 	if err != nil {
 		return nil, err
 	}

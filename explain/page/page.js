@@ -45,10 +45,9 @@ for (const pane of all('.pane')) {
     show(hex);
   });
 
-  // One stop of the Tab key for the whole tree; the arrows go through it.
+  // The Tab key stops at one field of the whole tree, and at its source; the arrows go through it.
   const stop = (to) => {
-    for (const b of buttons) b.tabIndex = -1;
-    if (to) to.tabIndex = 0;
+    for (const e of all('button, a', tree)) e.tabIndex = to && to.parentElement.contains(e) ? 0 : -1;
   };
   stop(buttons[0]);
   tree.addEventListener('focusin', (event) => {

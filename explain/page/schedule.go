@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,9 +100,16 @@ func stages12(s *explain.Story, born map[string]*key) []stage {
 	if sum.Extended != nil && *sum.Extended {
 		seed = "hash of the handshake so far"
 	}
-	from := sum.KeyExchange + " key exchange"
-	if sum.KeyExchange == iana.RSAKeyTransport.String() {
-		from = "made up by the client"
+	from := "made up by the client"
+	switch {
+	case sum.KeyExchange == iana.RSAPSK.String():
+		from = "pre-shared key, the client's secret"
+	case strings.HasSuffix(sum.KeyExchange, "_PSK"):
+		from = "pre-shared key, shared secret"
+	case sum.KeyExchange == iana.PSK.String():
+		from = "pre-shared key"
+	case sum.KeyExchange != iana.RSAKeyTransport.String():
+		from = "shared secret of " + cmp.Or(sum.Group, sum.KeyExchange)
 	}
 	block := stage{name: "master_secret", label: "Key block", in: "both randoms", out: []string{"client_write_key", "server_write_key"}}
 	if born["master_secret"] != nil && born["master_secret"].Derived == "session" {

@@ -499,6 +499,9 @@ func (s *server) chooseCertificate() error {
 	s.decided(func() flow.Decision {
 		d := decision("signature_scheme", offeredSchemes(s.hello.SignatureSchemes.Slice(), s.info.Version, &s.certs[i]), names(ours[i].Schemes))
 		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
+		if s.info.Version < iana.TLS12 {
+			d.Reason = "The version leaves no choice: it has one signature for each kind of key."
+		}
 		return d
 	})
 	return nil
