@@ -106,7 +106,8 @@ type ClientConfig struct {
 	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
 	// the first. A server that takes one shows no certificate, except with
 	// RSA_PSK; all others still must, for ServerName. PSK.Import makes one key serve
-	// with all cipher suites of TLS 1.3.
+	// with all cipher suites of TLS 1.3. Keys that no version and suite here can use are
+	// passed over; see Params.UsesPSK.
 	PSKs []PSK
 
 	// MinDHBits is the shortest modulus taken from a server that makes its own
