@@ -294,6 +294,8 @@ var causes = []Cause{
 		Server, "Look at the server's log at the time of the connection.", nil},
 	{"refuses-all", "The server refuses every ClientHello that we can make, always with the same alert.", "Nothing that is changed in the hello changes the answer.",
 		Server, "Look at the server's log at the time of the connection.", nil},
+	{"no-certificate", "The server agrees on everything, and has no certificate to show: none with a private key, or none of a kind, on a curve or for a signature algorithm that it allows itself.", "In TLS 1.3 the alert handshake_failure comes where the certificate would stand, whichever signature algorithms the client offers. The server's log says it (Java: No available authentication scheme).",
+		Server, "Give the server the private key and the certificate, not the certificate alone, and see whether it has turned off that kind of key.", lines("Java", "keytool -list -keystore keys.p12  # must say PrivateKeyEntry")},
 	{"breaks-off", "The server takes the ClientHello, and ends the connection at a later step, always the same, whatever the hello says.", "The last message before the end tells the step; the server's log tells why.",
 		Server, "Look at the server's log at the time of the connection.", nil},
 	{"parts-at-once", "The handshake works, and then the server takes its leave at once, before the client has said a word.", "Its close_notify, which is how a connection properly ends, comes with no data before it. TLS did its part: what ends it is the program above.",

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -31,13 +32,27 @@ func (d *diagnosis) clientCertificate(o *outcome) error {
 			f.Fix = "Give the client a certificate that the server trusts; of whom, its configuration says, and not the handshake."
 		}
 	case o.info.ClientScheme == 0:
-		d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence)
+		d.link(d.find("client-cert-wrong-ca", Certain, "The server asked for a certificate, and no certificate of this client is from an authority that it names."+wanted(o), evidence))
 	case alerted && o.alert == iana.UnknownCA || d.stray(o):
 		d.find("client-cert-wrong-ca", Certain, d.shown()+wanted(o), evidence)
 	default:
 		d.find("client-cert-refused", Certain, d.shown(), evidence)
 	}
 	return nil
+}
+
+// link says of a client's certificate that stands alone who issued it: it may be an
+// intermediate authority, below one that the server names, whose certificate is wanted
+// too.
+func (d *diagnosis) link(f *Finding) {
+	for _, c := range d.o.Client.Certificates {
+		if chain := c.Chain(); len(chain) == 1 && !bytes.Equal(chain[0].RawIssuer, chain[0].RawSubject) {
+			issuer := fault.Quote([]byte(chain[0].Issuer.String()))
+			f.Detail += " This client's was issued by " + issuer + ", whose certificate is not sent with it."
+			f.Fix = "If " + issuer + " is below an authority that the server names, put its certificate behind the client's own, in the same file. Otherwise get a certificate from such an authority, or have the server trust the issuer."
+			return
+		}
+	}
 }
 
 // overhear notes what a hook shows, for it may show what nobody asked for. (Of
@@ -90,7 +105,10 @@ func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) 
 	case o.info.ClientScheme == 0:
 		id, detail = "client-cert-wrong-ca", "No certificate of this client is from an authority that the server names."+wanted(o)
 	}
-	d.find(id, Certain, detail, Evidence{Probe: "a request in HTTP", Outcome: r.status()})
+	f := d.find(id, Certain, detail, Evidence{Probe: "a request in HTTP", Outcome: r.status()})
+	if id == "client-cert-wrong-ca" {
+		d.link(f)
+	}
 	d.Findings = append(d.Findings, other...)
 	return true, nil
 }

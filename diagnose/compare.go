@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
@@ -238,10 +239,40 @@ func (c *comparison) refusesAll(ctx context.Context) error {
 		confidence = Certain
 	case id == "name-unknown" && c.user[nameAtom]:
 		detail = "The name is " + fault.Quote([]byte(c.o.Client.ServerName)) + ". Without a name the server refuses as well."
+	case id == "name-unknown":
+		id, detail = "sni-required", c.nameless()+" The server takes none of the names that were tried either: "+c.triedNames()+"."
 	}
 	f := c.find(id, confidence, detail, c.everywhere(c.first))
 	f.Prove = c.command("explain")
+	switch {
+	case id == "sni-required":
+		f.Prove = c.command("explain", "--name NAME")
+	case id == "refuses-all" && c.first.alert == iana.HandshakeFailure:
+		f.Fix = "Look at the server's log at the time of the connection. Often it has no certificate with a private key, or none that fits its own cipher suites and groups."
+	case id == "silent":
+		f.Who, f.Fix = c.first.kept(f.Who, f.Fix)
+	}
 	return nil
+}
+
+// kept is who keeps a client waiting, and what to do: somebody who ends the connection in
+// the end is there.
+func (o *outcome) kept(who Party, fix string) (Party, string) {
+	if o.hungUp {
+		return Server, "Look whether what stands behind the server runs: a balancer that waits for it in vain ends the connection so. Else look at the server's log."
+	}
+	return who, fix
+}
+
+// triedNames are the names that were tried for a client that sends none.
+func (c *comparison) triedNames() string {
+	var list []string
+	for _, n := range c.p.model.names {
+		if n != "" {
+			list = append(list, fault.Quote([]byte(n)))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // otherOrder tries whether it is an order that all hellos have.

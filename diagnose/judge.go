@@ -283,6 +283,9 @@ func (d *diagnosis) breaksOff(o *outcome) error {
 		id = "server-internal"
 	case o.parted():
 		id = "parts-at-once"
+	case o.ending == Alerted && o.alert == iana.HandshakeFailure && o.last == iana.EncryptedExtensions.String():
+		d.find("no-certificate", Likely, o.String()+", where its certificate would stand.", d.everywhere(o))
+		return nil
 	}
 	d.find(id, Certain, o.String()+".", d.everywhere(o))
 	return nil

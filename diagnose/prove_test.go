@@ -12,3 +12,14 @@ func TestWord(t *testing.T) {
 		}
 	}
 }
+
+// TestKept: who ends the connection after a long silence is there, and the network is
+// not to blame.
+func TestKept(t *testing.T) {
+	c := CauseByID("silent")
+	for hungUp, want := range map[bool]Party{false: Path, true: Server} {
+		if who, fix := (&outcome{ending: Silent, hungUp: hungUp}).kept(c.Who, c.Fix); who != want || hungUp == (fix == c.Fix) {
+			t.Errorf("%v: %s: %s", hungUp, who, fix)
+		}
+	}
+}

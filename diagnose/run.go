@@ -493,8 +493,8 @@ func (d *diagnosis) plainText(o *outcome) error {
 	if protocol == "smtp" && (strings.Contains(o.err.Got, "FTP") || d.o.Port == "21") {
 		protocol = "ftp"
 	}
-	if i := slices.IndexFunc(tongues, func(t tongue) bool { return strings.HasPrefix(o.err.Got, t.begins) }); cause == "not-tls" && i >= 0 {
-		cause, protocol, detail = "plain-text", tongues[i].protocol, "It speaks "+tongues[i].name+". It said "+o.err.Got+"."
+	if t := tongueOf(o.err.Got); cause == "not-tls" && t != nil {
+		cause, protocol, detail = "plain-text", t.protocol, "It speaks "+t.name+". It said "+o.err.Got+"."
 	}
 	d.speaks(cause, protocol, detail, Evidence{Probe: "the first bytes of the answer", Outcome: said})
 	return nil
@@ -513,6 +513,9 @@ func (d *diagnosis) speaks(cause, protocol, detail string, evidence Evidence) {
 	if cause == "plain-text" {
 		f.Lines = upgrades(protocol, net.JoinHostPort(d.o.Host, d.o.Port))
 	}
+	if cause == "plain-text" && protocol == "" {
+		f.Fix = "Use a client of that protocol for this port, and for TLS the port where it begins at once, if there is one."
+	}
 	if protocol != "" {
 		f.Prove = d.command("explain", "--starttls "+protocol)
 	}
@@ -529,20 +532,4 @@ func upgrades(protocol, at string) []Line {
 		list = append(list, Line{"curl", "curl --ssl-reqd " + protocol + "://" + at})
 	}
 	return list
-}
-
-// A tongue is a protocol whose servers answer what they don't understand; protocol
-// is what --starttls calls it.
-type tongue struct{ begins, name, protocol string }
-
-var tongues = []tongue{
-	{`"<?xml`, "XMPP", "xmpp"},
-	{`"<stream`, "XMPP", "xmpp"},
-	{`"-ERR `, "Redis, or POP3", ""},
-	{`"-DENIED `, "Redis", ""},
-	{`"AMQP`, "AMQP", ""},
-	{`"RFB `, "VNC", ""},
-	{`"RTSP/`, "RTSP", ""},
-	{`"ERROR\r\n`, "memcached", ""},
-	{`"EFATAL`, "PostgreSQL", "postgres"},
 }

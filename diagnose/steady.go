@@ -69,8 +69,12 @@ func (d *diagnosis) unstable(c Confidence) bool {
 		for _, what := range slices.Sorted(maps.Keys(times)) {
 			evidence = append(evidence, Evidence{Probe: "the same hello", Outcome: what, Times: times[what]})
 		}
+		detail := ""
+		if !slices.ContainsFunc(all, (*outcome).good) {
+			detail = "Of these none works; how it fails changes."
+		}
 		d.Findings = nil
-		d.find("unstable", c, "", evidence...)
+		d.find("unstable", c, detail, evidence...)
 		return true
 	}
 	return false
@@ -158,7 +162,10 @@ func (d *diagnosis) other(ctx context.Context) (bool, error) {
 		}
 		done, err = d.waits(ctx, protocol)
 	}
-	return done, err
+	if done || err != nil {
+		return done, err
+	}
+	return d.inClear(ctx)
 }
 
 // greets waits for a server that speaks first, in the clear.

@@ -450,7 +450,7 @@ func TestTroubles(t *testing.T) {
 	}
 	for _, id := range strings.Fields(`no-common-version no-common-suite no-common-group no-common-sigalg alpn-mismatch client-cert-required client-cert-wrong-ca
 		client-cert-refused cert-expired cert-wrong-name cert-self-signed cert-unknown-issuer cert-missing-intermediate chain-reversed cert-weak-key cert-usage
-		weak-parameters name-unknown sni-required plain-http proxy-protocol refuses-all nothing-wrong`) {
+		weak-parameters name-unknown sni-required plain-http proxy-protocol refuses-all no-certificate nothing-wrong`) {
 		if !found[id] {
 			t.Errorf("no peer's server has %s", id)
 		}

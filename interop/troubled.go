@@ -164,6 +164,7 @@ var javaTroubles = []trouble{
 	{what: "a certificate on a curve that its groups lack", told: "version=TLSv1.2 -Djdk.tls.namedGroups=secp521r1", finds: "refuses-all"},
 	{what: "P-521 alone", key: pki.RSA2048, told: "-Djdk.tls.namedGroups=secp521r1", client: twoCurves, finds: "no-common-group", trigger: "group=secp521r1"},
 	{what: "signatures with SHA-512 alone", key: pki.RSA2048, told: "-Djdk.tls.server.SignatureSchemes=rsa_pss_rsae_sha512", client: rsa256, finds: "no-common-sigalg", trigger: "sigalg=rsa_pss_rsae_sha512"},
+	{what: "an RSA key, and no signature algorithm for it", key: pki.RSA2048, told: "version=TLSv1.3 -Djdk.tls.server.SignatureSchemes=ecdsa_secp256r1_sha256", finds: "no-certificate"},
 	{what: "a client certificate required, TLS 1.2", told: "version=TLSv1.2 ask=require verify=yes", finds: "client-cert-required"},
 	{what: "a client certificate required, TLS 1.3", told: "version=TLSv1.3 ask=require verify=yes", finds: "client-cert-required"},
 	{what: "a client certificate of another authority", told: "ask=require verify=yes", client: showing(strange), finds: "client-cert-wrong-ca"},

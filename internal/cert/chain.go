@@ -120,6 +120,10 @@ func (v *verifier) diagnose(err error) *fault.Error {
 			return fault.CertNameConstraint.In(v.where(v.leaf)).Saw(detail, "")
 		case x509.NoValidChains:
 			return fault.CertPolicy.New().Saw(detail, "")
+		case x509.Expired: // and in time there would be no trusted root either: see stale
+			if e := v.lapsed(walked); e != nil {
+				return e
+			}
 		}
 	}
 	if _, ok := errors.AsType[x509.UnhandledCriticalExtension](err); ok {
@@ -132,6 +136,19 @@ func (v *verifier) diagnose(err error) *fault.Error {
 		return walked
 	}
 	return fault.CertRejected.Because(err)
+}
+
+// lapsed is what to say of a chain that leads to no root of ours and on which a
+// certificate is out of time: an intermediate that was signed by an old root too, and is
+// sent in that form, is most often the wrong one of two. otherwise is what is wrong if
+// none is.
+func (v *verifier) lapsed(otherwise *fault.Error) *fault.Error {
+	for _, c := range v.path[1:] {
+		if e := outOfTime(c, v.Now, fault.CertChainExpired); e != nil {
+			return e.In(v.where(c))
+		}
+	}
+	return otherwise
 }
 
 // critical names the first certificate with a critical extension that crypto/x509

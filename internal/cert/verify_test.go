@@ -212,6 +212,10 @@ func TestRules(t *testing.T) {
 			other := must(h.t)(pki.NewAuthority("Private Root", pki.Options{Now: now}))
 			return h.request(append(h.leaf(other, pki.Leaf{}).Chain, other.Cert.Raw))
 		}},
+		{fault.CertChainExpired, iana.CertificateExpired, `"Old Root" ended`, func(h *house) sent {
+			old := must(h.t)(pki.NewAuthority("Old Root", pki.Options{Now: now, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour)}))
+			return h.request(append(h.leaf(old, pki.Leaf{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}).Chain, old.Cert.Raw))
+		}},
 		{fault.CertUnknownIssuer, iana.UnknownCA, `issued by "Sub"`, func(h *house) sent {
 			return h.request(h.leaf(h.sub, pki.Leaf{}).Chain[:1])
 		}},

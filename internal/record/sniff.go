@@ -38,6 +38,9 @@ var greetings = []struct {
 // if it is not TLS: most "bad record" errors are a wrong port. It says nil
 // for TLS, and while too few bytes are there to tell.
 func Sniff(first []byte) *fault.Error {
+	if said, ok := mysqlError(first); ok {
+		return fault.PeerSpeaksMySQL.New().Saw(fault.Quote(said[:min(len(said), 80)]), nil)
+	}
 	if len(first) == 0 || first[0] >= byte(iana.ContentChangeCipherSpec) && first[0] <= byte(iana.ContentApplicationData) {
 		return nil
 	}
@@ -101,3 +104,17 @@ func mysql(first []byte) bool {
 
 // head is as much of the first bytes as a person can use.
 func head(first []byte) []byte { return first[:min(len(first), 32)] }
+
+// mysqlError is what a MySQL server says that refuses a client in the place of a
+// greeting: a packet with the length and number of one, then 0xff, a code of two bytes
+// and the text, behind a state of six since version 4.1. Its length may well look like a
+// type of TLS; no version of that is 0, though.
+func mysqlError(first []byte) (text []byte, ok bool) {
+	if len(first) < 7 || !bytes.Equal(first[1:5], []byte{0, 0, 0, 0xff}) {
+		return nil, false
+	}
+	if text = first[7:]; len(text) > 6 && text[0] == '#' {
+		text = text[6:]
+	}
+	return text, true
+}
