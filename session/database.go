@@ -280,6 +280,23 @@ func (d *database) spoiled(file *os.File, cause error) error {
 	return d.fail(fault.StoreDamaged, cause)
 }
 
+// unseen is the file to be looked through: nil if there is none, it is empty, or it was.
+func (d *database) unseen() os.FileInfo {
+	there, err := os.Stat(d.path)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil || there.Size() == 0 || d.sound != nil && os.SameFile(d.sound, there) {
+		return nil
+	}
+	return there
+}
+
+func (d *database) see(there os.FileInfo) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sound = there
+}
+
 // stillDamaged is an error until the damaged file was removed or written to.
 func (d *database) stillDamaged() error {
 	d.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"os"
 )
 
 // A damaged file, as a crash of the machine may leave one with NoSync, can have pages that
@@ -37,23 +36,6 @@ const (
 	manyFree   = 0xffff
 	noFree     = 1<<64 - 1 // free pages are not kept
 )
-
-// unseen is the file to be looked through: nil if there is none, it is empty, or it was.
-func (d *database) unseen() os.FileInfo {
-	there, err := os.Stat(d.path)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err != nil || there.Size() == 0 || d.sound != nil && os.SameFile(d.sound, there) {
-		return nil
-	}
-	return there
-}
-
-func (d *database) see(there os.FileInfo) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.sound = there
-}
 
 // A look goes through the pages of a file.
 type look struct {
