@@ -48,6 +48,19 @@ func (c *Conn) WriteEarly(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// ExportEarlyKeyingMaterial is ExportKeyingMaterial for what is sent in 0-RTT (RFC 9846,
+// Section 7.5). A client can call it after EarlyOffer or WriteEarly, a server when it
+// has got some with ReadEarly, or HandshakeEarly says so; both still after the
+// handshake. What it gives is bound to the ClientHello and nothing that came after:
+// who replays the data replays it too. It fails with rule fault.ExportEarly where no
+// 0-RTT data was offered or it was turned down.
+func (c *Conn) ExportEarlyKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	return c.engine.ExportEarlyKeyingMaterial(label, context, length)
+}
+
 // EarlyOffer does of a client's handshake what needs no server, and says what
 // WriteEarly can send: EarlyOffered with the most bytes and their application
 // protocol, or EarlyNone with the reason. Nothing goes out yet.

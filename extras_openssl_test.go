@@ -261,24 +261,117 @@ for _ in range(2):
     conn.close()
 `
 
-// TestChannelBindingPython: tls-unique in both roles, which is another message's in
-// a connection that is resumed (RFC 5929, Section 3.1).
-func TestChannelBindingPython(t *testing.T) {
-	python := installed(t, "python3")
-	cert, key, ca := files(t, pki.P256)
-	start := func(t *testing.T, role, port string) *bufio.Reader {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		cmd := exec.CommandContext(ctx, python, "-c", pythonBinding, role, port, ca, cert, key)
-		out, err := cmd.StdoutPipe()
-		if err == nil {
-			cmd.Stderr = os.Stderr
-			err = cmd.Start()
+// python runs Python for half a minute at most, and gives what it prints.
+func python(t *testing.T, args ...string) *bufio.Reader {
+	t.Helper()
+	program := installed(t, "python3")
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	cmd := exec.CommandContext(ctx, program, args...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		cmd.Stderr = os.Stderr
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); cmd.Wait() })
+	return bufio.NewReader(out)
+}
+
+// TestEarlyExporterOpenSSL: what we export of 0-RTT data is what OpenSSL exports, in
+// both roles.
+func TestEarlyExporterOpenSSL(t *testing.T) {
+	cert, key, _ := files(t, pki.P256)
+	script := func(role, port string) *bufio.Reader {
+		return python(t, "testdata/earlyexporter.py", role, port, cert, key)
+	}
+	// talk is what we do on each connection, and early what goes before on the second.
+	talk := func(t *testing.T, conn *handclasp.Conn, out *bufio.Reader, early, rest func() error) {
+		t.Helper()
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		if early != nil {
+			if err := early(); err != nil {
+				t.Fatal(err)
+			}
+			ours, err := conn.ExportEarlyKeyingMaterial("EXPORTER-early", []byte("context"), 32)
+			if theirs, _ := out.ReadString('\n'); err != nil || strings.TrimSpace(theirs) != hex.EncodeToString(ours) {
+				t.Errorf("we export %x (%v), OpenSSL %s", ours, err, theirs)
+			}
 		}
+		if err := rest(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("client", func(t *testing.T) {
+		out := script("server", "0")
+		port, _ := out.ReadString('\n')
+		present(t, port)
+		cfg := clientConfig()
+		cfg.Sessions, cfg.Time, cfg.EarlyData = clientStore(t), time.Now, true
+		for round := range 2 {
+			raw, err := net.Dial("tcp", "127.0.0.1:"+strings.TrimSpace(port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := handclasp.Client(raw, cfg)
+			var early func() error
+			if round > 0 {
+				early = func() error { _, err := conn.WriteEarly([]byte("early")); return err }
+			}
+			talk(t, conn, out, early, func() error { _, err := conn.Read(make([]byte, 1)); return err }) // behind the tickets
+		}
+	})
+	t.Run("server", func(t *testing.T) {
+		below, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { cancel(); cmd.Wait() })
-		return bufio.NewReader(out)
+		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+		l := handclasp.NewListener(below, resuming(t, memory(t)))
+		defer l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		out := script("client", port)
+		hello, _ := out.ReadString('\n')
+		present(t, hello)
+		for round := range 2 {
+			accepted, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := accepted.(*handclasp.Conn)
+			var early func() error
+			if round > 0 {
+				early = func() error { _, err := conn.ReadEarly(make([]byte, 5)); return err }
+			}
+			talk(t, conn, out, early, func() error {
+				_, err := conn.Write([]byte("x"))
+				conn.Read(make([]byte, 1)) // until close_notify
+				return err
+			})
+		}
+	})
+}
+
+// present skips a test, and fails it in CI, where Python finds no OpenSSL.
+func present(t *testing.T, said string) {
+	t.Helper()
+	switch {
+	case said != "no libssl\n":
+	case os.Getenv("CI") == "true":
+		t.Fatal(said)
+	default:
+		t.Skip("Python finds no libssl on this machine; CI has it")
+	}
+}
+
+// TestChannelBindingPython: tls-unique in both roles, which is another message's in
+// a connection that is resumed (RFC 5929, Section 3.1).
+func TestChannelBindingPython(t *testing.T) {
+	cert, key, ca := files(t, pki.P256)
+	start := func(t *testing.T, role, port string) *bufio.Reader {
+		return python(t, "-c", pythonBinding, role, port, ca, cert, key)
 	}
 	check := func(t *testing.T, round int, conn *handclasp.Conn, out *bufio.Reader) {
 		t.Helper()

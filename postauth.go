@@ -91,7 +91,8 @@ type request struct {
 // the handshake of TLS 1.3 (RFC 9846, Section 4.7.2), and waits for the answer. It
 // is judged by the configuration's ClientAuth and ClientCAs, and Info has the
 // outcome; a client that does not satisfy them is refused, which ends the
-// connection, with the error that is returned. See ServerConfig.AskLater for how
+// connection, with the error that is returned. The last answer counts: who shows
+// nothing when asked again has no certificate any more. See ServerConfig.AskLater for how
 // not to ask in the handshake already. It does the handshake if that has not
 // happened.
 //

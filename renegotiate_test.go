@@ -155,13 +155,15 @@ func TestRenegotiationReadDeadline(t *testing.T) {
 	t.Run("for an answer", func(t *testing.T) {
 		client, p := manipulated(t)
 		p.say(iana.ContentHandshake, helloRequest)
+		read := make(chan error, 1)
+		go func() { _, err := client.Read(make([]byte, 1)); read <- err }()
+		p.hello() // the answer to it never comes
 		client.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-		within(t, 5*time.Second, "Read", func() {
-			if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		within(t, 10*time.Second, "Read", func() {
+			if err := <-read; !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error(err)
 			}
 		})
-		p.hello()
 		client.SetReadDeadline(time.Time{})
 		p.say(iana.ContentApplicationData, []byte("x"))
 		p.say(iana.ContentAlert, []byte{1, byte(iana.CloseNotify)})

@@ -93,6 +93,7 @@ type captured struct {
 	v       iana.Version
 	id      iana.CipherSuite
 	resumed string // how
+	but     string // what is unusual about it
 }
 
 // TestTshark: Wireshark's dissector decrypts what we sent with our key log, so both
@@ -110,13 +111,16 @@ func TestTshark(t *testing.T) {
 		{v: iana.TLS12, id: iana.TLS_DHE_PSK_WITH_AES_128_CBC_SHA}, {v: iana.TLS12, id: iana.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
 		{v: iana.TLS11, id: iana.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}, {v: iana.TLS10, id: iana.TLS_RSA_WITH_AES_128_CBC_SHA},
 		{v: iana.TLS10, id: iana.TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA},
-		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "ticket"}, {iana.TLS13, iana.TLS_AES_256_GCM_SHA384, "0-RTT"},
-		{iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ticket"}, {iana.TLS12, iana.TLS_RSA_WITH_AES_128_CBC_SHA256, "session ID"},
-		{iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "session ID"},
+		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "ticket", ""}, {iana.TLS13, iana.TLS_AES_256_GCM_SHA384, "0-RTT", ""},
+		{iana.TLS12, iana.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ticket", ""}, {iana.TLS12, iana.TLS_RSA_WITH_AES_128_CBC_SHA256, "session ID", ""},
+		{iana.TLS10, iana.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "session ID", ""},
+		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "", "psk_ke"}, {iana.TLS13, iana.TLS_CHACHA20_POLY1305_SHA256, "ticket", "retried"},
+		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "0-RTT", "refused"}, {iana.TLS13, iana.TLS_AES_256_GCM_SHA384, "0-RTT", "retried"},
+		{iana.TLS13, iana.TLS_AES_128_GCM_SHA256, "", "rekeyed"},
 	}
 	for i, c := range cases {
 		holder := []fault.Role{fault.Client, fault.Server}[i%2]
-		t.Run(strings.TrimSuffix(fmt.Sprintf("%v/%v/key log of the %v/%s", c.v, c.id, holder, c.resumed), "/"), func(t *testing.T) {
+		t.Run(strings.TrimRight(fmt.Sprintf("%v/%v/key log of the %v/%s/%s", c.v, c.id, holder, c.resumed, c.but), "/"), func(t *testing.T) {
 			text := decrypted(t, tshark, c, holder)
 			for _, want := range []string{"/a-secret-path", "a secret answer"} {
 				if !strings.Contains(text, want) {
@@ -136,7 +140,7 @@ func decrypted(t *testing.T, tshark string, how captured, holder fault.Role) str
 	}
 	var log bytes.Buffer
 	client, server := clientConfig(), &handclasp.ServerConfig{Certificates: []handclasp.Certificate{identities[key]().ours}}
-	if suite.ByID(id).Exchange.PreShared() {
+	if suite.ByID(id).Exchange.PreShared() || how.but == "psk_ke" {
 		client.PSKs = []handclasp.PSK{{Identity: []byte("somebody"), Key: make([]byte, 16)}}
 		server.PSKs = client.PSKs
 	}
@@ -151,6 +155,15 @@ func decrypted(t *testing.T, tshark string, how captured, holder fault.Role) str
 			t.Fatal(err)
 		}
 	}
+	switch how.but {
+	case "psk_ke":
+		client.AllowPSKWithoutDHE, server.AllowPSKWithoutDHE = true, true
+		client.CurvePreferences, server.CurvePreferences = []iana.Group{iana.X25519}, []iana.Group{iana.Secp384r1}
+	case "retried":
+		server.CurvePreferences = []iana.Group{iana.Secp384r1}
+	case "refused":
+		server.EarlyData = 0
+	}
 	if holder == fault.Client {
 		client.KeyLogWriter = &log
 	} else {
@@ -160,15 +173,26 @@ func decrypted(t *testing.T, tshark string, how captured, holder fault.Role) str
 	wire := newCapture(raw)
 	c, s := handclasp.Client(wire, client), handclasp.Server(far, server)
 	err := both(func() error {
-		write := c.Write
+		request := []byte("GET /a-secret-path HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if how.resumed == "0-RTT" {
-			write = c.WriteEarly
-		}
-		if _, err := write([]byte("GET /a-secret-path HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			return err
+			if _, err := c.WriteEarly(request); err != nil {
+				return err
+			}
 		}
 		if err := c.Handshake(); err != nil {
 			return err
+		}
+		if how.but == "rekeyed" {
+			for range 2 {
+				if err := c.KeyUpdate(true); err != nil {
+					return err
+				}
+			}
+		}
+		if c.Info().EarlyData.State != flow.EarlyAccepted {
+			if _, err := c.Write(request); err != nil {
+				return err
+			}
 		}
 		if err := c.CloseWrite(); err != nil {
 			return err
@@ -187,8 +211,10 @@ func decrypted(t *testing.T, tshark string, how captured, holder fault.Role) str
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Info().Resumed != (how.resumed != "") || (c.Info().EarlyData.State == flow.EarlyAccepted) != (how.resumed == "0-RTT") {
-		t.Fatalf("%+v", c.Info())
+	early := how.resumed == "0-RTT" && how.but == ""
+	if i := c.Info(); i.Resumed != (how.resumed != "") || (i.EarlyData.State == flow.EarlyAccepted) != early ||
+		i.Retried != (how.but == "retried") || v == iana.TLS13 && i.ForwardSecrecy == (how.but == "psk_ke") {
+		t.Fatalf("%+v", i)
 	}
 	dir := t.TempDir()
 	pcap, keys := filepath.Join(dir, "capture.pcap"), filepath.Join(dir, "keys.log")

@@ -5,7 +5,10 @@
 // The zero value is safe and useful. A configuration is read, never written,
 // by connections, and may serve many at once; it must not change while in use.
 // What a configuration can't mean is refused when it is first used, with the
-// field and the accepted values named.
+// field and the accepted values named. A field that is for some versions, as its comment
+// says, has no effect where another is spoken, nor where its version is left out: the same
+// configuration serves peers of all kinds, and hooks lower versions for some of them. The
+// command, where a person chooses for one purpose, refuses flags without effect.
 package config
 
 import (
@@ -103,7 +106,8 @@ type ClientConfig struct {
 	// TLS 1.3 offers all of them; below, a cipher suite with PSK in its name uses
 	// the first. A server that takes one shows no certificate, except with
 	// RSA_PSK; all others still must, for ServerName. PSK.Import makes one key serve
-	// with all cipher suites of TLS 1.3.
+	// with all cipher suites of TLS 1.3. Keys that no version and suite here can use are
+	// passed over; see Params.UsesPSK.
 	PSKs []PSK
 
 	// MinDHBits is the shortest modulus taken from a server that makes its own
@@ -111,14 +115,14 @@ type ClientConfig struct {
 	// nothing below 1024 is ever taken.
 	MinDHBits int
 
-	// KeyShares are the groups to send a key share for at once; they must be
+	// KeyShares are the groups of TLS 1.3 to send a key share for at once; they must be
 	// in CurvePreferences. Nil means the most preferred group and, if that is
 	// a hybrid, the most preferred one that is not. An empty list sends none
 	// and costs a round trip.
 	KeyShares []iana.Group
 
 	// SendAuthorities has the ClientHello name the authorities of RootCAs, for a
-	// server with certificates of several (RFC 9846, Section 4.3.4); it needs
+	// server of TLS 1.3 with certificates of several (RFC 9846, Section 4.3.4); it needs
 	// RootCAs. Everybody on the path sees the names. If together they have more
 	// than about 65,000 bytes, none is sent.
 	SendAuthorities bool
@@ -163,7 +167,7 @@ type ClientConfig struct {
 	PermuteExtensions bool
 
 	// NoMiddleboxCompat leaves out the session ID and the ChangeCipherSpec
-	// that make the handshake look like TLS 1.2 (RFC 9846, Appendix E.4).
+	// that make the handshake of TLS 1.3 look like TLS 1.2 (RFC 9846, Appendix E.4).
 	NoMiddleboxCompat bool
 
 	// Sessions keeps what servers give to resume a connection with, and gives it
@@ -187,14 +191,14 @@ type ClientConfig struct {
 	// reads. A server of ours never renegotiates.
 	MaxRenegotiations int
 
-	// EarlyData lets Conn.WriteEarly send 0-RTT data wherever the session allows it;
+	// EarlyData lets Conn.WriteEarly send 0-RTT data, in TLS 1.3, wherever the session allows it;
 	// a connection that begins with anything else, such as Write, offers none. An
 	// Engine offers it in each hello, unless NoEarly was called. It can be replayed
 	// by who watches the wire and has no forward secrecy: send nothing that must not
 	// happen twice.
 	EarlyData bool
 
-	// AllowPSKWithoutDHE lets the server go on with a PSK or session alone
+	// AllowPSKWithoutDHE lets a server of TLS 1.3 go on with a PSK or session alone
 	// (psk_ke), which spares a key exchange and costs forward secrecy: who steals
 	// the key later can read what was recorded before.
 	AllowPSKWithoutDHE bool
@@ -300,8 +304,8 @@ type ServerConfig struct {
 	// offers one among its first identities (Limits.Identities) needs no certificate,
 	// so they are not looked at where ClientAuth requires one; below, the cipher
 	// suites with PSK in their name use the one that the client names, and a
-	// client that names another fails as with a wrong key. A server with PSKs can
-	// do without Certificates. PSKHint, if not empty, tells clients of TLS 1.2 and
+	// client that names another fails as with a wrong key. A server with PSKs that it can
+	// use can do without Certificates. PSKHint, if not empty, tells clients of TLS 1.2 and
 	// below which to choose (RFC 4279, Section 5.2).
 	PSKs    []PSK
 	PSKHint string
@@ -351,13 +355,13 @@ type ServerConfig struct {
 	TicketLifetime time.Duration
 
 	// EarlyData is how many bytes of 0-RTT data the server takes with each ticket
-	// that it gives from now on; 0 means none. It needs Tickets and a Guard, and
+	// of TLS 1.3 that it gives from now on; 0 means none. It needs Tickets and a Guard, and
 	// what is taken may still be replayed to another server that does not share
 	// the Guard's store (RFC 9846, Section 8).
 	EarlyData uint32
 	Guard     ReplayGuard
 
-	// CookieKey, if set, makes HelloRetryRequests stateless: what the server
+	// CookieKey, if set, makes the HelloRetryRequests of TLS 1.3 stateless: what the server
 	// must remember travels in the cookie extension, authenticated with this
 	// key, and any server with the same key can take the second ClientHello
 	// (RFC 9846, Section 4.3.2). 32 bytes or more, random.
@@ -474,9 +478,22 @@ func (c *ServerConfig) Params() (Params, error) {
 		err = p.checkPSKs(c.PSKs)
 	}
 	if err == nil {
+		err = c.checkProof(&p)
+	}
+	if err == nil {
 		p.Limits, err = c.Limits.resolve()
 	}
 	return p, err
+}
+
+// checkProof refuses a server that has nothing but pre-shared keys to prove itself
+// with, and can use none.
+func (c *ServerConfig) checkProof(p *Params) error {
+	if len(c.Certificates) > 0 || c.GetCertificate != nil || c.GetConfigForClient != nil || p.UsesPSK(c.PSKs, false) && !c.ClientAuth.Requires() {
+		return nil
+	}
+	return fault.ConfigNoCertificate.In("Certificates").Saw("none, and no key of PSKs that this configuration can use",
+		"a certificate; or for a key TLS 1.3 with a suite of its hash, or a suite with PSK in its name, and a ClientAuth that does not require a certificate")
 }
 
 // checkMade refuses certificates that nobody made.

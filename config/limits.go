@@ -30,6 +30,11 @@ type Limits struct {
 	// with. The default of MessageBytes grows with CertificateBytes.
 	MessageBytes, HelloBytes int
 
+	// HelloParts is how many extensions a ClientHello may have, and protocols, key
+	// shares, authorities and other items in them, together. One of two bytes takes
+	// fifteen times as many in memory. Suites, groups and schemes do not count.
+	HelloParts int
+
 	// Certificates is how many a peer's chain may have, and CertificateBytes how
 	// long they may be together. What goes beyond the defaults is not kept with a
 	// session.
@@ -101,6 +106,7 @@ var limits = []Limit{
 	{"HandshakeBytes", "all that is received for a handshake", "bytes", 1 << 20, 1 << 12, many, false, fault.HandshakeTooLong},
 	{"MessageBytes", "a handshake message", "bytes", 1<<18 + frame, 1 << 12, longest, false, fault.MessageTooLarge},
 	{"HelloBytes", "a message of a client but its Certificate", "bytes", 1 << 16, 1 << 10, longest, false, fault.MessageTooLarge},
+	{"HelloParts", "extensions, protocols, key shares and other items of a ClientHello", "", 1000, 32, many, false, fault.HelloTooManyParts},
 	{"Certificates", "certificates in a chain", "", 32, 1, many, false, fault.CertTooMany},
 	{"CertificateBytes", "the certificates of a chain together", "bytes", 1 << 18, 1 << 10, longest - frame, false, fault.CertTooLarge},
 	{"CertificateParts", "names and other elements in a chain", "", 4096, 64, many, false, fault.CertTooManyParts},

@@ -97,6 +97,22 @@ func (p *PSK) check() error {
 	return nil
 }
 
+// UsesPSK reports whether a handshake can go by a key of list: in TLS 1.3 by one that has
+// an identity, if there is a suite of its hash, and below by a suite with PSK in its
+// name. A suite of RSA_PSK counts only together with certificates.
+func (p *Params) UsesPSK(list []PSK, certificates bool) bool {
+	if len(list) == 0 {
+		return false
+	}
+	old := slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool {
+		s := suite.ByID(id)
+		return s.Exchange.PreShared() && (certificates || s.Auth == suite.NoKey)
+	})
+	return old || slices.Contains(p.Versions, iana.TLS13) && slices.ContainsFunc(list, func(k PSK) bool {
+		return len(k.Identity) > 0 && p.Speaks(k.KDF())
+	})
+}
+
 // Speaks reports whether a cipher suite of TLS 1.3 with hash h is among p's.
 func (p *Params) Speaks(h keys.Hash) bool {
 	return slices.ContainsFunc(p.Suites, func(id iana.CipherSuite) bool {

@@ -94,7 +94,7 @@ func (o *outcome) String() string {
 	case Reset:
 		return "the connection was reset " + after
 	case Silent:
-		s := "nothing came within " + o.took.Round(time.Millisecond).String() + " " + after
+		s := "nothing came within " + lasting(o.took.Seconds()) + " " + after
 		if o.hungUp {
 			s += "; then the server closed the connection"
 		}

@@ -112,16 +112,27 @@ func (p *prober) pace(ctx context.Context) error {
 		return errBudget
 	}
 	if p.o.Rate > 0 && !p.last.IsZero() {
-		if err := sleep(ctx, time.Until(p.last.Add(time.Duration(float64(time.Second)/p.o.Rate)))); err != nil {
+		due := p.last.Add(time.Duration(float64(time.Second) / p.o.Rate))
+		if err := p.o.clock.Sleep(ctx, due.Sub(p.o.clock.Now())); err != nil {
 			return err
 		}
 	}
 	p.used++
-	p.last = time.Now()
+	p.last = p.o.clock.Now()
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// A clock is what the pauses between connections go by.
+type clock interface {
+	Now() time.Time
+	Sleep(context.Context, time.Duration) error
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

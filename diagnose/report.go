@@ -191,5 +191,15 @@ func (d *diagnosis) notice(format string, args ...any) {
 	d.Noticed = append(d.Noticed, fmt.Sprintf(format, args...))
 }
 
-// elapsed is how long it took.
+// Took is how long it all took, for people.
+func (r *Report) Took() string { return lasting(r.Seconds) }
+
+func lasting(seconds float64) string {
+	if seconds < 0.1 {
+		return fmt.Sprintf("%.0f ms", max(1, seconds*1000))
+	}
+	return fmt.Sprintf("%.1f s", seconds)
+}
+
+// elapsed is how long it took, in seconds.
 func elapsed(start time.Time) float64 { return time.Since(start).Round(time.Millisecond).Seconds() }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/handclasp/handclasp/diagnose"
 )
@@ -47,5 +48,18 @@ func TestSchema(t *testing.T) {
 		if n > 0 {
 			t.Errorf("%s is told of, and is not there", name)
 		}
+	}
+}
+
+// TestTook: no time is told as none.
+func TestTook(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "1 ms", 0.003: "3 ms", 0.0994: "99 ms", 0.1: "0.1 s", 12.34: "12.3 s"} {
+		r := diagnose.Report{Seconds: seconds}
+		if got := r.Took(); got != want {
+			t.Errorf("%v is told as %q, want %q", seconds, got, want)
+		}
+	}
+	if s, want := diagnose.Silence(2007*time.Millisecond), "nothing came within 2.0 s in answer to the ClientHello"; s != want {
+		t.Errorf("%q, want %q", s, want)
 	}
 }

@@ -53,6 +53,7 @@ type Options struct {
 	Reverse func(ctx context.Context, addr string) ([]string, error)
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	Getenv  func(name string) string
+	clock   clock
 
 	Progress func(what string, connections int) // called before each probe; may be nil
 }
@@ -91,6 +92,9 @@ func (o *Options) defaults() {
 	}
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
+	}
+	if o.clock == nil {
+		o.clock = systemClock{}
 	}
 }
 

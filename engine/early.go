@@ -6,12 +6,13 @@ import (
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/flow"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/hs"
 	"github.com/handclasp/handclasp/internal/record"
 )
 
 // NoEarly has a client offer no 0-RTT data though its configuration lets it: nobody has
 // any to send, and who has offered some must break off if the server has gone back to
-// TLS 1.2 (RFC 9846, Appendix D.3). It does nothing once Output, Ask or Recv was called.
+// TLS 1.2 (RFC 9846, Appendix E.3). It does nothing once Output, Ask or Recv was called.
 func (e *Engine) NoEarly() {
 	if !e.started {
 		e.options.NoEarly = true
@@ -80,6 +81,20 @@ func (e *Engine) outSpent(n int) bool {
 	return e.out.NeedsUpdate() || e.out.Seq()+records >= e.outSuite.Limit || e.limit > 0 && e.out.Seq()+records >= uint64(e.limit)
 }
 
+// ExportEarlyKeyingMaterial is ExportKeyingMaterial for what goes with 0-RTT data (RFC
+// 9846, Section 7.5): a client has it once its hello offers some, so when Ask has
+// nothing more to ask, a server once it has accepted them. It is bound to the
+// ClientHello alone, and like the data may be replayed. It fails with rule ExportEarly
+// where no 0-RTT data was offered or it was turned down, and with ExportLength or
+// ExportLabel. Any goroutine may call it.
+func (e *Engine) ExportEarlyKeyingMaterial(label string, context []byte, length int) ([]byte, error) {
+	exporter := e.earlyExporter.Load()
+	if exporter == nil {
+		return nil, fault.ExportEarly.New() // whose state is another goroutine's to look at
+	}
+	return exporter.Export(label, context, length)
+}
+
 // Early reports whether the data that Recv returned last came in 0-RTT: it may be a
 // replay, and it comes before the handshake is complete. Like Recv, it belongs to
 // the reading side.
@@ -109,6 +124,9 @@ func (l *layer) ClearWrite() {
 	(*Engine)(l).sealFlight()
 	l.out, l.outSuite, l.outSecret, l.outEpoch = record.Half{}, nil, secret{}, flow.Clear
 }
+
+// EarlyExporter keeps what ExportEarlyKeyingMaterial goes by.
+func (l *layer) EarlyExporter(x *hs.Exporter) { l.earlyExporter.Store(x) }
 
 // SkipEarlyData drops what is twice as long as the tickets promised, and a little
 // more: records have a frame and may be padded.

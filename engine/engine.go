@@ -33,17 +33,18 @@ import (
 // From then on one Recv and any number of the other calls may run at once.
 type Engine struct {
 	role    fault.Role
+	started bool
 	options hs.Options
 	machine hs.Machine
-	started bool
 
 	reader // Recv's own
 	writer // under its own lock
 
-	connected atomic.Bool
-	again     atomic.Bool                  // a renegotiation is going on
-	info      atomic.Pointer[flow.Settled] // from CONNECTED on
-	exporter  atomic.Pointer[hs.Exporter]
+	connected     atomic.Bool
+	again         atomic.Bool                  // a renegotiation is going on
+	info          atomic.Pointer[flow.Settled] // from CONNECTED on
+	exporter      atomic.Pointer[hs.Exporter]
+	earlyExporter atomic.Pointer[hs.Exporter] // nil without 0-RTT
 
 	watch *watcher // nil if there is none
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/handclasp/handclasp/config"
@@ -37,6 +38,65 @@ func costly(t *testing.T, l config.Limits, serial int64) []byte {
 	return der
 }
 
+// heapInUse is what lives after everything else was collected.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one's cleanups let go of
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestHalfOpenHello: the dearest ClientHello, which was answered and whose sender says
+// no more, makes a server hold what docs/limits.md says. That is so because HelloParts
+// bounds how many items it has: of two bytes each there could be 30,000.
+func TestHalfOpenHello(t *testing.T) {
+	l := config.DefaultLimits()
+	for name, fill := range map[string]func(h *wire.ClientHello, n int){
+		"protocols": func(h *wire.ClientHello, n int) { h.ALPN = append(slices.Repeat([][]byte{{1}}, n), []byte("h2")) },
+		"extensions": func(h *wire.ClientHello, n int) {
+			for i := range n {
+				h.Extensions.AddRaw(iana.ExtensionType(20000+i), nil)
+			}
+		},
+	} {
+		p := newPair(t, func(c *config.ClientConfig, s *config.ServerConfig) {
+			c.CurvePreferences, c.NextProtos, s.NextProtos = []iana.Group{iana.X25519}, []string{"h2"}, []string{"h2"}
+		})
+		p.client.Edit(only(func(h *wire.ClientHello) {
+			fill(h, l.HelloParts-30)
+			h.Extensions.AddRaw(60000, make([]byte, l.HelloBytes-6000))
+		}))
+		hello := p.client.Output(nil)
+		const clients = 20
+		held := make([]*Engine, clients)
+		before := heapInUse()
+		for i := range held {
+			server, err := NewServer(p.serverConfig)
+			must(t, err)
+			for in := bytes.Clone(hello); len(in) > 0; {
+				n, _, err := server.Recv(in)
+				must(t, err)
+				in = in[n:]
+			}
+			for server.Ask() != nil {
+				p.reply(server.Ask())
+			}
+			server.Output(nil)
+			if s := server.Info().State; s != fault.WaitFinished {
+				t.Fatalf("%s: the server is in %v", name, s)
+			}
+			held[i] = server
+		}
+		each := (heapInUse() - before) / clients
+		t.Logf("%s: %d bytes each for a hello of %d", name, each, len(hello))
+		if each > 200<<10 || each < int64(l.HelloBytes)/2 {
+			t.Errorf("%s: a hello makes the server hold %d bytes", name, each)
+		}
+		runtime.KeepAlive(held)
+	}
+}
+
 // TestHalfOpenMemory: what a client that has proven nothing makes a server hold, by
 // the dearest certificate and the beginning of the longest message behind it, is no
 // more than docs/limits.md says.
@@ -50,14 +110,7 @@ func halfOpen(t *testing.T, l config.Limits, most int64) {
 	const clients = 20
 	n := l.HelloBytes // of the next message, of which the last byte never comes
 	held := make([]*Engine, clients)
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC() // what the first one's cleanups let go of
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := heap()
+	before := heapInUse()
 	for i := range held {
 		p := newPair(t, mutual(t, pki.P256), hello(1500), func(_ *config.ClientConfig, s *config.ServerConfig) {
 			s.ClientAuth, s.Limits = config.RequireAnyClientCert, l
@@ -82,7 +135,7 @@ func halfOpen(t *testing.T, l config.Limits, most int64) {
 		}
 		held[i] = p.server.Engine
 	}
-	each := (heap() - before) / clients
+	each := (heapInUse() - before) / clients
 	t.Logf("%d bytes each", each)
 	if each > most || each < int64(l.CertificateBytes) {
 		t.Errorf("a client makes the server hold %d bytes, want at most %d", each, most)

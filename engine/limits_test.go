@@ -41,6 +41,7 @@ func strains(t *testing.T) map[string]strain {
 	return map[string]strain{
 		"HandshakeBytes": {options: []option{hello(5000)}, takes: func(p *pair) int { return p.server.Received() }},
 		"HelloBytes":     {options: []option{hello(2000)}, takes: count(2000 - wire.HeaderLen)},
+		"HelloParts":     {options: []option{manyProtocols}, takes: func(p *pair) int { return parts(t, p.client.sent) }},
 		"MessageBytes": {client: true, takes: count(5000), after: func(t *testing.T, p *pair) {
 			inject(t, p.server, ticketOf(t, 5000))
 		}},
@@ -92,6 +93,21 @@ func hello(n int) option {
 	return func(c *config.ClientConfig, _ *config.ServerConfig) {
 		c.CurvePreferences, c.PadHello = []iana.Group{iana.X25519}, n
 	}
+}
+
+// manyProtocols has the client offer a hundred.
+func manyProtocols(c *config.ClientConfig, _ *config.ServerConfig) {
+	for i := range 100 {
+		c.NextProtos = append(c.NextProtos, fmt.Sprintf("protocol/%d", i))
+	}
+}
+
+// parts are the extensions of the hello that begins what was sent, and the items in them.
+func parts(t *testing.T, sent []byte) int {
+	t.Helper()
+	var h wire.ClientHello
+	must(t, wire.Decode(sent[record.HeaderLen:record.HeaderLen+int(sent[3])<<8+int(sent[4])], &h))
+	return h.Extensions.Len() + len(h.ALPN) + len(h.KeyShares)
 }
 
 // ticketOf is a NewSessionTicket with a body of n bytes.

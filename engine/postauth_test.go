@@ -339,3 +339,66 @@ func TestUnreadAnswers(t *testing.T) {
 		t.Errorf("after %d requests: %v", asked, err)
 	}
 }
+
+// The last answer counts: who shows nothing is nobody, whoever it was before.
+func TestPostHandshakeTakenBack(t *testing.T) {
+	var own []config.Certificate
+	p := newPair(t, asksLater(t), func(c *config.ClientConfig, s *config.ServerConfig) {
+		s.ClientAuth = config.VerifyClientCertIfGiven
+		own, c.Certificates = c.Certificates, nil
+		c.GetClientCertificate = func(*config.CertificateRequestInfo) (*config.Certificate, error) {
+			if len(own) == 0 {
+				return nil, nil
+			}
+			return &own[0], nil
+		}
+	}).connect(t)
+	for round, shows := range []bool{true, false, true} {
+		kept := own
+		if !shows {
+			own = nil
+		}
+		must(t, p.server.RequestCertificate())
+		p.pump(t)
+		own = kept
+		s, c := p.server.Info(), p.client.Info()
+		if p.server.err != nil || (s.Peer != nil) != shows || (s.ClientScheme != 0) != shows || c.ClientScheme != s.ClientScheme {
+			t.Errorf("round %d: the server knows %+v by %v, the client signed with %v; %v", round, s.Peer, s.ClientScheme, c.ClientScheme, p.server.err)
+		}
+	}
+}
+
+// A resumed connection whose client was not asked is one where it can be asked.
+func TestPostHandshakeResumed(t *testing.T) {
+	shelf := newShelf()
+	for round := range 3 {
+		p, _ := again(t, asksLater(t), resumes(shelf))
+		must(t, p.server.RequestCertificate())
+		p.exchange(t, 100)
+		if i := p.server.Info(); i.Resumed != (round > 0) || i.Peer == nil || !i.Peer.Verified() {
+			t.Errorf("connection %d: %+v", round, i)
+		}
+	}
+}
+
+// What a hook showed after the handshake is the hook's to show the next time too: a
+// ticket that comes then is not kept (OpenSSL's servers give one).
+func TestTicketAfterHook(t *testing.T) {
+	for _, hook := range []bool{false, true} {
+		shelf := newShelf()
+		p := newPair(t, asksLater(t), resumes(shelf), func(c *config.ClientConfig, s *config.ServerConfig) {
+			s.TicketCount = -1
+			if own := c.Certificates; hook {
+				c.Certificates = nil
+				c.GetClientCertificate = func(*config.CertificateRequestInfo) (*config.Certificate, error) { return &own[0], nil }
+			}
+		}).connect(t)
+		must(t, p.server.RequestCertificate())
+		p.pump(t)
+		inject(t, p.server, &wire.NewSessionTicket{Lifetime: 60, Nonce: []byte{0}, Ticket: []byte("later"), Extensions: wire.Extensions{Present: true}})
+		p.exchange(t, 100)
+		if got := len(shelf.sessions["localhost"]); (got == 0) != hook {
+			t.Errorf("hook: %v; %d sessions are kept", hook, got)
+		}
+	}
+}

@@ -324,6 +324,8 @@ func TestServerNeverWidens12(t *testing.T) {
 		{"another pre-shared key", ofPSK, both(ofPSK, server(func(s *config.ServerConfig) {
 			s.PSKs = []config.PSK{{Identity: []byte("somebody"), Key: []byte("another of 16 by")}}
 		})), nil, "a pre-shared key that is not known now"},
+		{"pre-shared key, policy: none, then request", ofPSK, both(ofPSK, server(func(s *config.ServerConfig) { s.ClientAuth = config.RequestClientCert })), nil, ""},
+		{"pre-shared key, policy: none, then require", ofPSK, both(ofPSK, server(func(s *config.ServerConfig) { s.ClientAuth = config.RequireAnyClientCert })), nil, "now a certificate is required"},
 	} {
 		t.Run(c.property, func(t *testing.T) {
 			s := newShelf()

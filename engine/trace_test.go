@@ -376,7 +376,7 @@ func TestTraceFiles(t *testing.T) {
 		private, messages, keys, records, secrets int
 	}{
 		{"simple", 2, 8, 4, 9, 5},
-		{"early", 2, 6, 5, 10, 6},
+		{"early", 2, 6, 5, 10, 7},
 		{"retry", 3, 9, 4, 8, 5},
 	} {
 		tr := readTrace(t, "testdata/rfc8448-"+c.name+".txt")

@@ -140,6 +140,9 @@ func TestServerNeverWidens(t *testing.T) {
 	}
 	const old = config.RequireAndVerifyClientCert
 	passing := briefClient(t)
+	waits := func(p config.ClientAuthType) option {
+		return both(policy(p), func(c *config.ClientConfig, s *config.ServerConfig) { c.PostHandshakeAuth, s.AskLater = true, true })
+	}
 	showsNone := func(c *config.ClientConfig, _ *config.ServerConfig) { c.Certificates = nil }
 	for _, c := range []struct {
 		property      string
@@ -165,6 +168,11 @@ func TestServerNeverWidens(t *testing.T) {
 		{"policy: request and none shown, then require", both(policy(config.RequestClientCert), showsNone), both(policy(config.RequireAnyClientCert), showsNone), nil, "the client showed no certificate then, and now one is required"},
 		{"policy: request, then verify", both(policy(config.RequestClientCert), server(func(s *config.ServerConfig) { s.ClientCAs = nil })), both(policy(old), server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
 		{"client authorities", policy(old), both(policy(old), server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
+		{"policy: require later, then the same", waits(old), waits(old), nil, ""},
+		{"policy: require, then require later", policy(old), waits(old), nil, ""},
+		{"policy: require later, then require", waits(old), policy(old), nil, "the client was not asked for a certificate then"},
+		{"policy: request later, then request", waits(config.RequestClientCert), policy(config.RequestClientCert), nil, "the client was not asked for a certificate then"},
+		{"policy: require, then require later, other authorities", policy(old), both(waits(old), server(func(s *config.ServerConfig) { s.ClientCAs = others.Pool() })), nil, "today the client's certificate would be refused"},
 		{"end of the client's chain, before", both(passing, longTickets), both(passing, longTickets, later(23*time.Hour)), nil, ""},
 		{"end of the client's chain, after", both(passing, longTickets), both(passing, longTickets, later(25*time.Hour)), nil, "today the client's certificate would be refused"},
 		{"client's chain", policy(old), policy(old), sealed(func(s *session.State) { s.Peer = [][]byte{{1}} }), "the client's certificates can't be read"},

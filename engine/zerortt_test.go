@@ -77,7 +77,7 @@ func TestEarlyData(t *testing.T) {
 		{"accepted with ALPN", alpn(h2, h2), alpn(h2, h2), guard{say: session.Accepted}, flow.EarlyAccepted, true, ""},
 		{"accepted, mutual TLS", asks(t, config.RequireAndVerifyClientCert), asks(t, config.RequireAndVerifyClientCert), guard{say: session.Accepted}, flow.EarlyAccepted, true, ""},
 		{"a replay", keep, keep, guard{say: session.HelloSeen}, flow.EarlyRejected, true, "It may be a replay: hello seen before."},
-		{"the guard fails", keep, keep, guard{say: session.Accepted, err: errors.New("no answer")}, flow.EarlyRejected, true, "It may be a replay: accepted."},
+		{"the guard fails", keep, keep, guard{say: session.Accepted, err: errors.New("no answer")}, flow.EarlyRejected, true, "It may be a replay: the guard gave no answer."},
 		{"off", keep, off, guard{say: session.Accepted}, flow.EarlyRejected, true, "This server takes none."},
 		{"less than promised", keep, less, guard{say: session.Accepted}, flow.EarlyRejected, true, "The ticket allows more than this server takes now."},
 		{"retried", keep, retry, guard{say: session.Accepted}, flow.EarlyRejected, true, "A HelloRetryRequest was needed."},
@@ -96,8 +96,16 @@ func TestEarlyData(t *testing.T) {
 				said := p.listen()
 				data := bytes.Repeat([]byte("early "), 100)
 				p.sendEarly(t, data[:500])
+				first, err := p.client.ExportEarlyKeyingMaterial("label", nil, 16)
+				must(t, err)
 				p.sendEarly(t, data[500:])
 				p.connect(t)
+				for _, s := range []*side{p.client, p.server} {
+					got, err := s.ExportEarlyKeyingMaterial("label", nil, 16)
+					if accepted := c.state == flow.EarlyAccepted; accepted != bytes.Equal(got, first) || accepted != (err == nil) || !accepted && !errors.Is(err, fault.ExportEarly) {
+						t.Errorf("exported early: %x, the client at first %x; %v", got, first, err)
+					}
+				}
 				client, server := p.client.Info().EarlyData, p.server.Info().EarlyData
 				if client.State != c.state || server.State != c.state || server.Reason != c.reason {
 					t.Fatalf("client %+v, server %+v; they said %+v", client, server, said.early)

@@ -252,7 +252,11 @@ func (r *Recorder) judged(of fault.Role, v *flow.Verdict, accepted bool) *Step {
 	}
 	switch {
 	case v.Verified():
-		s.say("A root that we trust vouches for what the certificate says. That the %v holds its private key is proved apart from that.", of)
+		by := "A root that we trust vouches for what the certificate says."
+		if len(v.Chains) > 0 && len(v.Chains[0]) == 1 {
+			by = "We trust this very certificate, so nobody need vouch for what it says."
+		}
+		s.say("%s That the %v holds its private key is proved apart from that.", by, of)
 	case accepted:
 		s.Title, s.Outcome = "The certificate is NOT good, and we go on", Waived
 		if of == fault.Client {

@@ -34,7 +34,11 @@ func (f *Failure) Lines() []Line {
 		during += fmt.Sprintf("; see step %d", f.Step)
 	}
 	out.add("during", during)
-	out.add("at fault", f.Side)
+	if f.Received { // who gives up need not be who is at fault
+		out.add("ended by", f.Side)
+	} else {
+		out.add("at fault", f.Side)
+	}
 	out.add("found", f.Got)
 	out.add("expected", f.Want)
 	for _, o := range f.Offered {
@@ -98,10 +102,16 @@ func position(f *Failure) string {
 func (s *Story) Outcome() (outcome, word, text string) {
 	sum := &s.Summary
 	switch {
+	case s.Error != nil && sum.Connected:
+		return Broken, "Failed after the handshake.", s.Error.headline()
 	case s.Error != nil:
 		return Broken, "Failed.", s.Error.headline()
 	case sum.Connected && sum.Verified != nil && !*sum.Verified:
-		return Waived, "Connected, but to nobody known:", fmt.Sprintf("%s failed and waved through (%s).", count(len(sum.Failed), "check"), strings.Join(sum.Failed, ", "))
+		were := "were"
+		if len(sum.Failed) == 1 {
+			were = "was"
+		}
+		return Waived, "Connected, but to nobody known:", fmt.Sprintf("%s failed and %s waved through (%s).", count(len(sum.Failed), "check"), were, strings.Join(sum.Failed, ", "))
 	case sum.Connected:
 		return Passed, "Connected.", "The handshake is complete."
 	}
@@ -197,6 +207,8 @@ func (s *Summary) prospects() string {
 		return "yes, but not for the 0-RTT data: the other keys come from shares made for this connection alone, the early key from the pre-shared key only"
 	case s.ForwardSecrecy && (s.External || strings.HasSuffix(s.KeyExchange, "_PSK")):
 		return "yes: the keys come also from shares made for this connection alone, so a stolen pre-shared key opens no recording of it" + s.meanwhile()
+	case s.ForwardSecrecy && s.Resumed:
+		return "yes: the keys come also from shares made for this connection alone, so who gets hold of the session's pre-shared key, or of the key that seals the server's tickets, reads no recording of it"
 	case s.ForwardSecrecy:
 		return "yes: the keys come from shares made for this connection alone, so a stolen certificate key opens no recording of it" + s.meanwhile()
 	case s.Resumed && s.Extended != nil:
@@ -290,6 +302,8 @@ func (s *Story) identity() string {
 		text += "; not judged"
 	case !*sum.Verified:
 		text += "; NOT verified"
+	case sum.Root == sum.Peer && sum.Peer != "":
+		text += ", which is trusted itself"
 	case sum.Root != "":
 		text += "; vouched for by " + sum.Root
 	}

@@ -2,6 +2,8 @@ package explain_test
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -385,6 +387,124 @@ func TestPageRoundTrips(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page does not say %q", want)
 			}
+		}
+	}
+}
+
+// TestPageSchedule: the picture of the keys has the secrets that no key log names, and
+// what the server did not take leads nowhere.
+func TestPageSchedule(t *testing.T) {
+	lit := regexp.MustCompile(`(?s)<g class="(?:stage|key[a-z ]*) lit" data-step="(\d+)"><rect[^>]*>.*?<text[^>]*>([^<]*)<`)
+	for _, x := range []struct {
+		name string
+		want []string // boxes, each with the message or kind of the step that lights it up
+		in   []string // what goes in
+	}{
+		{"plain", []string{"Early Secret at keys", "Handshake Secret at keys", "Main Secret at keys"}, []string{"no pre-shared key: zeros"}},
+		{"resumed", []string{"Early Secret at client_hello", "binder_key at client_hello", "Main Secret at keys", "resumption_secret at new_session_ticket"}, []string{"pre-shared key"}},
+		{"psk-unknown", []string{"Early Secret at client_hello", "binder_key at client_hello", "Early Secret at keys"}, []string{"pre-shared key, not taken", "no pre-shared key: zeros"}},
+		{"afterwards", []string{"Main Secret at keys", "server_application_traffic_secret_1 at key_update"}, []string{"no pre-shared key: zeros"}},
+		{"tls12", nil, []string{"shared secret of x25519", "hash of the handshake so far"}},
+		{"tls12-no-ems", nil, []string{"shared secret of x25519", "both randoms"}},
+		{"dhe", nil, []string{"shared secret of ffdhe2048"}},
+		{"rsa", nil, []string{"made up by the client"}},
+		{"tls12-rsa-psk", nil, []string{"pre-shared key, the client's secret"}},
+		{"tls12-ecdhe-psk", nil, []string{"pre-shared key, shared secret"}},
+		{"tls12-psk", nil, []string{"pre-shared key"}},
+		{"tls12-resumed-ticket", []string{"Master secret at keys", "Key block at keys"}, []string{"kept of the earlier session"}},
+	} {
+		p := newPair(t)
+		for _, story := range stories {
+			if story.name == x.name {
+				story.setup(t, p)
+			}
+		}
+		s := p.run(t)
+		var b bytes.Buffer
+		check(t, page.Write(&b, s, page.Options{}))
+		_, wide, _ := strings.Cut(b.String(), `class="schedule wide"`)
+		wide, table, _ := strings.Cut(wide, "</svg>")
+		var got []string
+		for _, m := range lit.FindAllStringSubmatch(wide, -1) {
+			n, err := strconv.Atoi(m[1])
+			check(t, err)
+			got = append(got, m[2]+" at "+cmp.Or(s.Steps[n-1].Message, s.Steps[n-1].Kind))
+		}
+		for _, w := range x.want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s: no %s, but %q", x.name, w, got)
+			}
+			label, _, _ := strings.Cut(w, " ")
+			if strings.Contains(label, "_") && strings.Count(strings.ReplaceAll(table, "<wbr>", ""), `<th scope="row">`+label) != 1 {
+				t.Errorf("%s: %s is not in the table once", x.name, label)
+			}
+		}
+		for _, in := range x.in {
+			if !strings.Contains(wide, ">"+html.EscapeString(in)+"</text>") {
+				t.Errorf("%s: nothing says %q", x.name, in)
+			}
+		}
+	}
+}
+
+// TestPageOffers: what was taken of an offer is marked, and the legend says what is
+// there alone.
+func TestPageOffers(t *testing.T) {
+	p := newPair(t)
+	p.remember(t)
+	var b bytes.Buffer
+	check(t, page.Write(&b, p.run(t), page.Options{}))
+	if !strings.Contains(b.String(), "✓ session ticket</li>") {
+		t.Error("the session that was taken is not marked")
+	}
+	p = newPair(t)
+	p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"imap"}
+	text, _, _ := sound(t, p.run(t), page.Options{})
+	if strings.Contains(text, "application keys") {
+		t.Error("the legend names keys that nothing travels under")
+	}
+	p = newPair(t)
+	p.client.MaxVersion = iana.TLS12
+	text, _, _ = sound(t, p.run(t), page.Options{})
+	if strings.Contains(text, "application keys") || !strings.Contains(text, ", encrypted with the write keys") {
+		t.Error("TLS 1.2 is told to have application keys")
+	}
+}
+
+// TestPageChainOrder: not every server sends its chain in order, and the page says of
+// each certificate who signed it and not who comes next.
+func TestPageChainOrder(t *testing.T) {
+	named := func(subject, issuer string) explain.Certificate {
+		return explain.Certificate{Subject: "CN=" + subject, Issuer: "CN=" + issuer, NotBefore: "2026-01-01T00:00:00Z", NotAfter: "2027-01-01T00:00:00Z"}
+	}
+	for want, list := range map[string][]explain.Certificate{
+		"signed by ↓, signed by CN=root, which was not shown":                                   {named("leaf", "inner"), named("inner", "root")},
+		"signed by CN=inner, number 3 here, signed by itself, signed by CN=root, number 2 here": {named("leaf", "inner"), named("root", "root"), named("inner", "root")},
+		"signed by CN=other, which was not shown, signed by CN=root, which was not shown":       {named("leaf", "other"), named("inner", "root")},
+	} {
+		var b bytes.Buffer
+		check(t, page.Write(&b, &explain.Story{Role: "client", Steps: []explain.Step{{Number: 1, Kind: explain.KindMessage, Message: "certificate", Direction: explain.Received, Certificates: list}}}, page.Options{}))
+		var got []string
+		for _, m := range regexp.MustCompile(`<p class="signed">([^<]*)<`).FindAllStringSubmatch(b.String(), -1) {
+			got = append(got, m[1])
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestTrustedItself: of a certificate that is trusted itself nobody is said to vouch for it.
+func TestTrustedItself(t *testing.T) {
+	p := newPair(t)
+	issued, err := pki.SelfSigned(pki.Leaf{Names: []string{"localhost"}, Key: pki.P256}, birth)
+	check(t, err)
+	p.server.Certificates, p.client.RootCAs = []config.Certificate{own(t, issued.Chain, issued.Key)}, x509.NewCertPool()
+	p.client.RootCAs.AddCert(issued.Leaf)
+	text, _, _ := sound(t, p.run(t), page.Options{})
+	for words, want := range map[string]bool{"We trust this very certificate": true, "which is trusted itself": true, "vouched for by": false, "A root that we trust": false} {
+		if strings.Contains(text, words) != want {
+			t.Errorf("%q on the page: %v", words, !want)
 		}
 	}
 }

@@ -221,19 +221,24 @@ func (r *Recorder) Server(ev *flow.Event) {
 	defer r.mu.Unlock()
 	switch ev.Kind {
 	case flow.State:
-		r.other.enter(ev, r.since(0))
+		r.other.enter(transition(ev, r.since(0)))
 	case flow.Message:
 		r.other.pass(KindMessage, ev.Sent)
 	case flow.Record:
 		if ev.Content == iana.ContentChangeCipherSpec && !ev.Sent {
 			r.other.pass(KindCCS, false)
 		}
+	case flow.Alert:
+		r.other.pass(KindAlert, ev.Sent)
 	case flow.Choice:
 		r.server = append(r.server, copyDecision(ev.Decision))
 	case flow.Failure:
 		if r.otherWrong == nil {
 			e := *ev.Err
 			r.otherWrong = &e
+		}
+		if from := r.other.state(); from != fault.Failed.String() {
+			r.other.enter(failed(from, r.since(0).Microseconds()))
 		}
 	}
 }

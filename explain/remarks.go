@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 )
 
@@ -32,17 +33,17 @@ func (s *Story) Remarks() (out []Remark) {
 		add(true, Remark{Name: "forward_secrecy", Title: "Forward secrecy", Text: []string{sentence(capital(sum.prospects()))}, Grave: !sum.ForwardSecrecy})
 	}
 	add(sum.Resumed && sum.Connected, Remark{Name: "resumption", Title: "A session goes on", Text: []string{
-		"The two sides have met before and kept a secret. That stands for the certificates this time: who has it was there when they were shown. " + sentence(capital(sum.Session)), sentence(capital("Saved: " + sum.saved()))}})
+		"The two sides have met before and kept a secret. That stands for the certificates this time: who has it was there when they were shown.", sentence("What names it is the " + sum.Session), sentence(capital("Saved: " + sum.saved()))}})
 	add(sum.EarlyData != "", Remark{Name: "early_data", Title: "0-RTT: data before the answer", Text: []string{
 		"A client that resumes may send data along with its hello, before it has heard a word. Who records that data can send it again, so a server has to guard against replays, and it suits only what does no harm twice.", sentence(capital(sum.EarlyData))}})
 	add(sum.Signature != "" && sum.ClientSignature != "", Remark{Name: "mutual", Title: "Mutual TLS: both sides show who they are", Text: []string{
-		"The server asked the client for a certificate, and got one together with the proof that the client has its key. So the server knows who is calling, without a password."}})
+		"The server asked the client for a certificate, and got one together with the proof that the client has its key. If somebody whom the server trusts vouches for it, the server knows who is calling, without a password."}})
 	add(s.middlebox(), Remark{Name: "compatibility", Title: "Made to look old", Text: []string{
 		"The session ID in the hello and the ChangeCipherSpec records mean nothing. They make TLS 1.3 look like a resumed TLS 1.2 to devices on the path, some of which cut what they do not know (RFC 9846, Appendix E.4)."}})
 	add(sum.Version == iana.TLS10.String() || sum.Version == iana.TLS11.String(), Remark{Name: "obsolete", Title: sum.Version + " is obsolete", Grave: true, Text: []string{
 		"It rests on MD5 and SHA-1 and on ways to encrypt that have been broken again and again; RFC 8996 forbids it. Use TLS 1.3, or at least TLS 1.2."}})
 	add(sum.Connected && sum.Verified != nil && !*sum.Verified, Remark{Name: "unverified", Title: "Nobody knows who is at the other end", Grave: true, Text: []string{
-		"Checks of the certificate failed and were waved through. The connection is encrypted, but perhaps to somebody in the middle."}})
+		"Checks of the certificate failed and were waved through. " + s.stranger()}})
 	slices.SortStableFunc(out, func(a, b Remark) int {
 		switch {
 		case a.Grave == b.Grave:
@@ -65,6 +66,14 @@ func (s *Story) retried() string {
 		}
 	}
 	return "The server wanted to see first that the client can be reached at its address, so it asked for another hello, with its cookie in it."
+}
+
+// stranger says what it means that nobody vouches for the other side.
+func (s *Story) stranger() string {
+	if s.Role == fault.Server.String() {
+		return "The client has the key of what it showed, and calls itself what it likes."
+	}
+	return "The connection is encrypted, but perhaps to somebody in the middle."
 }
 
 // remarkExchange says how the secret came about.

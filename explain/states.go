@@ -22,18 +22,29 @@ func transition(ev *flow.Event, at time.Duration) Transition {
 }
 
 // transitions are those of this side. It has failed where the failure is told, which
-// is put before an alert of ours that was there already.
+// is put before an alert of ours that was there already. Of a failure outside the
+// state machine, such as an alert of the peer's, no event tells.
 func (r *Recorder) transitions() []Transition {
 	fails := slices.IndexFunc(r.steps, func(s *Step) bool { return s.Kind == KindFailure })
-	out := make([]Transition, len(r.states))
+	out := make([]Transition, len(r.states), len(r.states)+1)
+	from := fault.Start.String()
 	for i, e := range r.states {
 		out[i] = e.Transition
 		out[i].Step = slices.Index(r.steps, e.after) + 1
-		if out[i].To == fault.Failed.String() && fails >= 0 {
+		if from = out[i].To; from == fault.Failed.String() && fails >= 0 {
 			out[i].Step = fails + 1
 		}
 	}
+	if fails >= 0 && r.facts.tlsBegun && from != fault.Failed.String() {
+		out = append(out, failed(from, r.steps[fails].At))
+		out[len(out)-1].Step = fails + 1
+	}
 	return out
+}
+
+// failed is the transition of a side that the state machine does not tell.
+func failed(from string, at int64) Transition {
+	return Transition{At: at, From: from, To: fault.Failed.String(), Meaning: fault.Failed.Meaning()}
 }
 
 // another follows the server at the other end. Its clock is this side's, but what
@@ -46,7 +57,7 @@ type another struct {
 	states []elsewhere
 }
 
-// A passage is one of the messages of a kind, or of the ChangeCipherSpecs, that
+// A passage is one of the messages, or of the ChangeCipherSpecs or alerts, that
 // went in one direction, as this side sees it.
 type passage struct{ kind, direction string }
 
@@ -67,26 +78,31 @@ func (o *another) pass(kind string, sent bool) {
 	o.passed[o.last]++
 }
 
-func (o *another) enter(ev *flow.Event, at time.Duration) {
-	o.states = append(o.states, elsewhere{transition(ev, at), o.last, o.passed[o.last]})
+func (o *another) enter(t Transition) {
+	o.states = append(o.states, elsewhere{t, o.last, o.passed[o.last]})
+}
+
+// state is the last that was told.
+func (o *another) state() string {
+	if n := len(o.states); n > 0 {
+		return o.states[n-1].To
+	}
+	return fault.Start.String()
 }
 
 // of are the server's transitions beside the steps of this side. What follows a
-// message that has not arrived stands at the end.
+// message that this side has not read stands beside the last that it has.
 func (o *another) of(steps []*Step) []Transition {
 	var out []Transition
 	for _, e := range o.states {
 		t, n := e.Transition, e.n
 		for i, s := range steps {
-			if t.Step = i + 1; s.Kind == e.kind && s.Direction == e.direction {
-				n--
+			if n > 0 && s.Direction == e.direction {
+				t.Step = i + 1
+				if s.Kind == e.kind {
+					n--
+				}
 			}
-			if n <= 0 {
-				break
-			}
-		}
-		if e.n == 0 {
-			t.Step = 0
 		}
 		out = append(out, t)
 	}

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/handclasp/handclasp/explain/page"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/pki"
 	"github.com/handclasp/handclasp/session"
 )
 
@@ -58,6 +60,13 @@ func TestStatesEntered(t *testing.T) {
 		{"TLS 1.2, resumed by session ID", func(p *pair) { p.remember12(t) },
 			"RECALLING at connect, JUDGING at connect, WAIT_SH at client_hello, WAIT_CCS at keys, WAIT_FINISHED at change_cipher_spec, CONNECTED at finished",
 			"RESUMING at client_hello, WAIT_CCS at finished, WAIT_FINISHED at change_cipher_spec, CONNECTED at finished"},
+		{"a certificate that the client refuses", func(p *pair) {
+			p.server.Certificates = []config.Certificate{certificate(t, pki.Leaf{Names: []string{"other.example"}, Key: pki.Ed25519})}
+		},
+			"WAIT_SH at client_hello, WAIT_EE at keys, WAIT_CERT_CR at encrypted_extensions, WAIT_CV at certificate, VERIFYING at verify, FAILED at failure",
+			"SIGNING at certificate, WAIT_FINISHED at certificate_verify, FAILED at alert"},
+		{"an alert of the server's", func(p *pair) { p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"imap"} },
+			"WAIT_SH at client_hello, FAILED at failure", "FAILED at client_hello"},
 	} {
 		p := newPair(t)
 		x.setup(p)
@@ -230,5 +239,23 @@ func TestGraveFirst(t *testing.T) {
 	r := (&explain.Story{Summary: explain.Summary{Connected: true, ForwardSecrecy: true, Retried: true, Verified: &bad}}).Remarks()
 	if len(r) < 3 || r[0].Name != "unverified" || r[1].Name != "retry" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestRemarksOfStrangers: who believes any client does not hear that it knows the
+// client, nor that somebody may be in the middle, which is for clients to fear.
+func TestRemarksOfStrangers(t *testing.T) {
+	p := newPair(t)
+	p.role = fault.Server
+	p.mutual(t, config.RequireAnyClientCert, "client.example")
+	p.server.ClientCAs = x509.NewCertPool()
+	var all strings.Builder
+	for _, r := range p.run(t).Remarks() {
+		all.WriteString(strings.Join(r.Text, " ") + "\n")
+	}
+	for words, want := range map[string]bool{"If somebody whom the server trusts vouches for it": true, "calls itself what it likes": true, "in the middle": false} {
+		if strings.Contains(all.String(), words) != want {
+			t.Errorf("%q in the remarks: %v\n%s", words, !want, &all)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (s *Step) ancient(v iana.Version) {
 	if v <= iana.TLS10 {
 		iv = "The IV of a record is the end of the one before, which who listens knows beforehand (BEAST); TLS 1.1 mended that."
 	}
-	s.say("%v is obsolete (RFC 8996). Its keys rest on MD5 and SHA-1 side by side, its signatures on these or on SHA-1 alone, where TLS 1.2 lets the two sides agree on better. Of ciphers it has only block ciphers with a separate MAC. %s", v, iv)
+	s.say("%v is obsolete (RFC 8996). Its keys rest on MD5 and SHA-1 side by side, its signatures on these or on SHA-1 alone, where TLS 1.2 lets the two sides agree on better. Its ciphers are RC4, which is broken, and block ciphers with a separate MAC. %s", v, iv)
 }
 
 // blocks12 tells how a block cipher and its MAC go together.
@@ -168,7 +168,7 @@ func (s *Step) downgrade(m *wire.ServerHello, offered bool) {
 func (r *Recorder) certificate12(s *Step, m *wire.Certificate12, sender fault.Role) {
 	proof := "the signature in the ServerKeyExchange"
 	if r.facts.suite.KeyExchange().Transport() {
-		proof = "its Finished, which only who can decrypt the client's secret makes rightly,"
+		proof = "the server's Finished, which only who can decrypt the client's secret can make,"
 	}
 	if sender == fault.Client {
 		proof = "the CertificateVerify"

@@ -19,6 +19,9 @@ var (
 	MessageTooLarge = rule("message-too-large", iana.IllegalParameter, Peer, "",
 		"The peer announces a handshake message larger than any that is needed.",
 		"If it is a certificate message, send fewer or smaller certificates; see docs/limits.md.")
+	HelloTooManyParts = rule("hello-too-many-parts", iana.IllegalParameter, Peer, "",
+		"The ClientHello has more extensions, or more items in them, than any client needs.",
+		"If the client means well, raise Limits.HelloParts; see docs/limits.md.")
 	DataTooEarly = rule("data-too-early", iana.UnexpectedMessage, Peer, "RFC 9846, Section 2",
 		"The peer sent application data before the handshake was complete.",
 		"The peer's TLS stack breaks the protocol; report it to its vendor.")

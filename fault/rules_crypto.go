@@ -109,6 +109,9 @@ var (
 	ExportLength = rule("export-length", iana.NoAlert, Local, "RFC 9846, Section 7.5",
 		"The length of the keying material asked for, or of its context, is not possible.",
 		"Ask for at least 1 byte and at most 255 times the length of the cipher suite's hash (8,160 bytes with SHA-256).")
+	ExportEarly = rule("export-early", iana.NoAlert, Local, "RFC 9846, Section 7.5",
+		"This connection has no early exporter: no 0-RTT data was offered, or the server turned it down.",
+		"Ask once 0-RTT data is offered (EarlyOffer, WriteEarly) or has arrived (ReadEarly); else use ExportKeyingMaterial, after the handshake.")
 	ExportLabel = rule("export-label", iana.NoAlert, Local, "RFC 9846, Section 7.1",
 		"The exporter label can't be used.",
 		"Choose a label of at most 249 bytes that TLS does not use itself.")

@@ -39,7 +39,7 @@ var (
 
 // 0-RTT.
 var (
-	EarlyDataVersion = rule("early-data-version", iana.ProtocolVersion, Both, "RFC 9846, Appendix D.3",
+	EarlyDataVersion = rule("early-data-version", iana.ProtocolVersion, Both, "RFC 9846, Appendix E.3",
 		"The server answered with a version that has no 0-RTT, although it had promised to take 0-RTT data: what was sent is lost.",
 		"Connect again without 0-RTT: forget the session, or turn EarlyData off. If several servers stand behind one address, give them the same versions.")
 	EarlyDataOther = rule("early-data-other", iana.IllegalParameter, Peer, "RFC 9846, Section 4.3.10",

@@ -3,9 +3,12 @@ package fault_test
 import (
 	"bytes"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/handclasp/handclasp/config"
+	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/fault"
 	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/kex"
@@ -132,16 +135,17 @@ var ofKeys = map[*fault.Rule]scenario{
 	}),
 	fault.SigSchemeKeyMismatch: answer(func(m *wire.CertificateVerify) { m.Scheme = iana.ECDSA_SECP256R1_SHA256 }),
 	fault.SigInvalid:           answer(func(m *wire.CertificateVerify) { m.Signature = flip(m.Signature) }),
-	fault.ExportLength:         exported("label", 0),
-	fault.ExportLabel:          exported(strings.Repeat("x", 250), 32),
+	fault.ExportLength:         exported((*engine.Engine).ExportKeyingMaterial, "label", 0),
+	fault.ExportLabel:          exported((*engine.Engine).ExportKeyingMaterial, strings.Repeat("x", 250), 32),
+	fault.ExportEarly:          exported((*engine.Engine).ExportEarlyKeyingMaterial, "label", 32),
 }
 
 // exported asks a connected engine for keying material.
-func exported(label string, length int) scenario {
+func exported(export func(*engine.Engine, string, []byte, int) ([]byte, error), label string, length int) scenario {
 	return alone(func(t *testing.T) error {
 		p := newPair(t)
 		var err error
-		p.after = func() { _, err = p.c.ExportKeyingMaterial(label, nil, length) }
+		p.after = func() { _, err = export(p.c, label, nil, length) }
 		p.connect()
 		p.pump()
 		p.after()
@@ -189,6 +193,10 @@ var ofHellos = map[*fault.Rule]scenario{
 	fault.NoCommonGroup: by(fault.Server, func(p *pair) { p.server.CurvePreferences = []iana.Group{iana.Secp384r1} }),
 	fault.NoCommonALPN: by(fault.Server, func(p *pair) {
 		p.client.NextProtos, p.server.NextProtos = []string{"h2"}, []string{"http/1.1"}
+	}),
+	fault.HelloTooManyParts: hello(func(h *wire.ClientHello) {
+		h.Extensions.Add(iana.ExtCertificateAuthorities)
+		h.Authorities = slices.Repeat([][]byte{{1}}, config.DefaultLimits().HelloParts)
 	}),
 	fault.KeyShareNotListed: hello(func(h *wire.ClientHello) { h.KeyShares = append(h.KeyShares, h.KeyShares[0]) }),
 	fault.PSKNotLast: hello(func(h *wire.ClientHello) {

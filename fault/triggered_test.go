@@ -122,7 +122,7 @@ func triggered(t *testing.T, r *fault.Rule, role fault.Role, err error) {
 // sourceless are the rules that no standard speaks of.
 var sourceless = strings.Fields(`
 	internal-missing-proof internal-error sign-failed cert-refused
-	message-too-large flood handshake-too-long handshake-too-slow handshake-crowded peer-reset peer-silent transport-failed not-connected
+	message-too-large hello-too-many-parts flood handshake-too-long handshake-too-slow handshake-crowded peer-reset peer-silent transport-failed not-connected
 	cert-too-many cert-too-large cert-too-many-parts cert-key-too-large cert-no-system-roots
 	config-value config-no-certificate config-certificate config-key-mismatch config-server-name
 	config-hook client-certificate-hook session-store ticket-open ticket-seal

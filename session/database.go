@@ -32,6 +32,7 @@ type database struct {
 	turn chan struct{} // holds one token: whoever has it may open the file
 
 	mu      sync.Mutex
+	sound   os.FileInfo // of the file that was looked through
 	created time.Time   // of the file that was used last
 	damaged os.FileInfo // of the file that was found damaged
 }
@@ -106,7 +107,8 @@ func (d *database) with(ctx context.Context, f func(*bbolt.DB) error) error {
 var errReplaced = errors.New("the file was replaced")
 
 // attempt opens the file, runs f and closes it. bbolt panics, or reads beyond the
-// end of what it mapped, where a file is damaged; both become errors here.
+// end of what it mapped, where a file is damaged; both become errors here. What would
+// be worse lookThrough finds before, in a file that is new to us.
 func (d *database) attempt(f func(*bbolt.DB) error) (err error) {
 	if err := d.stillDamaged(); err != nil {
 		return err
@@ -119,15 +121,31 @@ func (d *database) attempt(f func(*bbolt.DB) error) (err error) {
 			abandon(file)
 		}
 	}(debug.SetPanicOnFault(true))
-	db, err := bbolt.Open(d.path, 0o600, &bbolt.Options{
-		Timeout: time.Nanosecond, // one attempt
-		NoSync:  d.noSync,
-		OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
-			f, err := d.open(path, flag, mode)
-			file = f
-			return f, err
-		},
-	})
+	begin := func(readOnly bool) (*bbolt.DB, error) {
+		return bbolt.Open(d.path, 0o600, &bbolt.Options{
+			Timeout:  time.Nanosecond, // one attempt
+			NoSync:   d.noSync,
+			ReadOnly: readOnly,
+			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := d.open(path, flag, mode)
+				file = f
+				return f, err
+			},
+		})
+	}
+	if there := d.unseen(); there != nil {
+		db, err := begin(true)
+		if err != nil {
+			return d.openError(file, err)
+		}
+		err = lookThrough(file, int64(db.Info().PageSize))
+		db.Close()
+		if err != nil {
+			return d.spoiled(file, err)
+		}
+		d.see(there)
+	}
+	db, err := begin(false)
 	if err != nil {
 		return d.openError(file, err)
 	}
@@ -260,6 +278,23 @@ func (d *database) spoiled(file *os.File, cause error) error {
 		d.mu.Unlock()
 	}
 	return d.fail(fault.StoreDamaged, cause)
+}
+
+// unseen is the file to be looked through: nil if there is none, it is empty, or it was.
+func (d *database) unseen() os.FileInfo {
+	there, err := os.Stat(d.path)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil || there.Size() == 0 || d.sound != nil && os.SameFile(d.sound, there) {
+		return nil
+	}
+	return there
+}
+
+func (d *database) see(there os.FileInfo) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sound = there
 }
 
 // stillDamaged is an error until the damaged file was removed or written to.

@@ -192,7 +192,7 @@ func (s *shop) add(t table, key, value []byte, ttl time.Duration) error {
 		if at == nil {
 			return fault.StoreFull.In("MaxEntries").Saw(s.max, nil)
 		}
-		if err := s.remove(values, bytes.Clone(at[endLen:])); err != nil {
+		if err := s.end(values, bytes.Clone(at)); err != nil {
 			return err
 		}
 	}
@@ -218,6 +218,12 @@ func (s *shop) remove(t table, key []byte) error {
 		entries.SetSequence(entries.Sequence()-1))
 }
 
+// end removes the entry that ends first, and its place among the ends also where a
+// damaged file has no such entry: else that would be the first for ever.
+func (s *shop) end(t table, at []byte) error {
+	return errors.Join(s.remove(t, at[min(endLen, len(at)):]), s.Bucket(t.ends).Delete(at))
+}
+
 // sweep removes up to n entries that are over.
 func (s *shop) sweep(t table, n int) error {
 	for range n {
@@ -225,7 +231,7 @@ func (s *shop) sweep(t table, n int) error {
 		if len(at) < endLen || binary.BigEndian.Uint64(at) > s.now {
 			break
 		}
-		if err := s.remove(t, bytes.Clone(at[endLen:])); err != nil {
+		if err := s.end(t, bytes.Clone(at)); err != nil {
 			return err
 		}
 	}

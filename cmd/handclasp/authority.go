@@ -21,16 +21,19 @@ type own struct {
 	certificates []handclasp.Certificate
 }
 
+// here are the names of this machine for itself.
+var here = []string{"localhost", "127.0.0.1", "::1"}
+
 // newOwn makes an authority, with a key of the first of the kinds, and a certificate
-// of it with each for this machine and the further names.
-func newOwn(authority string, kinds []pki.Key, names ...string) (*own, error) {
+// of it with each, for the names.
+func newOwn(authority string, kinds []pki.Key, names []string) (*own, error) {
 	a, err := pki.NewAuthority(authority, pki.Options{Now: time.Now(), Key: kinds[0]})
 	if err != nil {
 		return nil, fault.Internal.Because(err)
 	}
 	o := &own{authority: a.PEM()}
 	for _, kind := range kinds {
-		issued, err := a.Issue(pki.Leaf{Names: append([]string{"localhost", "127.0.0.1", "::1"}, names...), Key: kind})
+		issued, err := a.Issue(pki.Leaf{Names: names, Key: kind})
 		if err != nil {
 			return nil, fault.Internal.Because(err)
 		}

@@ -59,7 +59,7 @@ func suiteOnly(id iana.CipherSuite) func(*handclasp.ClientConfig) {
 
 // mutual gives the client a certificate that the server trusts.
 func mutual(c *handclasp.ClientConfig, s *handclasp.ServerConfig) error {
-	own, err := newOwn("Handclasp demonstration clients", []pki.Key{pki.P256})
+	own, err := newOwn("Handclasp demonstration clients", []pki.Key{pki.P256}, []string{"client.example"})
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,10 @@ func (a *app) demonstrate(ctx context.Context, list demoList, flags *client, for
 			if i > 0 {
 				fmt.Fprintln(a.out)
 			}
-			fmt.Fprintf(a.out, "%s: %s\n\n", d.name, d.about)
+			title := newNotes(a.out)
+			title.wrap("", "", 0, d.name+": "+d.about)
+			title.flush()
+			fmt.Fprintln(a.out)
 		}
 		if dir != "" && len(list) > 1 {
 			form.html = filepath.Join(dir, d.name+".html")

@@ -223,7 +223,7 @@ func (a *app) tellReport(r *diagnose.Report) {
 		connections = "1 connection"
 	}
 	p.out.WriteByte('\n')
-	p.wrap("", "", 0, fmt.Sprintf("%s with %s, %.1f s.", connections, r.Client, r.Seconds))
+	p.wrap("", "", 0, fmt.Sprintf("%s with %s, %s.", connections, r.Client, r.Took()))
 }
 
 // finding is a cause with all that belongs to it.

@@ -206,7 +206,7 @@ func (a *app) explainOwn(ctx context.Context, flags *client, cfg *handclasp.Clie
 	if err != nil {
 		return err
 	}
-	o, err := newOwn("Handclasp demonstration authority", keysFor(p)[:1])
+	o, err := newOwn("Handclasp demonstration authority", keysFor(p)[:1], here)
 	if err != nil {
 		return err
 	}

@@ -146,6 +146,9 @@ func (c *client) config(host string) (*handclasp.ClientConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkKeys(&p); err != nil {
+		return nil, err
+	}
 	return cfg, checkVersioned(p.Versions,
 		versioned{"--post-handshake-auth", c.later, true}, versioned{"--cert-compression", len(c.compress.values) > 0, true},
 		versioned{"--early-data-file", c.earlyFile != "", true},
@@ -185,6 +188,16 @@ func checkVersioned(spoken []iana.Version, flags ...versioned) error {
 		}
 	}
 	return nil
+}
+
+// checkKeys refuses pre-shared keys that no handshake can go by: who gives one would
+// believe that it did.
+func (c *common) checkKeys(p *config.Params) error {
+	if len(c.psks) == 0 || p.UsesPSK(c.psks, true) {
+		return nil
+	}
+	return &usageError{"--psk has no effect: it is for TLS 1.3 with a suite that has SHA-256, and for suites with PSK in their name, and all of these are left out.",
+		"Leave out --psk, or let TLS 1.3 with TLS_AES_128_GCM_SHA256 in, or name a suite such as ECDHE-PSK-CHACHA20-POLY1305 (--suites all has those too)."}
 }
 
 // limits gives a handshake the time of the flag.

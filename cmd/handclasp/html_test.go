@@ -165,6 +165,14 @@ func TestHostilePagesInBrowser(t *testing.T) {
 		if !strings.Contains(is.Text, `\u202egnp.exe`) || is.Foreign > 0 || is.Height > 8000 {
 			t.Errorf("%s: %d foreign elements, %d pixels high: %.500s", x.name, is.Foreign, is.Height, is.Text)
 		}
+		check(t, p.Look(browser.View{Width: 800, Height: 1100, Print: true}))
+		check(t, p.Eval(`dispatchEvent(new Event("beforeprint"))`, nil))
+		var printed bool
+		check(t, p.Eval(`[...document.querySelectorAll("details.more > ul, details.more > code")].some((e) => e.checkVisibility())`, &printed))
+		if printed {
+			t.Errorf("%s: a thousand names are printed unasked", x.name)
+		}
+		check(t, p.Eval(`dispatchEvent(new Event("afterprint"))`, nil))
 		check(t, p.OpenAll())
 		for _, v := range browser.Views {
 			fits(t, p, v)
@@ -292,6 +300,7 @@ func TestPageInUse(t *testing.T) {
 	check(t, p.Eval(find(pane+" .field > button")+".focus()", nil))
 	check(t, p.Press("ArrowDown"))
 	is("the next field has the focus and is lit", find(pane+" .field.on")+`.dataset.f === "1" && document.activeElement === `+find(pane+` .field[data-f="1"] > button`))
+	is("Tab has one field to stop at, and its source", fmt.Sprintf(`[...%s.querySelectorAll("button, a")].filter((e) => e.tabIndex >= 0).length === 2`, find(pane+" .tree")))
 	check(t, p.Press("Escape"))
 	is("nothing is lit", "!"+find(pane+" .on"))
 

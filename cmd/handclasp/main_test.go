@@ -183,6 +183,20 @@ func TestStepsInterrupted(t *testing.T) {
 	}
 }
 
+// TestStepsPiped: where nobody's Enter ends the line of a question, the story does; and
+// who has had enough of a handshake that failed still gets its exit code.
+func TestStepsPiped(t *testing.T) {
+	for args, want := range map[string]int{"": 0, "--name wrong.example": 1} {
+		var out, asked bytes.Buffer
+		if code := run(t.Context(), append([]string{"explain", "--steps"}, strings.Fields(args)...), strings.NewReader("\nq\n"), &out, &asked); code != want {
+			t.Errorf("%q: exit code %d, want %d", args, code, want)
+		}
+		if text := asked.String(); strings.Count(text, "stop. \n") != 2 || strings.Contains(out.String(), "EncryptedExtensions  ") {
+			t.Errorf("%q: %q", args, text)
+		}
+	}
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
@@ -239,7 +253,7 @@ func await(t *testing.T, b *buffer, want *regexp.Regexp) []string {
 // testServer serves each connection with f, and gives its address.
 func testServer(t *testing.T, f func(*handclasp.Conn)) string {
 	t.Helper()
-	o, err := newOwn("Test root", []pki.Key{pki.P256})
+	o, err := newOwn("Test root", []pki.Key{pki.P256}, here)
 	if err != nil {
 		t.Fatal(err)
 	}

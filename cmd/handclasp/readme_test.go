@@ -50,7 +50,7 @@ func TestREADME(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, said.String())
 	}
 	got := strings.NewReplacer("localhost:"+at[1], "localhost:8444", ca, "handclasp-ca.pem").Replace(strings.TrimSpace(out.String()))
-	seconds := regexp.MustCompile(`[0-9.]+ s\.$`)
+	seconds := regexp.MustCompile(`[0-9.]+ m?s\.$`)
 	if seconds.ReplaceAllString(got, "") != seconds.ReplaceAllString(want, "") {
 		t.Errorf("the command says\n%s\n\nand the README\n%s", got, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,6 +139,13 @@ func (s *serve) checkVersions(cfg *handclasp.ServerConfig) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkKeys(&p); err != nil {
+		return err
+	}
+	if policy := handclasp.ClientAuthType(s.clientAuth); len(s.psks) > 0 && policy.Requires() {
+		return &usageError{fmt.Sprintf("--psk has no effect: --client-auth %v wants a certificate of every client, and who has a pre-shared key shows none.", policy),
+			"Leave out --psk; or let clients in without a certificate, as --client-auth verify-if-given does."}
+	}
 	return checkVersioned(p.Versions, versioned{"--early-data", s.early > 0, true},
 		versioned{"--post-handshake-auth", s.later, true}, versioned{"--session-ids", s.idsGiven, false})
 }
@@ -213,11 +221,11 @@ func (s *serve) makeUp(cfg *handclasp.ServerConfig) ([]byte, error) {
 	if cfg.CipherSuites == nil {
 		kinds = kinds[:1] // no RSA key is made, which takes a while, for who asks for nothing
 	}
-	var names []string
+	names := here
 	if host, _, _ := net.SplitHostPort(s.listen); needsName(host) {
-		names = []string{serverName(host)}
+		names = append(slices.Clone(here), serverName(host))
 	}
-	o, err := newOwn("Handclasp made-up authority", kinds, names...)
+	o, err := newOwn("Handclasp made-up authority", kinds, names)
 	if err != nil {
 		return nil, err
 	}

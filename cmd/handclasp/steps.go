@@ -31,7 +31,7 @@ func (a *app) pauses(ctx context.Context, story *explain.Story, o explain.TextOp
 	in, on := a.lines, true
 	return func(last *explain.Step) error {
 		for on {
-			fmt.Fprintf(a.err, "\n%s is told. Enter: go on. b: its bytes. a: all the rest. q: stop. ", last.Title)
+			a.ask(last.Title + " is told. Enter: go on. b: its bytes. a: all the rest. q: stop.")
 			read := make(chan bool, 1)
 			go func() { read <- in.Scan() }() // nothing interrupts it but a line
 			select {
@@ -43,6 +43,9 @@ func (a *app) pauses(ctx context.Context, story *explain.Story, o explain.TextOp
 			if !on {
 				fmt.Fprintln(a.err)
 				return in.Err()
+			}
+			if !isTerminal(a.in) { // which shows the end of the line itself
+				fmt.Fprintln(a.err)
 			}
 			switch answer := strings.ToLower(strings.TrimSpace(in.Text())); answer {
 			case "":
@@ -61,4 +64,11 @@ func (a *app) pauses(ctx context.Context, story *explain.Story, o explain.TextOp
 		}
 		return nil
 	}
+}
+
+// ask writes a question below what was told, and leaves the cursor behind it.
+func (a *app) ask(question string) {
+	n := newNotes(a.err)
+	n.wrap("", "", 0, question)
+	fmt.Fprintf(a.err, "\n%s ", strings.TrimSuffix(n.out.String(), "\n"))
 }

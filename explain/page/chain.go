@@ -24,9 +24,12 @@ type chain struct {
 type link struct {
 	explain.Certificate
 	Place  int
-	Itself bool // it signed itself
-	Open   bool // who signed it is not on the page
+	Signer int // the place of who signed it, one more than the last for a root that was not sent; 0 if it is not on the page
 }
+
+// Itself reports whether it signed itself, Next whether the one below it did.
+func (l *link) Itself() bool { return l.Signer == l.Place }
+func (l *link) Next() bool   { return l.Signer == l.Place+1 }
 
 // A timeline shows how long each certificate is good for.
 type timeline struct {
@@ -57,12 +60,33 @@ func chains(s *explain.Story) (out []chain) {
 			c.judge(s, i)
 		}
 		for j, x := range step.Certificates {
-			c.Links = append(c.Links, link{x, j + 1, x.Subject == x.Issuer, j == len(step.Certificates)-1 && c.Root == ""})
+			c.Links = append(c.Links, link{x, j + 1, c.signer(step.Certificates, j)})
 		}
 		c.Line = dates(s.Began, step.Certificates)
 		out = append(out, c)
 	}
 	return out
+}
+
+// signer is the place of who signed the i-th of list. Not every server sends its
+// chain in order.
+func (c *chain) signer(list []explain.Certificate, i int) int {
+	called := func(j int) bool { return list[j].Subject == list[i].Issuer && list[j].Problem == "" }
+	switch {
+	case called(i):
+		return i + 1
+	case i+1 < len(list) && called(i+1):
+		return i + 2
+	}
+	for j := range list {
+		if called(j) {
+			return j + 1
+		}
+	}
+	if c.Root != "" && c.Root == list[i].Issuer {
+		return len(list) + 1
+	}
+	return 0
 }
 
 func other(role string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/handclasp/handclasp/explain"
+	"github.com/handclasp/handclasp/fault"
 )
 
 // A choice is what one side chose, with what became of each offer.
@@ -62,7 +63,12 @@ func (c *choice) Title() string { return title(&c.Choice) }
 func title(c *explain.Choice) string {
 	t := strings.ReplaceAll(c.What, "_", " ")
 	switch c.What {
-	case "session", "certificate", "signature_scheme":
+	case "session":
+		t = "session to offer"
+		if c.By == fault.Server.String() {
+			t = "session or pre-shared key"
+		}
+	case "certificate", "signature_scheme":
 		t += " of the " + c.By
 	case "group":
 		t = "key exchange group"

@@ -138,6 +138,9 @@ func (v *view) Shows(is string) bool {
 	})
 }
 
+// Keyed says which keys a zone has.
+func (v *view) Keyed(zone string) string { return keysOf(v.Story, zone) }
+
 // Uses reports whether something travelled under the keys of a zone.
 func (v *view) Uses(zone string) bool {
 	return slices.ContainsFunc(v.Rows, func(r row) bool { return r.Way != "" && r.Zone == zone })

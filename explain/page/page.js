@@ -45,10 +45,9 @@ for (const pane of all('.pane')) {
     show(hex);
   });
 
-  // One stop of the Tab key for the whole tree; the arrows go through it.
+  // The Tab key stops at one field of the whole tree, and at its source; the arrows go through it.
   const stop = (to) => {
-    for (const b of buttons) b.tabIndex = -1;
-    if (to) to.tabIndex = 0;
+    for (const e of all('button, a', tree)) e.tabIndex = to && to.parentElement.contains(e) ? 0 : -1;
   };
   stop(buttons[0]);
   tree.addEventListener('focusin', (event) => {
@@ -96,9 +95,9 @@ openAll?.addEventListener('click', () => {
   for (const d of details) d.open = open;
 });
 
-let closed = [];
+let closed = []; // but the rest of a long list is printed only if the reader has opened it
 addEventListener('beforeprint', () => {
-  closed = details.filter((d) => !d.open);
+  closed = details.filter((d) => !d.open && !d.classList.contains('more'));
   for (const d of closed) d.open = true;
 });
 addEventListener('afterprint', () => { for (const d of closed) d.open = false; });

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,15 +34,17 @@ type stage struct {
 	name, label string
 	in          string
 	out         []string // labels that every handshake has, and then others
+	apart       bool     // the next does not come from it
 }
 
 // schedule is nil if no key came into being.
 func schedule(s *explain.Story) *keys {
 	k := &keys{Last: len(s.Steps)}
 	born := map[string]*key{} // by label; the first of its name counts
+	quiet := silent{story: s}
 	for i := range s.Steps {
 		step := &s.Steps[i]
-		for _, x := range step.Keys {
+		for _, x := range append(quiet.keys(step), step.Keys...) {
 			k.All = append(k.All, key{x, step.Number, explain.Span(step.At)})
 			k.Logged = k.Logged || len(x.Value) > 0
 		}
@@ -57,6 +60,9 @@ func schedule(s *explain.Story) *keys {
 	stages := stages13(s, born)
 	if s.Summary.Version != "" && s.Summary.Version != iana.TLS13.String() {
 		stages = stages12(s, born)
+	} else {
+		main := &stages[len(stages)-1]
+		main.out = append(main.out, quiet.updated()...)
 	}
 	k.Wide, k.Narrow = draw(stages, born, true), draw(stages, born, false)
 	return k
@@ -66,18 +72,24 @@ func schedule(s *explain.Story) *keys {
 // handshake needs; those that it could have made stand pale.
 func stages13(s *explain.Story, born map[string]*key) []stage {
 	sum := &s.Summary
-	psk, shared := "no pre-shared key: zeros", "zeros: a pre-shared key alone"
-	if sum.Resumed || sum.External || born["CLIENT_EARLY_TRAFFIC_SECRET"] != nil {
-		psk = "pre-shared key"
-	}
+	early := stage{name: "Early Secret", label: "Early Secret", in: "no pre-shared key: zeros", out: []string{binderKey, "CLIENT_EARLY_TRAFFIC_SECRET"}}
+	shared := "zeros: a pre-shared key alone"
 	if sum.Group != "" {
 		shared = "shared secret of " + sum.Group
 	}
-	stages := []stage{
-		{"Early Secret", "Early Secret", psk, []string{"CLIENT_EARLY_TRAFFIC_SECRET"}},
-		{"Handshake Secret", "Handshake Secret", shared, []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}},
-		{"Main Secret", "Main Secret", "zeros", []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", "EXPORTER_SECRET"}},
+	var stages []stage
+	switch offered := born[binderKey] != nil || born["CLIENT_EARLY_TRAFFIC_SECRET"] != nil; {
+	case sum.Resumed, sum.External, offered && sum.Version == "":
+		early.in = "pre-shared key"
+	case offered: // what the client began with leads nowhere
+		tried := early
+		tried.in, tried.apart = "pre-shared key, not taken", true
+		early.name, early.out = "", nil
+		stages = append(stages, tried)
 	}
+	stages = append(stages, early,
+		stage{name: "Handshake Secret", label: "Handshake Secret", in: shared, out: []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}},
+		stage{name: "Main Secret", label: "Main Secret", in: "zeros", out: []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", "EXPORTER_SECRET", resumptionSecret}})
 	return also(stages, born)
 }
 
@@ -88,17 +100,24 @@ func stages12(s *explain.Story, born map[string]*key) []stage {
 	if sum.Extended != nil && *sum.Extended {
 		seed = "hash of the handshake so far"
 	}
-	from := sum.KeyExchange + " key exchange"
-	if sum.KeyExchange == iana.RSAKeyTransport.String() {
-		from = "made up by the client"
+	from := "made up by the client"
+	switch {
+	case sum.KeyExchange == iana.RSAPSK.String():
+		from = "pre-shared key, the client's secret"
+	case strings.HasSuffix(sum.KeyExchange, "_PSK"):
+		from = "pre-shared key, shared secret"
+	case sum.KeyExchange == iana.PSK.String():
+		from = "pre-shared key"
+	case sum.KeyExchange != iana.RSAKeyTransport.String():
+		from = "shared secret of " + cmp.Or(sum.Group, sum.KeyExchange)
 	}
-	block := stage{"master_secret", "Key block", "both randoms", []string{"client_write_key", "server_write_key"}}
+	block := stage{name: "master_secret", label: "Key block", in: "both randoms", out: []string{"client_write_key", "server_write_key"}}
 	if born["master_secret"] != nil && born["master_secret"].Derived == "session" {
-		return also([]stage{{"session", "Master secret", "kept of the earlier session", []string{"master_secret"}}, block}, born)
+		return also([]stage{{name: "session", label: "Master secret", in: "kept of the earlier session", out: []string{"master_secret"}}, block}, born)
 	}
 	return also([]stage{
-		{"key exchange", "Premaster secret", from, []string{"premaster_secret"}},
-		{"premaster_secret", "Master secret", seed, []string{"master_secret"}}, block}, born)
+		{name: "key exchange", label: "Premaster secret", in: from, out: []string{"premaster_secret"}},
+		{name: "premaster_secret", label: "Master secret", in: seed, out: []string{"master_secret"}}, block}, born)
 }
 
 // also adds keys that a stage has besides.
@@ -159,7 +178,11 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 	}
 	y := 8
 	for i, st := range stages {
-		step := since(st, stages[i:], born)
+		rest := stages[i+1:]
+		if st.apart {
+			rest = nil
+		}
+		step := since(st, rest, born)
 		top := y
 		input := label{Text: st.in, Class: "input"}
 		if wide {
@@ -199,8 +222,8 @@ func draw(stages []stage, born map[string]*key, wide bool) *figure {
 		}
 		bottom := max(ky-gap, top+boxH)
 		y = bottom + 28
-		if i+1 < len(stages) && wide {
-			f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d V%d", stageX+stageW/2, top+boxH+2, y-2), since(stages[i+1], stages[i+1:], born)})
+		if i+1 < len(stages) && wide && !st.apart {
+			f.Lines = append(f.Lines, line{fmt.Sprintf("M%d %d V%d", stageX+stageW/2, top+boxH+2, y-2), since(stages[i+1], stages[i+2:], born)})
 		}
 		f.H = bottom + 8
 	}

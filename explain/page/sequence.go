@@ -19,6 +19,7 @@ type row struct {
 	Way      string  // "right" from client to server, "left" back; "" for what happens on one side
 	Side     string  // of what happens on one side: "client", "server" or "both"
 	Zone     string  // the keys in use around it: "clear", "early", "handshake", "application"
+	Under    string  // what it is encrypted with, in words
 	Client   []state // that the client enters
 	Server   []state // that the server enters
 	Trip     string  // where in a round trip it stands: "first", "inside", "last"
@@ -43,7 +44,7 @@ func sequence(s *explain.Story) []row {
 		case step.Direction != "":
 			r.Way = map[bool]string{true: "right", false: "left"}[(step.Direction == explain.Sent) == (s.Role == fault.Client.String())]
 			if step.Epoch != "" {
-				r.Zone = step.Epoch
+				r.Zone, r.Under = step.Epoch, keysOf(s, step.Epoch)
 			}
 		case step.Kind == explain.KindKeys:
 			r.Side = "both"
@@ -58,6 +59,15 @@ func sequence(s *explain.Story) []row {
 	enter(s, rows)
 	trips(s, rows)
 	return rows
+}
+
+// keysOf says which keys an epoch has. TLS 1.2 and below have but one pair, for the
+// Finished messages and the data.
+func keysOf(s *explain.Story, epoch string) string {
+	if v := s.Summary.Version; epoch == "application" && v != "" && v != iana.TLS13.String() {
+		return "write keys"
+	}
+	return epoch + " keys"
 }
 
 // later is the one of two epochs that comes later in a connection. The keys of TLS
@@ -232,7 +242,7 @@ func (r *row) Spoken() string {
 	if r.Way != "" {
 		text = fmt.Sprintf("from %s to %s", r.From(), r.To())
 		if r.Encrypted {
-			text += ", encrypted with the " + r.Epoch + " keys"
+			text += ", encrypted with the " + r.Under
 		} else {
 			text += ", in the clear"
 		}

@@ -95,7 +95,7 @@ func TestRead(t *testing.T) {
 
 // pcap is a capture of a connection whose client sends data in segments of 60
 // bytes, out of order, one of them twice.
-func pcap(t *testing.T, ng bool, link layers.LinkType, data []byte) []byte {
+func pcap(t testing.TB, ng bool, link layers.LinkType, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	var write func(gopacket.CaptureInfo, []byte) error
@@ -148,6 +148,11 @@ func FuzzRead(f *testing.F) {
 		c, _ := Find(name)
 		f.Add(c.Hello)
 	}
+	c, _ := Find(Names[0])
+	for _, ng := range []bool{false, true} {
+		f.Add(pcap(f, ng, layers.LinkTypeEthernet, records(c.Hello, 200)))
+	}
+	f.Add(fmt.Appendf(nil, "% x", records(c.Hello, 200)))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if msg, n, err := Read(file); err == nil && n < 1 || err == nil && wire.Decode(msg, new(wire.ClientHello)) != nil {
 			t.Errorf("%x", msg)

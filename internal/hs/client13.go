@@ -217,7 +217,7 @@ func (c *client) agreedALPN(made bool, chosen [][]byte) error {
 		return nil
 	}
 	if len(chosen) != 1 || !slices.ContainsFunc(c.hello.ALPN, func(p []byte) bool { return bytes.Equal(p, chosen[0]) }) {
-		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(quoted(chosen), "one of "+fmt.Sprint(quoted(c.hello.ALPN)))
+		return fault.ServerALPN.In("application_layer_protocol_negotiation").Saw(joinQuoted(chosen), "one of "+joinQuoted(c.hello.ALPN))
 	}
 	c.info.ALPN = string(chosen[0])
 	c.decided(func() flow.Decision {

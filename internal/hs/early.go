@@ -18,13 +18,22 @@ import (
 // drops all of it. It has no forward secrecy and may be replayed, so both sides
 // have to ask for it, and the server asks its guard each time.
 
-// earlyTraffic is the key of 0-RTT data; the transcript is the first ClientHello.
+// earlyTraffic is the key of 0-RTT data, besides which there is an exporter; the
+// transcript is the first ClientHello.
 func (c *core) earlyTraffic(p *psk, s *suite.Suite) (keys.Secret, error) {
 	stage := keys.NewEarly(p.hash, p.secret)
 	defer stage.Wipe()
-	secret := stage.ClientEarlyTraffic(c.transcript.With(p.hash, nil))
-	return secret, c.born(keys.LogClientEarlyTraffic, secret, flow.Secret{Derived: "Early Secret", Suite: s.ID,
+	th := c.transcript.With(p.hash, nil)
+	secret, exporter := stage.ClientEarlyTraffic(th), stage.EarlyExporter(th)
+	defer exporter.Wipe()
+	c.Layer.EarlyExporter(newExporter(p.hash, exporter))
+	err := c.born(keys.LogClientEarlyTraffic, secret, flow.Secret{Derived: "Early Secret", Suite: s.ID,
 		Protects: "what the client sends in 0-RTT, before the server has answered", Writer: fault.Client, Epoch: flow.Early})
+	if err == nil {
+		err = c.born(keys.LogEarlyExporter, exporter, flow.Secret{Derived: "Early Secret", Suite: s.ID,
+			Protects: "keys for other protocols, by ExportEarlyKeyingMaterial", Epoch: flow.Early})
+	}
+	return secret, err
 }
 
 // The client's half.
@@ -83,6 +92,7 @@ func (c *client) startEarly() error {
 func (c *client) earlyRefused(reason string) {
 	if c.info.EarlyData.State == flow.EarlyOffered {
 		c.info.EarlyData = flow.EarlyData{State: flow.EarlyRejected, Reason: reason}
+		c.Layer.EarlyExporter(nil) // of which the server has none
 		c.tellEarly(fault.Server, "", reason)
 	}
 }
@@ -196,7 +206,11 @@ func (s *server) weighed([]byte) (fault.State, error) {
 		s.trouble(fault.ReplayStore.Because(s.refusal))
 	}
 	if s.refusal != nil || s.replay != session.Accepted {
-		s.refuseEarly("It may be a replay: " + s.replay.String() + ".")
+		why := s.replay.String()
+		if s.refusal != nil {
+			why = "the guard gave no answer"
+		}
+		s.refuseEarly("It may be a replay: " + why + ".")
 		return s.negotiate13()
 	}
 	var err error

@@ -42,8 +42,7 @@ func (c *core) applicationKeys(stage *keys.Handshake) (*keys.Main, traffic, erro
 	th := c.transcript.Sum()
 	t := traffic{main.ClientTraffic(th), main.ServerTraffic(th)}
 	exporter := main.Exporter(th)
-	c.exporter = &Exporter{hash: c.suite.Hash}
-	copy(c.exporter.secret[:], exporter)
+	c.exporter = newExporter(c.suite.Hash, exporter)
 	err := c.born(keys.LogClientTraffic, t.client, flow.Secret{Derived: "Main Secret",
 		Protects: "the client's application data", Writer: fault.Client, Epoch: flow.Application})
 	if err == nil {
@@ -92,6 +91,12 @@ type Exporter struct {
 	hash   keys.Hash      // TLS 1.3
 	secret [48]byte       // as long as the hash
 	main   *keys.Master12 // TLS 1.2 and below
+}
+
+func newExporter(h keys.Hash, secret keys.Secret) *Exporter {
+	x := &Exporter{hash: h}
+	copy(x.secret[:], secret)
+	return x
 }
 
 // Export derives length bytes for label and context. An empty and an absent

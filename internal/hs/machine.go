@@ -78,6 +78,9 @@ type Layer interface {
 	// 9846, Section 4.7.2).
 	WriteAnswer(finish func(keys.Secret) ([]byte, error)) error
 
+	// EarlyExporter gives the exporter that goes with 0-RTT data; nil takes it back.
+	EarlyExporter(*Exporter)
+
 	// ReadSecret is the secret that the peer writes with.
 	ReadSecret() keys.Secret
 
@@ -382,7 +385,29 @@ func names[T fmt.Stringer](list []T) []string {
 	return s
 }
 
-func join[T fmt.Stringer](list []T) string { return strings.Join(names(list), ", ") }
+// mostNamed is how many values of a list an error names. Clients that mean it offer fewer;
+// who offers 30,000 in a hello shall not have us write a quarter of a megabyte.
+const mostNamed = 100
+
+// some is the beginning of a list for an error, and how much there is besides.
+func some[T any](list []T, most int) (named []T, more string) {
+	if n := len(list) - most; n > 0 {
+		return list[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return list, ""
+}
+
+// join lists values for an error.
+func join[T fmt.Stringer](list []T) string {
+	named, more := some(list, mostNamed)
+	return strings.Join(names(named), ", ") + more
+}
+
+// joinQuoted lists a peer's words for an error, each in quotes.
+func joinQuoted(list [][]byte) string {
+	named, more := some(list, mostNamed/10) // each may be long
+	return strings.Join(quoted(named), ", ") + more
+}
 
 func quoted(list [][]byte) []string {
 	s := make([]string, len(list))

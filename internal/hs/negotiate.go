@@ -159,7 +159,7 @@ func chooseALPN(h *wire.ClientHello, ours []string) (choice, string, error) {
 		}
 	}
 	return c, "", fault.NoCommonALPN.In("application_layer_protocol_negotiation").
-		Saw(fmt.Sprintf("the client offers %v", quoted(h.ALPN)), fmt.Sprintf("%q", ours))
+		Saw("the client offers "+joinQuoted(h.ALPN), fmt.Sprintf("%q", ours))
 }
 
 // A choice is what a decision says of itself. The lists that it was made from are
@@ -283,15 +283,18 @@ func demandExtensions(h *wire.ClientHello, list ...iana.ExtensionType) error {
 	return nil
 }
 
-// checkKeyShares: shares stand in the order of supported_groups, each once.
+// checkKeyShares: shares stand in the order of supported_groups, and none more often
+// than there. Both lists may be thousands long, so each is gone through once.
 func checkKeyShares(h *wire.ClientHello) error {
-	last := -1
+	at := 0
 	for _, s := range h.KeyShares {
-		at := h.Groups.Index(s.Group)
-		if at <= last {
+		for at < h.Groups.Len() && h.Groups.At(at) != s.Group {
+			at++
+		}
+		if at == h.Groups.Len() {
 			return fault.KeyShareNotListed.In("key_share.group").Saw(s.Group, "in the order of "+join(h.Groups.Slice()))
 		}
-		last = at
+		at++
 	}
 	return nil
 }
@@ -452,17 +455,27 @@ func (s *server) groups12() []iana.Group {
 // Section 4; RFC 7919, Section 4).
 func chooseGroup12(h *wire.ClientHello, ours []iana.Group, kind func(iana.Group) bool) (choice, iana.Group, error) {
 	c := choice{what: "group", reason: "It is the first in the server's order that the client knows."}
-	offered := slices.DeleteFunc(h.Groups.Slice(), func(g iana.Group) bool { return !kind(g) })
-	if !h.Extensions.Has(iana.ExtSupportedGroups) || len(offered) == 0 && len(ours) > 0 && kex.Finite(ours[0]) {
-		offered = ours
+	any := !h.Extensions.Has(iana.ExtSupportedGroups) || len(ours) > 0 && kex.Finite(ours[0]) && !lists(h.Groups, kind)
+	if any {
 		c.reason = "The client names no groups of this kind, so the server takes its first."
 	}
-	common := inOrder(ours, offered)
-	if len(common) == 0 {
-		return c, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(ours))
+	for _, g := range ours {
+		if any || h.Groups.Has(g) {
+			c.chosen = g.String()
+			return c, g, nil
+		}
 	}
-	c.chosen = common[0].String()
-	return c, common[0], nil
+	return c, 0, fault.NoCommonGroup.In("supported_groups").Saw("the client offers "+join(h.Groups.Slice()), join(ours))
+}
+
+// lists reports whether a list has any group of a kind.
+func lists(groups wire.List16[iana.Group], kind func(iana.Group) bool) bool {
+	for g := range groups.All() {
+		if kind(g) {
+			return true
+		}
+	}
+	return false
 }
 
 // constant is the SHA-256 of what a second ClientHello must repeat: all but the

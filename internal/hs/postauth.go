@@ -81,8 +81,12 @@ func (c *client) proveLater() (fault.State, error) {
 	if err := c.hold(m); err != nil {
 		return 0, err
 	}
-	if c.own == nil {
+	if c.info.ClientScheme = 0; c.own == nil {
 		return c.sendAnswer()
+	}
+	if c.hooked { // tickets from here on are of whom only the hook can show again
+		c.resumption.Wipe()
+		c.resumption = nil
 	}
 	return c.wantSignature(sign.CertificateVerifyInput(false, c.transcript.Sum())), nil
 }
@@ -228,7 +232,7 @@ func (s *server) laterCertificate(msg []byte) (fault.State, error) {
 		return 0, err
 	}
 	s.chain, s.evidence = nil, evidence{}
-	s.info.ClientAuth = true
+	s.info.ClientAuth, s.info.Peer, s.info.ClientScheme = true, nil, 0 // who answers with nothing is nobody, whoever it was before
 	if err := s.shown(raw, fault.ClientCertificateMissing); err != nil {
 		return 0, err
 	}

@@ -45,6 +45,7 @@ func (l *tape) SetVersion(iana.Version)          {}
 func (l *tape) ShapeRecords(Shape)               {}
 func (l *tape) ReadSecret() keys.Secret          { return l.read }
 func (l *tape) Authenticated()                   {}
+func (l *tape) EarlyExporter(*Exporter)          {}
 func (l *tape) WriteAnswer(finish func(keys.Secret) ([]byte, error)) error {
 	msgs, err := finish(l.write)
 	for len(msgs) > 0 {

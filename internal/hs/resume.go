@@ -88,7 +88,7 @@ func (s *server) pick(states []*session.State) (fault.State, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.found == nil || s.found.external || s.cfg.ClientAuth == config.NoClientCert {
+	if s.found == nil || s.found.external || s.cfg.ClientAuth == config.NoClientCert || s.waits() && len(s.chain) == 0 {
 		return s.settle13()
 	}
 	s.waitFor(flow.NewVerifyAsk(flow.VerifyAsk{Of: fault.Client, Resume: true, Server: s.cfg, Chain: s.chain}, s.judged))
@@ -197,7 +197,7 @@ func (s *server) misses(st *session.State, with *suite.Suite) string {
 	case st.ServerName != s.info.ServerName:
 		return "a session for another server name"
 	}
-	if why := s.widens(st); why != "" && !with.Exchange.PreShared() {
+	if why := s.widens(st, with); why != "" {
 		return "a session, but " + why
 	}
 	return ""
@@ -212,10 +212,16 @@ func (s *server) readPeer(st *session.State) (err error) {
 }
 
 // widens says what a full handshake would ask of the client today that the one
-// behind a ticket did not; "" if nothing.
-func (s *server) widens(st *session.State) string {
+// behind a ticket did not; "" if nothing. Who has a pre-shared key of TLS 1.2 or below
+// is never asked, and gets in only where no certificate is required; who can be asked
+// later is not asked now.
+func (s *server) widens(st *session.State, with *suite.Suite) string {
 	now, then := s.cfg.ClientAuth, config.ClientAuthType(st.ClientAuth)
 	switch {
+	case with.Exchange.PreShared() && now.Requires():
+		return "its pre-shared key stood for the client, and now a certificate is required"
+	case with.Exchange.PreShared(), s.waits() && len(st.Peer) == 0:
+		return ""
 	case now == config.NoClientCert && len(st.Peer) > 0:
 		return "the client showed a certificate then, and none is asked for now"
 	case now != config.NoClientCert && then == config.NoClientCert:
@@ -226,6 +232,20 @@ func (s *server) widens(st *session.State) string {
 		return "the client signed with " + st.ClientScheme.String() + ", which is not accepted now"
 	}
 	return ""
+}
+
+// askedBy is the policy by which this client was asked for a certificate, and that a
+// ticket is bound to: it was not if we wait with that, now or in the handshake that
+// is resumed.
+func (s *server) askedBy() config.ClientAuthType {
+	unasked := s.waits()
+	if s.found != nil {
+		unasked = config.ClientAuthType(s.found.state.ClientAuth) == config.NoClientCert
+	}
+	if unasked {
+		return config.NoClientCert
+	}
+	return s.cfg.ClientAuth
 }
 
 // clientSchemes are what clients may sign with.
@@ -298,6 +318,9 @@ func (s *server) tellPSK(chosen, reason string) {
 		d := flow.Decision{What: "session", By: fault.Server, Chosen: chosen, Reason: reason}
 		for i := range s.identities() {
 			d.Offered = append(d.Offered, fmt.Sprintf("number %d", i+1))
+		}
+		if chosen != "" { // only that one's name is known
+			d.Offered[s.found.at] = chosen
 		}
 		return d
 	})

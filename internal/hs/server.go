@@ -131,7 +131,7 @@ func (s *server) ChangeCipherSpec() error { return s.step(changeCipherSpec, nil)
 // any.
 func (s *server) clientHello(msg []byte) (fault.State, error) {
 	h := &s.hello
-	if err := s.coder.Decode(msg, h); err != nil {
+	if err := s.coder.DecodeParts(msg, h, s.Limits.HelloParts); err != nil {
 		return 0, err
 	}
 	s.info.ClientRandom = h.Random
@@ -422,7 +422,7 @@ func (s *server) restore() error {
 // secondClientHello answers our HelloRetryRequest.
 func (s *server) secondClientHello(msg []byte) (fault.State, error) {
 	s.hello = wire.ClientHello{}
-	if err := s.coder.Decode(msg, &s.hello); err != nil {
+	if err := s.coder.DecodeParts(msg, &s.hello, s.Limits.HelloParts); err != nil {
 		return 0, err
 	}
 	if _, _, err := chooseVersion(&s.hello, []iana.Version{s.info.Version}); err != nil {
@@ -499,6 +499,9 @@ func (s *server) chooseCertificate() error {
 	s.decided(func() flow.Decision {
 		d := decision("signature_scheme", offeredSchemes(s.hello.SignatureSchemes.Slice(), s.info.Version, &s.certs[i]), names(ours[i].Schemes))
 		d.Chosen, d.Reason = scheme.String(), "It is the first in the server's order that its key can make and the client accepts."
+		if s.info.Version < iana.TLS12 {
+			d.Reason = "The version leaves no choice: it has one signature for each kind of key."
+		}
 		return d
 	})
 	return nil

@@ -15,8 +15,12 @@ import (
 // handshake. Where a pre-shared key of TLS 1.2 proves both sides, nobody is (RFC
 // 4279, Section 2).
 func (s *server) asksClient() bool {
-	return s.cfg.ClientAuth != config.NoClientCert && !s.suite.Exchange.PreShared() && !(s.cfg.AskLater && s.offersLater())
+	return s.cfg.ClientAuth != config.NoClientCert && !s.suite.Exchange.PreShared() && !s.waits()
 }
+
+// waits reports whether this client is not asked before the application wants to
+// know.
+func (s *server) waits() bool { return s.cfg.AskLater && s.offersLater() }
 
 // shown takes the client's chain, which may be empty if the policy lets that
 // pass. It is judged once the client has proven that it holds the key.

@@ -74,7 +74,7 @@ func (s *server) giveTicket(resumption keys.Secret, nonce byte, begun session.St
 	st.Version, st.CipherSuite, st.Secret = s.info.Version, s.suite.ID, s.suite.Hash.PSK(resumption, m.Nonce)
 	st.AgeAdd, st.ServerName, st.ALPN = m.AgeAdd, s.info.ServerName, s.info.ALPN
 	st.SignatureScheme, st.Group = s.info.SignatureScheme, s.info.Group
-	st.ClientAuth, st.ClientScheme = uint8(s.cfg.ClientAuth), s.info.ClientScheme
+	st.ClientAuth, st.ClientScheme = uint8(s.askedBy()), s.info.ClientScheme
 	for _, x := range s.chain {
 		st.Peer = append(st.Peer, x.Raw)
 	}

@@ -6,6 +6,7 @@ import "encoding/hex"
 // secrets after a KeyUpdate follow from the first, so they need no line.
 const (
 	LogClientEarlyTraffic     = "CLIENT_EARLY_TRAFFIC_SECRET"
+	LogEarlyExporter          = "EARLY_EXPORTER_SECRET"
 	LogClientHandshakeTraffic = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
 	LogServerHandshakeTraffic = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
 	LogClientTraffic          = "CLIENT_TRAFFIC_SECRET_0"

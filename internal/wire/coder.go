@@ -43,6 +43,8 @@ type Coder struct {
 	depth  int
 	encode bool
 	err    *fault.Error
+	parts  int      // decoding: extensions and other items so far
+	most   int      // decoding: how many there may be; 0: any number
 	seen   []uint64 // decoding: types of a long extension block, one bit each
 	spans  *[]Span  // nil unless someone asked for annotations
 }
@@ -57,8 +59,13 @@ type Message interface {
 // Fields of m alias b. The field of an extension that b lacks keeps what it
 // held: ask Extensions.Has, or decode into a new message. The error is a
 // *fault.Error with field and offset.
-func (c *Coder) Decode(b []byte, m Message) error {
-	*c = Coder{buf: b, end: len(b)}
+func (c *Coder) Decode(b []byte, m Message) error { return c.DecodeParts(b, m, 0) }
+
+// DecodeParts is Decode for a message that may have so many extensions and other items
+// in its lists, 0 for any number. In a message an item may take two bytes, in m it takes
+// up to forty. What goes beyond is refused by fault.HelloTooManyParts.
+func (c *Coder) DecodeParts(b []byte, m Message, most int) error {
+	*c = Coder{buf: b, end: len(b), most: most}
 	return c.message(m)
 }
 
@@ -353,6 +360,16 @@ func (c *Coder) within(name string) {
 	}
 }
 
+// part counts an item that is about to be read, and reports whether there may be one
+// more.
+func (c *Coder) part(name string) bool {
+	if c.parts++; c.most == 0 || c.parts <= c.most {
+		return true
+	}
+	c.fail(name, fault.HelloTooManyParts).Saw("one more", fmt.Sprintf("at most %d", c.most))
+	return false
+}
+
 // Slice codes a vector of items, reusing the slice's storage when decoding.
 func Slice[T any](c *Coder, name string, width, min, max int, s *[]T, item func(*T)) {
 	c.Vector(name, width, min, max, func() {
@@ -363,7 +380,7 @@ func Slice[T any](c *Coder, name string, width, min, max int, s *[]T, item func(
 			return
 		}
 		*s = (*s)[:0]
-		for c.more() {
+		for c.more() && c.part(name) {
 			var zero T
 			*s = append(*s, zero)
 			item(&(*s)[len(*s)-1])

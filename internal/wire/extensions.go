@@ -101,7 +101,7 @@ func (c *Coder) Extensions(e *Extensions, min int, body func(iana.ExtensionType)
 		e.items = e.items[:0]
 	}
 	c.Vector("extensions", 2, min, 1<<16-1, func() {
-		for i := 0; c.encode && i < len(e.items) || !c.encode && c.more(); i++ {
+		for i := 0; c.encode && i < len(e.items) || !c.encode && c.more() && c.part("extension"); i++ {
 			c.extension(e, i, body)
 		}
 	})

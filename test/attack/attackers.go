@@ -13,6 +13,7 @@ import (
 	"github.com/handclasp/handclasp/config"
 	"github.com/handclasp/handclasp/engine"
 	"github.com/handclasp/handclasp/iana"
+	"github.com/handclasp/handclasp/internal/wire"
 )
 
 // An attackOrder is what the attackers' process is to do.
@@ -44,6 +45,7 @@ type army struct {
 	attackOrder
 	kinds     []kind
 	hellos    [][]byte     // of TLS 1.3 and 1.2, as records
+	long      []byte       // of TLS 1.2, with a list that is gone through for each suite
 	open      atomic.Int64 // connections, those that are being opened included
 	connected atomic.Int64
 	most      atomic.Int64 // of those at once
@@ -86,6 +88,10 @@ var kinds = []kind{
 			c.Write(append([]byte{22, 3, 1, byte(n >> 8), byte(n)}, b[:n]...))
 			b = b[n:]
 		}
+		wait(c)
+	}},
+	{"a hello with 31,000 groups that nobody has", func(a *army, c *net.TCPConn) {
+		c.Write(a.long)
 		wait(c)
 	}},
 	{"a hello that says it is larger than any", func(a *army, c *net.TCPConn) {
@@ -171,11 +177,32 @@ func (o attackOrder) attack() (*army, error) {
 		}
 		a.hellos = append(a.hellos, e.Output(nil))
 	}
+	if a.long, err = longHello(); err != nil {
+		return nil, err
+	}
 	go a.campaign()
 	for end := time.Now().Add(o.Handshake); a.open.Load() < int64(o.Count) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return a, nil
+}
+
+// longHello is as long as a server lets it be.
+func longHello() ([]byte, error) {
+	e, err := engine.NewClient(&config.ClientConfig{ServerName: "localhost", MaxVersion: iana.TLS12, Time: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	e.Edit(func(m wire.Message) {
+		if h, ok := m.(*wire.ClientHello); ok {
+			var groups []iana.Group
+			for i := range 31000 {
+				groups = append(groups, iana.Group(0x2000+i))
+			}
+			h.Groups = wire.MakeList16(groups...)
+		}
+	})
+	return e.Output(nil), nil
 }
 
 // campaign opens a connection for each that is lost, of every kind in turn. Time in

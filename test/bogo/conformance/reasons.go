@@ -19,7 +19,7 @@ const (
 	onlyPSK         = "not built: a client that takes nothing but a pre-shared key"
 	noAcrossNames   = "not built: resumption across names"
 	noEqual         = "not built: cipher suites and groups of equal preference"
-	noEarlyExporter = "not built: an exporter before the handshake is complete"
+	noEarlyExporter = "not built: an exporter for what a server says before the Finished of its client"
 	noSendLimit     = "not built: a limit of our own on the records that we send"
 	alwaysStaples   = "not built: a client that does not ask for staples"
 	noGroupHint     = "not built: a hint of the server's groups"
