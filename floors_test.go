@@ -58,6 +58,7 @@ var exceptions = map[string]string{
 	"explain/crypto_tls_test.go imports crypto/tls": "it narrates handshakes with a stranger",
 	"diagnose/hello_test.go imports crypto/tls":     "it replays the hello of a stranger",
 	"diagnose/besides_test.go imports crypto/tls":   "it looks at servers of a stranger that take their leave",
+	"diagnose/advice_test.go imports crypto/tls":    "it asks a server of a stranger for the client's issuer",
 	"engine/beside_test.go imports crypto/tls":      "it gives both stacks the same flights",
 	"internal/pki/pki_test.go imports crypto/tls":   "it checks that crypto/tls takes the files that pki writes",
 	"session/database.go imports os":                "it is the store in a file",
