@@ -103,7 +103,8 @@ func (d *database) with(ctx context.Context, f func(*bbolt.DB) error) error {
 	}
 }
 
-// errReplaced: while we waited for its lock, the file was removed or replaced.
+// errReplaced: while we waited for its lock, or were about to look through it, the file
+// was removed or replaced.
 var errReplaced = errors.New("the file was replaced")
 
 // attempt opens the file, runs f and closes it. bbolt panics, or reads beyond the
@@ -165,12 +166,18 @@ func (d *database) attempt(f func(*bbolt.DB) error) (err error) {
 // open refuses a file that others may read before a secret goes there.
 func (d *database) open(path string, flag int, mode os.FileMode) (*os.File, error) {
 	file, err := os.OpenFile(path, flag, mode)
+	looking := flag&os.O_CREATE == 0 // before it is opened for good
+	if looking && errors.Is(err, os.ErrNotExist) {
+		return nil, errReplaced
+	}
 	if err != nil {
 		return nil, err
 	}
 	info, err := file.Stat()
 	switch {
 	case err != nil:
+	case looking && info.Size() == 0: // bbolt would begin to fill it
+		err = errReplaced
 	case !info.Mode().IsRegular():
 		err = fault.StoreDamaged.In(d.path).Saw(info.Mode().Type().String(), "a regular file")
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0: // there the bits say nothing
@@ -251,7 +258,7 @@ func (d *database) openError(file *os.File, err error) error {
 		Timeout() bool // as all errors of the operating system have it
 	}](err)
 	switch {
-	case ours, errors.Is(err, bolt.ErrTimeout):
+	case ours, errors.Is(err, bolt.ErrTimeout), errors.Is(err, errReplaced):
 		return err
 	case system:
 		return d.fail(fault.StoreFailed, err)

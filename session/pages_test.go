@@ -184,3 +184,25 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 }
+
+// TestGoneBeforeLook: a file that another process removes, and perhaps begins anew, just
+// when it was to be looked through is no error, but another attempt's to make or find.
+func TestGoneBeforeLook(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	s := must(OpenFile(path, FileOptions{Clock: newTicker().clock, NoSync: true}))
+	for what, replace := range map[string]func() error{
+		"removed":   func() error { return os.Remove(path) },
+		"begun new": func() error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, OpenFile: s.open})
+		if err = s.openError(nil, err); !errors.Is(err, errReplaced) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := s.Put(t.Context(), what, []byte("a value"), time.Hour); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
