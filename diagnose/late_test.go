@@ -2,13 +2,16 @@ package diagnose_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/diagnose"
 	"github.com/handclasp/handclasp/internal/lab"
+	"github.com/handclasp/handclasp/internal/pki"
 )
 
 // A tardy connection is slow to bring what the server says: always, and once the
@@ -54,5 +57,37 @@ func TestLate(t *testing.T) {
 				t.Error(tell(r))
 			}
 		})
+	}
+}
+
+// TestPatience: a server that goes on without the certificate that it asked for, and
+// speaks no HTTP, had its time to refuse when it says nothing to a request: nobody
+// listens for that long once more.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	a, err := pki.NewAuthority("Somebody", pki.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := a.Issue(pki.Leaf{Names: []string{"localhost"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := i.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := handclasp.X509KeyPair(i.PEM(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{own}, ClientAuth: handclasp.RequestClientCert}
+	at := plainServer(t, func(raw net.Conn) { io.Copy(io.Discard, handclasp.Server(raw, cfg)) })
+	r, err := diagnose.Run(t.Context(), diagnose.Options{Host: "127.0.0.1", Port: at, Client: &handclasp.ClientConfig{ServerName: "localhost", RootCAs: a.Pool()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found(r) != "nothing-wrong" || r.Connections != 4 {
+		t.Errorf("%d connections\n%s", r.Connections, tell(r))
 	}
 }
