@@ -123,6 +123,7 @@ func (d *diagnosis) refusedLate(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	d.Findings = nil
+	d.p.known[d.p.model.key(d.mine())] = []*outcome{o} // to the others nobody listened long enough
 	return true, d.explain(ctx, o)
 }
 

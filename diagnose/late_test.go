@@ -60,6 +60,25 @@ func TestLate(t *testing.T) {
 	}
 }
 
+// TestLateAndShort: what came late is not forgotten when it can't be repeated.
+func TestLateAndShort(t *testing.T) {
+	t.Parallel()
+	c, err := lab.Find("client-cert-required-13")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := examine(t, c, func(o *diagnose.Options) {
+		o.Linger, o.MaxConnections = time.Millisecond, 5
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &tardy{Conn: raw, then: 700 * time.Millisecond}, err
+		}
+	})
+	if found(r) != "client-cert-required" || r.Works {
+		t.Error(tell(r))
+	}
+}
+
 // TestPatience: a server that goes on without the certificate that it asked for, and
 // speaks no HTTP, had its time to refuse when it says nothing to a request: nobody
 // listens for that long once more.
