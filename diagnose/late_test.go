@@ -10,6 +10,7 @@ import (
 
 	"github.com/handclasp/handclasp"
 	"github.com/handclasp/handclasp/diagnose"
+	"github.com/handclasp/handclasp/iana"
 	"github.com/handclasp/handclasp/internal/lab"
 	"github.com/handclasp/handclasp/internal/pki"
 )
@@ -76,6 +77,76 @@ func TestLateAndShort(t *testing.T) {
 	})
 	if found(r) != "client-cert-required" || r.Works {
 		t.Error(tell(r))
+	}
+}
+
+// A measured connection notes how much longer it is to be listened to than TLS took.
+type measured struct {
+	net.Conn
+	hello time.Time
+	extra time.Duration
+}
+
+func (c *measured) Write(b []byte) (int, error) {
+	if c.hello.IsZero() && b[0] == byte(iana.ContentHandshake) {
+		c.hello = time.Now()
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *measured) SetReadDeadline(t time.Time) error {
+	c.extra = time.Until(t) - time.Since(c.hello)
+	return c.Conn.SetReadDeadline(t)
+}
+
+// TestSlowGreeting: a server that takes its time to greet in another protocol is not
+// listened to for as long after the handshake.
+func TestSlowGreeting(t *testing.T) {
+	t.Parallel()
+	const pause, ahead = 1500 * time.Millisecond, "220 go ahead\r\n"
+	c, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := s.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := serve(t, s)
+	front := plainServer(t, func(raw net.Conn) {
+		time.Sleep(pause)
+		for _, line := range []string{"220 mx.example\r\n", "250-mx.example\r\n250 STARTTLS\r\n", ahead} {
+			if io.WriteString(raw, line); line != ahead {
+				raw.Read(make([]byte, 512))
+			}
+		}
+		behind, err := net.Dial("tcp", at.String())
+		if err != nil {
+			return
+		}
+		defer behind.Close()
+		go func() {
+			io.Copy(behind, raw)
+			behind.Close()
+		}()
+		io.Copy(raw, behind)
+	})
+	var first *measured
+	r, err := diagnose.Run(t.Context(), diagnose.Options{Host: "127.0.0.1", Port: front, StartTLS: "smtp", Client: cfg, MaxConnections: 1,
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+			first = &measured{Conn: raw}
+			return first, err
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found(r) != "nothing-wrong" || first.extra <= 0 || first.extra >= pause {
+		t.Errorf("%v longer\n%s", first.extra, tell(r))
 	}
 }
 
