@@ -82,7 +82,8 @@ func (d *diagnosis) hasCertificate() bool {
 
 // refusedAbove asks a server that wants a certificate something in HTTP, for there
 // are servers, nginx among them, that refuse the certificate, or that there is none,
-// only there. If no answer comes, the refusal may be one of TLS that takes its time.
+// only there. If the connection ends without an answer, or nothing can be asked, a
+// refusal of TLS may take its time.
 func (d *diagnosis) refusedAbove(ctx context.Context, o *outcome) (bool, error) {
 	if !o.info.ClientAuth || len(o.failed()) > 0 {
 		return false, nil
@@ -122,6 +123,7 @@ func (d *diagnosis) refusedLate(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	d.Findings = nil
+	d.p.known[d.p.model.key(d.mine())] = []*outcome{o} // to the others nobody listened long enough
 	return true, d.explain(ctx, o)
 }
 

@@ -35,7 +35,7 @@ func (d *diagnosis) clock(ctx context.Context) error {
 	said := "This machine says " + ours.Format(time.RFC3339) + ", the server " + theirs.Format(time.RFC3339) + "."
 	o, err := d.at(ctx, theirs)
 	switch {
-	case err != nil:
+	case err != nil || !o.good(): // then nothing is known of that
 		return err
 	case slices.ContainsFunc(faults(o), dated):
 		d.notice("%s One of these clocks is wrong, and by neither of them the certificates are in time.", said)

@@ -64,8 +64,10 @@ func TestHeal(t *testing.T) {
 		for server, wrong := range x.wrong {
 			t.Run(fmt.Sprint(x.cause, i, server), func(t *testing.T) {
 				t.Parallel()
-				if _, err := exec.LookPath(programs[server]); err != nil && os.Getenv("CI") != "true" {
-					t.Skipf("%s is not on this machine; CI has it", server)
+				for _, name := range append(compilers[server], programs[server]) {
+					if _, err := exec.LookPath(name); err != nil {
+						elsewhere(t, err.Error())
+					}
 				}
 				h := newHouse(t, server)
 				h.classes = classes
@@ -84,6 +86,19 @@ func TestHeal(t *testing.T) {
 			})
 		}
 	}
+}
+
+// compilers are what else a server of this test needs: a machine may have Java to run,
+// and not to compile.
+var compilers = map[string][]string{"Java": {"javac"}}
+
+// elsewhere skips a test for what a user's machine need not have, and CI has.
+func elsewhere(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skipf("%s; CI has it", what)
 }
 
 // corrected is a configuration with a line in the place of what it is to replace:
@@ -230,7 +245,7 @@ func (h *house) command(t *testing.T, ctx context.Context, conf, at string) *exe
 	case "Apache":
 		const modules = "/usr/lib/apache2/modules"
 		if _, err := os.Stat(modules); err != nil {
-			t.Skip("Apache's modules are elsewhere on this machine; CI has them where Debian has")
+			elsewhere(t, "Apache's modules: "+err.Error())
 		}
 		conf = fmt.Sprintf("LoadModule mpm_event_module %[2]s/mod_mpm_event.so\nLoadModule authz_core_module %[2]s/mod_authz_core.so\nLoadModule ssl_module %[2]s/mod_ssl.so\n"+
 			"ServerName localhost\nDefaultRuntimeDir %[1]s\nPidFile %[1]s/pid\nErrorLog %[1]s/errors\nMutex pthread\nListen 127.0.0.1:%[3]s\n"+

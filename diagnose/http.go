@@ -3,10 +3,12 @@ package diagnose
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -22,11 +24,15 @@ type reply struct {
 	body   string // its beginning
 }
 
+// errMute says that a server took a request, and said nothing for long.
+var errMute = errors.New("no answer, and no end")
+
 // mostBody is how much of an answer is read, in bytes.
 const mostBody = 4096
 
 // ask makes a request in HTTP, unless TLS begins in another protocol, and notes
-// what tell makes of the answer; nil if there is none.
+// what tell makes of the answer; nil if there is none. That of a server that waits for
+// something else is empty.
 func (d *diagnosis) ask(ctx context.Context, what string, tell func(*reply) string) (*reply, error) {
 	if d.o.StartTLS != "" {
 		return nil, nil
@@ -36,7 +42,11 @@ func (d *diagnosis) ask(ctx context.Context, what string, tell func(*reply) stri
 	}
 	start := time.Now()
 	r, err := d.request(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, errMute):
+		d.looked(what, start, "it waits for something else")
+		return new(reply), nil
+	case err != nil:
 		d.looked(what, start, "it does not answer in HTTP")
 		return nil, nil // that is no finding
 	}
@@ -62,11 +72,14 @@ func (d *diagnosis) request(ctx context.Context) (*reply, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(min(d.p.timeout, 3*time.Second))) // who speaks no HTTP may wait for ever
+	conn.SetDeadline(time.Now().Add(min(d.p.timeout, long))) // who speaks no HTTP may wait for ever
 	if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", net.JoinHostPort(d.o.Host, d.o.Port)); err != nil {
 		return nil, err
 	}
 	in, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errMute
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -50,9 +50,11 @@ func (d *diagnosis) worked(ctx context.Context, first *outcome) error {
 	} else if err != nil {
 		return err
 	}
-	if done, err := d.refusedAbove(ctx, first); errors.Is(err, errBudget) {
+	if done, err := d.refusedAbove(ctx, first); done {
+		return err
+	} else if errors.Is(err, errBudget) {
 		short = err
-	} else if done || err != nil {
+	} else if err != nil {
 		return err
 	}
 	d.asClient(first)

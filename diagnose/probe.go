@@ -168,6 +168,7 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 		return o
 	}
 	defer raw.Close()
+	begun := start
 	if p.o.StartTLS != "" {
 		deadline, _ := ctx.Deadline()
 		raw.SetDeadline(deadline)
@@ -176,6 +177,7 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 			return o
 		}
 		raw.SetDeadline(time.Time{})
+		begun = time.Now() // many a mail server takes seconds to greet
 	}
 	if h.proxied {
 		if _, err := io.WriteString(raw, proxyLine(raw)); err != nil {
@@ -187,7 +189,7 @@ func (p *prober) connect(ctx context.Context, h hello, linger bool) *outcome {
 	if linger {
 		listen = p.o.Linger
 	}
-	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, start, listen)
+	p.handshake(ctx, &cutter{Conn: raw, segments: h.much[segments], records: h.much[records]}, h, o, begun, listen)
 	return o
 }
 
@@ -207,9 +209,9 @@ func proxyLine(raw net.Conn) string {
 }
 
 // handshake does it, and notes what came of it. It listens afterwards, if at all, for
-// as long as the connection has taken since start besides: the answer to the client's
-// last flight is under way for a round trip, and two have passed.
-func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, start time.Time, listen time.Duration) {
+// as long besides as it has taken since the connection was begun for TLS: the answer to
+// the client's last flight is under way for a round trip, and two have passed.
+func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcome, begun time.Time, listen time.Duration) {
 	conn := handclasp.Client(raw, p.model.config(h, p.user))
 	conn.Watch(o.watch)
 	conn.Edit(p.model.once(h))
@@ -227,7 +229,7 @@ func (p *prober) handshake(ctx context.Context, raw net.Conn, h hello, o *outcom
 		conn.Close()
 		return
 	}
-	conn.SetReadDeadline(time.Now().Add(listen + time.Since(start)))
+	conn.SetReadDeadline(time.Now().Add(listen + time.Since(begun)))
 	_, err = io.Copy(io.Discard, conn)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -480,6 +480,8 @@ func (d *diagnosis) guess() string {
 	switch o := all[0]; {
 	case o.good():
 		return "nothing-wrong"
+	case o.info.ClientAuth && o.ending == Alerted && o.alert == iana.CertificateRequired:
+		return "client-cert-required"
 	default:
 		return d.always(o)
 	}

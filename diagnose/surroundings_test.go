@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -107,6 +108,30 @@ func TestClock(t *testing.T) {
 				t.Error(tell(r))
 			}
 		})
+	}
+}
+
+// TestClockUnanswered: of a handshake that fails nobody learns what is in time by the
+// server's clock.
+func TestClockUnanswered(t *testing.T) {
+	t.Parallel()
+	c, err := lab.Find("good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asked = 4 // after three handshakes
+	made := 0
+	r := examine(t, c, func(o *diagnose.Options) {
+		o.Client.Time = func() time.Time { return time.Now().Add(4000 * 24 * time.Hour) }
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if made++; made > asked {
+				return nil, errors.New("nobody listens any more")
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+	})
+	if found(r) != "cert-expired cert-chain-expired" || made <= asked {
+		t.Error(tell(r))
 	}
 }
 

@@ -102,8 +102,8 @@ func (d *diagnosis) inClear(ctx context.Context) (done bool, err error) {
 	return done, err
 }
 
-// wantsTLS is what nginx, Apache, Go and Jetty say to who speaks plain HTTP to them.
-var wantsTLS = regexp.MustCompile(`(?i)to (?:an )?(?:HTTPS|SSL)[- ]|SSL-enabled server port`)
+// wantsTLS is what nginx, Apache, Go, Jetty and Tomcat say to who speaks plain HTTP to them.
+var wantsTLS = regexp.MustCompile(`(?i)to (?:an )?(?:HTTPS|SSL)[- ]|SSL-enabled server port|host and port requires TLS`)
 
 // said sends something in the clear, and has tell say what it makes of the answer.
 func (d *diagnosis) said(ctx context.Context, what, ask string, tell func([]byte) string) error {

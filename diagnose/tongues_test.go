@@ -40,6 +40,7 @@ func TestTongues(t *testing.T) {
 		{"nginx behind a device", answers("GET ", "HTTP/1.1 400 Bad Request\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>"), "closed", "", "it wants TLS"},
 		{"Go behind a device", answers("GET ", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"), "closed", "", "it wants TLS"},
 		{"Apache behind a device", answers("GET ", "HTTP/1.1 400 Bad Request\r\n\r\nReason: You're speaking plain HTTP to an SSL-enabled server port."), "closed", "", "it wants TLS"},
+		{"Tomcat behind a device", answers("GET ", "HTTP/1.1 400 \r\nConnection: close\r\n\r\nBad Request\r\nThis combination of host and port requires TLS.\r\n"), "closed", "", "it wants TLS"},
 		{"an alert in answer to HTTP", answers("GET ", "\x15\x03\x01\x00\x02\x02\x0a"), "closed", "", ""},
 		{"silence", answers("nothing", ""), "closed", "", ""},
 	} {
