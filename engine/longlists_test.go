@@ -72,8 +72,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// TestKeyShareOrder: shares stand in the order of the groups, and none more often than
-// there.
+// TestKeyShareOrder: shares stand in the order of the groups, each once, also where a
+// group is listed twice.
 func TestKeyShareOrder(t *testing.T) {
 	const a, b, c = iana.X25519, iana.Secp256r1, iana.Secp384r1
 	for _, x := range []struct {
@@ -84,7 +84,8 @@ func TestKeyShareOrder(t *testing.T) {
 		{[]iana.Group{a, b, c}, []iana.Group{b}, false},
 		{[]iana.Group{a, b, c}, []iana.Group{c, a}, true},
 		{[]iana.Group{a, b, c}, []iana.Group{a, a}, true},
-		{[]iana.Group{a, a, b}, []iana.Group{a, a, a}, true},
+		{[]iana.Group{a, a, b}, []iana.Group{a, a}, true},
+		{[]iana.Group{a, a, b}, []iana.Group{a, b}, false},
 		{[]iana.Group{a, b, a}, []iana.Group{a, b, a, b}, true},
 		{[]iana.Group{b, c}, []iana.Group{a}, true},
 	} {

@@ -283,18 +283,19 @@ func demandExtensions(h *wire.ClientHello, list ...iana.ExtensionType) error {
 	return nil
 }
 
-// checkKeyShares: shares stand in the order of supported_groups, and none more often
-// than there. Both lists may be thousands long, so each is gone through once.
+// checkKeyShares: shares stand in the order of supported_groups, each once (RFC 9846,
+// Section 4.3.8). Groups may be tens of thousands, so they are gone through once; shares
+// are no more than HelloParts.
 func checkKeyShares(h *wire.ClientHello) error {
 	at := 0
-	for _, s := range h.KeyShares {
+	for i, s := range h.KeyShares {
 		for at < h.Groups.Len() && h.Groups.At(at) != s.Group {
 			at++
 		}
-		if at == h.Groups.Len() {
-			return fault.KeyShareNotListed.In("key_share.group").Saw(s.Group, "in the order of "+join(h.Groups.Slice()))
+		again := func(before wire.KeyShare) bool { return before.Group == s.Group }
+		if at == h.Groups.Len() || slices.ContainsFunc(h.KeyShares[:i], again) {
+			return fault.KeyShareNotListed.In("key_share.group").Saw(s.Group, "each group once, in the order of "+join(h.Groups.Slice()))
 		}
-		at++
 	}
 	return nil
 }
