@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -99,7 +98,7 @@ func TestAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err := diagnose.Run(t.Context(), diagnose.Options{
-			Host: "127.0.0.1", Port: fmt.Sprint(at.Port()), Linger: time.Second,
+			Host: "127.0.0.1", Port: at, Linger: time.Second,
 			Client: &handclasp.ClientConfig{ServerName: "localhost", RootCAs: root.Pool(), Certificates: []handclasp.Certificate{own}},
 		})
 		if err != nil {

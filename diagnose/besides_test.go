@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -17,27 +16,15 @@ import (
 )
 
 // stranger is a server of crypto/tls that ends each connection in its own way after the
-// handshake.
-func stranger(t *testing.T, cfg *tls.Config, end func(*tls.Conn)) netip.AddrPort {
+// handshake. It gives its port.
+func stranger(t *testing.T, cfg *tls.Config, end func(*tls.Conn)) string {
 	t.Helper()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if c.(*tls.Conn).Handshake() == nil {
-				end(c.(*tls.Conn))
-			}
+	return plainServer(t, func(raw net.Conn) {
+		if c := tls.Server(raw, cfg); c.Handshake() == nil {
+			end(c)
 			c.Close()
 		}
-	}()
-	return l.Addr().(*net.TCPAddr).AddrPort()
+	})
 }
 
 // TestBesides: a certificate that is not good is told also where the server ends the
@@ -69,8 +56,10 @@ func TestBesides(t *testing.T) {
 		}
 		at := stranger(t, &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}}, x.end)
 		r, err := diagnose.Run(t.Context(), diagnose.Options{
-			Host: "localhost", Port: fmt.Sprint(at.Port()), Client: &handclasp.ClientConfig{ServerName: "localhost", RootCAs: roots}, Linger: 10 * time.Second,
-			Lookup:  func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
+			Host: "localhost", Port: at, Client: &handclasp.ClientConfig{ServerName: "localhost", RootCAs: roots}, Linger: 10 * time.Second,
+			Lookup: func(context.Context, string, string) ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+			},
 			Reverse: func(context.Context, string) ([]string, error) { return nil, nil },
 		})
 		if err != nil {
@@ -96,8 +85,10 @@ func TestNamesNobody(t *testing.T) {
 	}
 	at := stranger(t, &tls.Config{Certificates: []tls.Certificate{{Certificate: issued.Chain, PrivateKey: issued.Key}}, ClientAuth: tls.RequireAnyClientCert}, func(*tls.Conn) {})
 	r, err := diagnose.Run(t.Context(), diagnose.Options{
-		Host: "localhost", Port: fmt.Sprint(at.Port()), Client: &handclasp.ClientConfig{ServerName: "localhost", InsecureSkipVerify: true}, Linger: 10 * time.Second,
-		Lookup: func(context.Context, string, string) ([]netip.Addr, error) { return []netip.Addr{at.Addr()}, nil },
+		Host: "localhost", Port: at, Client: &handclasp.ClientConfig{ServerName: "localhost", InsecureSkipVerify: true}, Linger: 10 * time.Second,
+		Lookup: func(context.Context, string, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

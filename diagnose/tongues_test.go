@@ -80,7 +80,7 @@ func answers(begin, text string) func(net.Conn) {
 	}
 }
 
-// plainServer has f speak to everybody at a port of this machine.
+// plainServer has f speak to everybody at a port of this machine, which it gives.
 func plainServer(t *testing.T, f func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
