@@ -324,14 +324,7 @@ func TestEarlyExporterOpenSSL(t *testing.T) {
 		}
 	})
 	t.Run("server", func(t *testing.T) {
-		below, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
-		l := handclasp.NewListener(below, resuming(t, memory(t)))
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
+		l, port := awaited(t, resuming(t, memory(t)))
 		out := script("client", port)
 		hello, _ := out.ReadString('\n')
 		present(t, hello)
@@ -352,6 +345,20 @@ func TestEarlyExporterOpenSSL(t *testing.T) {
 			})
 		}
 	})
+}
+
+// awaited is a listener that waits for 20 seconds, and its port.
+func awaited(t *testing.T, cfg *handclasp.ServerConfig) (l net.Listener, port string) {
+	t.Helper()
+	below, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	l = handclasp.NewListener(below, cfg)
+	t.Cleanup(func() { l.Close() })
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return l, port
 }
 
 // present skips a test, and fails it in CI, where Python finds no OpenSSL.
@@ -402,14 +409,7 @@ func TestChannelBindingPython(t *testing.T) {
 		}
 	})
 	t.Run("server", func(t *testing.T) {
-		below, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		below.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
-		l := handclasp.NewListener(below, resuming(t, memory(t)))
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
+		l, port := awaited(t, resuming(t, memory(t)))
 		out := start(t, "client", port)
 		for round := range 2 {
 			conn, err := l.Accept()
