@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,18 +26,11 @@ func TestBalancer(t *testing.T) {
 	issued, err := a.Issue(pki.Leaf{Names: []string{"localhost"}})
 	must(t, err)
 	cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{certificate(t, issued, 9)}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	s := &server{log: &lines{w: log}, cfg: cfg, timeout: 10 * time.Second, out: new(outputs)}
-	ctx, stop := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { s.serve(ctx, handclasp.NewListener(l, cfg)) })
-	defer done.Wait()
-	defer stop()
+	addr := journaled(t, cfg, log)
 
 	for _, first := range []string{"PROXY TCP4 192.0.2.7 192.0.2.8 40000 443\r\n", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"} {
 		log.reset()
-		c, err := net.Dial("tcp", l.Addr().String())
+		c, err := net.Dial("tcp", addr.String())
 		must(t, err)
 		io.WriteString(c, first)
 		if text := log.wait(named); !strings.Contains(text, named) || strings.HasPrefix(first, "PROXY") && !strings.Contains(text, "192.0.2.7") {
@@ -47,34 +38,35 @@ func TestBalancer(t *testing.T) {
 		}
 		c.Close()
 	}
-	if _, err := exec.LookPath("haproxy"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Error(err)
+	t.Run("HAProxy", func(t *testing.T) {
+		if _, err := exec.LookPath("haproxy"); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip("haproxy is not on this machine; CI has it")
 		}
-		t.Log("haproxy is not on this machine; CI has it")
-		return
-	}
-	for _, how := range []string{"send-proxy", "send-proxy-v2"} {
-		log.reset()
-		front, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		f, err := front.(*net.TCPListener).File()
-		must(t, err)
-		conf := filepath.Join(t.TempDir(), "haproxy.cfg")
-		must(t, os.WriteFile(conf, fmt.Appendf(nil, "defaults\n mode tcp\n timeout client 9s\n timeout server 9s\n timeout connect 9s\nlisten l\n bind fd@3\n server s %v %s\n", l.Addr(), how), 0o600))
-		cmd := exec.CommandContext(ctx, "haproxy", "-db", "-q", "-f", conf)
-		cmd.ExtraFiles = []*os.File{f}
-		must(t, cmd.Start())
-		c, err := net.Dial("tcp", front.Addr().String()) // it waits until HAProxy takes it
-		must(t, err)
-		io.WriteString(c, "\x16\x03\x01") // or HAProxy might not see that somebody is there
-		if text := log.wait(named); !strings.Contains(text, named) {
-			t.Errorf("%s: %s", how, text)
+		for _, how := range []string{"send-proxy", "send-proxy-v2"} {
+			log.reset()
+			front, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			f, err := front.(*net.TCPListener).File()
+			must(t, err)
+			conf := filepath.Join(t.TempDir(), "haproxy.cfg")
+			must(t, os.WriteFile(conf, fmt.Appendf(nil, "defaults\n mode tcp\n timeout client 9s\n timeout server 9s\n timeout connect 9s\nlisten l\n bind fd@3\n server s %v %s\n", addr, how), 0o600))
+			cmd := exec.CommandContext(t.Context(), "haproxy", "-db", "-q", "-f", conf)
+			cmd.ExtraFiles = []*os.File{f}
+			must(t, cmd.Start())
+			c, err := net.Dial("tcp", front.Addr().String()) // it waits until HAProxy takes it
+			must(t, err)
+			io.WriteString(c, "\x16\x03\x01") // or HAProxy might not see that somebody is there
+			if text := log.wait(named); !strings.Contains(text, named) {
+				t.Errorf("%s: %s", how, text)
+			}
+			c.Close()
+			cmd.Process.Kill()
+			cmd.Wait()
+			f.Close()
+			front.Close()
 		}
-		c.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-		f.Close()
-		front.Close()
-	}
+	})
 }

@@ -175,17 +175,10 @@ func TestByAddress(t *testing.T) {
 	must(t, err)
 	log := new(journal)
 	cfg := &handclasp.ServerConfig{Certificates: []handclasp.Certificate{certificate(t, issued, 9)}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	s := &server{log: &lines{w: log}, cfg: cfg, timeout: 10 * time.Second, out: new(outputs)}
-	ctx, stop := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { s.serve(ctx, handclasp.NewListener(l, cfg)) })
-	defer done.Wait()
-	defer stop()
+	addr := journaled(t, cfg, log)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(root.PEM())
-	if _, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool}); err == nil {
+	if _, err := tls.Dial("tcp", addr.String(), &tls.Config{RootCAs: pool}); err == nil {
 		t.Error("Go takes a certificate for another host")
 	}
 	const want = `may have asked for the address 127.0.0.1, and our certificate is not for that: it is for "server.example.com". Hint: `
@@ -201,6 +194,23 @@ func certificate(t *testing.T, issued *pki.Issued, most int) handclasp.Certifica
 	c, err := config.NewCertificate(issued.Chain[:min(most, len(issued.Chain))], signer)
 	must(t, err)
 	return c
+}
+
+// journaled is where a server of cfg listens that writes its log to log, until the test
+// ends.
+func journaled(t *testing.T, cfg *handclasp.ServerConfig, log *journal) net.Addr {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	s := &server{log: &lines{w: log}, cfg: cfg, timeout: 10 * time.Second, out: new(outputs)}
+	ctx, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { s.serve(ctx, handclasp.NewListener(l, cfg)) })
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+	})
+	return l.Addr()
 }
 
 // A journal is what a log holds.
